@@ -1,0 +1,283 @@
+"""The tree of failures. An attempt that fails is classified once, where the bytes are; afterwards it is one of these.
+
+    Failure
+    ├── Connect        no connection, or reset before a byte     ├── ContextLength  the prompt does not fit
+    ├── Transient      the provider says: try again              ├── ContentFilter  the provider will not say it
+    ├── BadResponse    what came is no answer                    ├── Legal          451
+    ├── TimedOut       one of our own timers                     ├── InvalidOutput  not what the schema asks for
+    ├── Throttled      too fast                                  ├── BrokenStream   cut after content was handed over
+    ├── Quota          the money is gone                         ├── Cancelled      the caller has left
+    ├── Credential     the provider's key is refused             ├── Rejected       our own breaker, limiter or queue
+    ├── Permission     any other 403                             │   └── Unauthorized   the caller's own key is refused
+    ├── Missing        no such model there                       └── Internal       a fault of our own
+    ├── Unsupported    405, 501
+    ├── Conflict       409
+    └── Caller         the request is wrong
+
+What the layers need to know of a class is data on it: may the same target be asked again (`again`), may the next
+one (`onward`), what does a gate learn from it (`outcome`), and which HTTP status tells it best (`status`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from outlast.model.events import AttemptEnded
+
+Outcome = Literal["success", "failure", "throttled", "neutral"]
+"""What a gate (breaker, limiter, slot) learns from the end of an attempt."""
+
+Again = Literal["never", "at_once", "backoff", "pause", "once", "last"]
+"""May the same target be asked again: never; at once the first time, then after a backoff; after a backoff; when its
+pause is over; once after a backoff; only when no other target is left."""
+
+
+class Failure(Exception):  # noqa: N818  (a failure class is the term of the field)
+    """An attempt, or a whole request, that gave no answer.
+
+    Attributes:
+        message: our own words; never the provider's text, a key or a prompt.
+        code: the provider's error code, when it is a plain word; else None.
+        status: the HTTP status that tells it on the native surface.
+        again: may the same target be asked again.
+        onward: may another target be asked.
+        outcome: what breakers and limiters learn from it.
+        retry_after: seconds to wait as the provider or our own gate says; None when nobody said.
+        overloaded: the provider said that it has too much to do, which calls for a longer backoff.
+        target: "provider/model" where it happened; empty when no target was asked.
+        attempts: the attempts made for the request, oldest first; filled on the error that reaches the caller.
+    """
+
+    kind: ClassVar[str] = "internal"
+    status: int = 500
+    again: Again = "never"
+    onward: bool = False
+    outcome: Outcome = "neutral"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        status: int | None = None,
+        retry_after: float | None = None,
+        again: Again | None = None,
+        overloaded: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.retry_after = retry_after
+        self.overloaded = overloaded
+        self.target = ""
+        self.attempts: tuple[AttemptEnded, ...] = ()
+        if status is not None:
+            self.status = status
+        if again is not None:
+            self.again = again
+
+    @property
+    def retryable(self) -> bool:
+        """May the same request, sent again later, succeed?"""
+        return self.again != "never" or self.retry_after is not None
+
+
+class Connect(Failure):
+    """No connection: name, refusal, TLS, or a reset before the first byte of an answer."""
+
+    kind = "connect"
+    status = 503
+    again: Again = "at_once"
+    onward = True
+    outcome: Outcome = "failure"
+
+
+class Transient(Failure):
+    """The provider says that it cannot answer just now."""
+
+    kind = "transient"
+    status = 503
+    again: Again = "backoff"
+    onward = True
+    outcome: Outcome = "failure"
+
+
+class BadResponse(Failure):
+    """What came back is no answer: not parsable, cut, empty, or another protocol."""
+
+    kind = "bad_response"
+    status = 502
+    again: Again = "backoff"
+    onward = True
+    outcome: Outcome = "failure"
+
+
+class TimedOut(Failure):
+    """One of our own timers ran out; `phase` says which."""
+
+    kind = "timeout"
+    status = 504
+    again: Again = "last"
+    onward = True
+    outcome: Outcome = "failure"
+
+    def __init__(self, message: str, *, phase: str = "deadline") -> None:
+        super().__init__(message)
+        self.phase = phase
+
+
+class Throttled(Failure):
+    """The provider says that we ask too often; the target pauses and the breaker does not count it."""
+
+    kind = "throttled"
+    status = 429
+    again: Again = "pause"
+    onward = True
+    outcome: Outcome = "throttled"
+
+
+class Quota(Failure):
+    """The credential has no money or allowance left."""
+
+    kind = "quota"
+    status = 503
+    onward = True
+
+
+class Credential(Failure):
+    """The provider refuses our key."""
+
+    kind = "credential"
+    status = 401
+    onward = True
+
+    def __init__(self, message: str, *, code: str | None = "provider_authentication") -> None:
+        super().__init__(message, code=code or "provider_authentication")
+
+
+class Permission(Failure):
+    """The provider refuses this model, region or caller."""
+
+    kind = "permission"
+    status = 403
+    onward = True
+
+    def __init__(self, message: str, *, code: str | None = "provider_permission") -> None:
+        super().__init__(message, code=code or "provider_permission")
+
+
+class Missing(Failure):
+    """The provider does not have this model."""
+
+    kind = "missing"
+    status = 404
+    onward = True
+
+
+class Unsupported(Failure):
+    """The provider does not do this at all."""
+
+    kind = "unsupported"
+    status = 503
+    onward = True
+
+
+class Conflict(Failure):
+    """The provider says that something else is under way."""
+
+    kind = "conflict"
+    status = 409
+    again: Again = "once"
+
+
+class Caller(Failure):
+    """The request itself is wrong, and would be so anywhere."""
+
+    kind = "caller"
+    status = 400
+
+
+class ContextLength(Failure):
+    """The prompt does not fit into the model's window."""
+
+    kind = "context_length"
+    status = 413
+
+
+class ContentFilter(Failure):
+    """The provider will not answer this."""
+
+    kind = "content_filter"
+    status = 422
+
+
+class Legal(Failure):
+    """Refused for legal reasons, where this provider stands."""
+
+    kind = "legal"
+    status = 422
+    onward = True
+
+
+class InvalidOutput(Failure):
+    """The answer does not match the schema that was asked for."""
+
+    kind = "invalid_output"
+    status = 502
+
+
+class BrokenStream(Failure):
+    """The stream broke after content had been handed over."""
+
+    kind = "broken_stream"
+    status = 502
+    outcome: Outcome = "failure"
+
+
+class Cancelled(Failure):
+    """The caller left, or another attempt was faster."""
+
+    kind = "cancelled"
+    status = 499
+
+
+class Rejected(Failure):
+    """Never sent: our own breaker, limiter, slots, queue or budget said no.
+
+    `gate` names who said so; `retry_after` says for how long, where it is known.
+    """
+
+    kind = "rejected"
+    status = 503
+    onward = True
+
+    def __init__(
+        self, message: str, *, gate: str, code: str | None = None, status: int = 503, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, code=code, status=status, retry_after=retry_after)
+        self.gate = gate
+
+
+class Unauthorized(Rejected):
+    """The caller's own key is missing or wrong."""
+
+    status = 401
+    onward = False
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, gate="auth", code="invalid_api_key", status=401)
+
+
+class Internal(Failure):
+    """A fault of our own."""
+
+    kind = "internal"
+    status = 500
+
+
+def outcome_of(error: BaseException | None) -> Outcome:
+    """What a gate learns from the way a call ended: None is success, what is no `Failure` teaches nothing."""
+    if error is None:
+        return "success"
+    return error.outcome if isinstance(error, Failure) else "neutral"

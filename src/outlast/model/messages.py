@@ -1,0 +1,398 @@
+"""Requests and answers as the layers see them, in no vendor's words.
+
+A request that passes through in its caller's own dialect is never taken apart: `Request.body` goes out as it came,
+and `Request.content()` is read only where another dialect must be written. Answers likewise: `Reply.raw`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from msgspec import Struct, field
+
+Operation = Literal["chat", "embed"]
+Role = Literal["system", "user", "assistant", "tool"]
+
+
+class Text(Struct, frozen=True, tag="text"):
+    """Words."""
+
+    text: str
+
+
+class Image(Struct, frozen=True, tag="image"):
+    """A picture, by address or inline; `data` is base64 and needs `media_type`."""
+
+    url: str = ""
+    data: str = ""
+    media_type: str = ""
+    detail: str = ""
+
+
+class Document(Struct, frozen=True, tag="document"):
+    """A file, by address or inline; `data` is base64 and needs `media_type`."""
+
+    url: str = ""
+    data: str = ""
+    media_type: str = ""
+    name: str = ""
+
+
+class Reasoning(Struct, frozen=True, tag="reasoning"):
+    """What the model thought before it spoke; `signature` lets its maker verify it, `data` is an encrypted form."""
+
+    text: str = ""
+    signature: str = ""
+    data: str = ""
+
+
+class Refusal(Struct, frozen=True, tag="refusal"):
+    """Words in which the model declines."""
+
+    text: str
+
+
+class ToolCall(Struct, frozen=True, tag="tool_call"):
+    """The model asks for a tool; `arguments` is JSON text as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class ToolResult(Struct, frozen=True, tag="tool_result"):
+    """What the tool of that call gave back."""
+
+    id: str
+    parts: tuple[Text | Image | Document, ...] = ()
+    error: bool = False
+
+
+Part = Text | Image | Document | Reasoning | Refusal | ToolCall | ToolResult
+
+
+class Message(Struct, frozen=True):
+    """One turn."""
+
+    role: Role
+    parts: tuple[Part, ...]
+    name: str = ""
+
+
+class Tool(Struct, frozen=True):
+    """A function that the model may ask for; `parameters` is a JSON schema."""
+
+    name: str
+    description: str = ""
+    parameters: dict[str, object] = field(default_factory=dict)
+    strict: bool | None = None
+
+
+class Schema(Struct, frozen=True):
+    """The JSON schema that an answer must match; an empty `schema` asks for any JSON object."""
+
+    schema: dict[str, object] = field(default_factory=dict)
+    name: str = "answer"
+    strict: bool | None = None
+
+
+class Chat(Struct, frozen=True):
+    """The content of a chat request. None everywhere means: as the provider has it.
+
+    `tool_choice` is auto, any, none, or a tool's name; `effort` a reasoning effort in OpenAI's words.
+    `extra` holds the caller's fields that have no place here, as they came, so that they can be carried over or named.
+    """
+
+    messages: tuple[Message, ...]
+    tools: tuple[Tool, ...] = ()
+    tool_choice: str | None = None
+    parallel_tools: bool | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    schema: Schema | None = None
+    effort: str | None = None
+    user: str | None = None
+    extra: dict[str, object] = field(default_factory=dict)
+
+
+class Embed(Struct, frozen=True):
+    """The content of an embeddings request: texts, or texts as token numbers."""
+
+    input: tuple[str | tuple[int, ...], ...]
+    dimensions: int | None = None
+    extra: dict[str, object] = field(default_factory=dict)
+
+
+Content = Chat | Embed
+
+
+class Needs(Struct, frozen=True):
+    """What a target must be able to do to answer a request."""
+
+    tools: bool = False
+    vision: bool = False
+    schema: bool = False
+    documents: bool = False
+
+
+NOTHING_SPECIAL = Needs()
+
+
+class Request:
+    """What one caller asks.
+
+    Attributes:
+        operation: "chat" or "embed".
+        model: as the caller named it: a route, provider/model, or a model.
+        stream: is the answer wanted piece by piece?
+        dialect: name of the dialect of `body`; empty when there are no bytes (a library call).
+        body: the request as the caller wrote it.
+        tokens: estimated tokens of the prompt.
+        max_tokens: the most output tokens the caller allows; None when it does not say.
+        needs: what the target must be able to do.
+        usage_wanted: does the caller want the usage in the stream? (OpenAI sends it only then.)
+    """
+
+    __slots__ = (
+        "_content",
+        "_read",
+        "body",
+        "dialect",
+        "max_tokens",
+        "model",
+        "needs",
+        "operation",
+        "stream",
+        "tokens",
+        "usage_wanted",
+    )
+
+    def __init__(
+        self,
+        *,
+        operation: Operation = "chat",
+        model: str,
+        stream: bool = False,
+        dialect: str = "",
+        body: bytes = b"",
+        tokens: int = 0,
+        max_tokens: int | None = None,
+        needs: Needs = NOTHING_SPECIAL,
+        usage_wanted: bool = True,
+        read: Callable[[], Content],
+    ) -> None:
+        self.operation: Operation = operation
+        self.model = model
+        self.stream = stream
+        self.dialect = dialect
+        self.body = body
+        self.tokens = tokens
+        self.max_tokens = max_tokens
+        self.needs = needs
+        self.usage_wanted = usage_wanted
+        self._read = read
+        self._content: Content | None = None
+
+    def content(self) -> Content:
+        """The whole request in the model's words; read at the first call. May raise `Caller`."""
+        if self._content is None:
+            self._content = self._read()
+        return self._content
+
+
+class Usage(Struct, frozen=True):
+    """Tokens of one answer. `input` includes the cached ones; `output` includes reasoning.
+
+    `estimated` is True when the provider said nothing usable and we counted ourselves.
+    """
+
+    input: int = 0
+    output: int = 0
+    cached: int = 0
+    cache_write: int = 0
+    reasoning: int = 0
+    estimated: bool = False
+
+    def __add__(self, other: Usage) -> Usage:
+        """Both together, as when an answer was made in two pieces."""
+        return Usage(
+            self.input + other.input,
+            self.output + other.output,
+            self.cached + other.cached,
+            self.cache_write + other.cache_write,
+            self.reasoning + other.reasoning,
+            self.estimated or other.estimated,
+        )
+
+
+class Reply:
+    """A whole chat answer.
+
+    Attributes:
+        id: the provider's id of the answer.
+        model: the model that answered, as the provider names it.
+        finish: why it ended: stop, length, tool_calls, content_filter, refusal, or the provider's own word.
+        usage: tokens, as the provider counted them.
+        created: seconds since the epoch, as the provider says; 0 when it does not.
+        raw: the provider's bytes, and `dialect` their dialect; for passing on.
+        target: "provider/model" that answered.
+        source: "primary" when the first choice answered, else "fallback" (later also cache, stale, …).
+        cost: US dollars, None when the price is unknown.
+        attempts: how many attempts it took, this one included.
+        dropped: names of what could not be carried over to the target's dialect.
+    """
+
+    __slots__ = (
+        "_parts",
+        "_read",
+        "attempts",
+        "cost",
+        "created",
+        "dialect",
+        "dropped",
+        "finish",
+        "id",
+        "model",
+        "quota",
+        "raw",
+        "source",
+        "target",
+        "usage",
+    )
+
+    def __init__(
+        self,
+        *,
+        id: str,  # noqa: A002
+        model: str,
+        finish: str,
+        usage: Usage,
+        created: int = 0,
+        raw: bytes = b"",
+        dialect: str = "",
+        read: Callable[[], tuple[Part, ...]],
+    ) -> None:
+        self.id = id
+        self.model = model
+        self.finish = finish
+        self.usage = usage
+        self.created = created
+        self.raw = raw
+        self.dialect = dialect
+        self.target = ""
+        self.source = "primary"
+        self.cost: float | None = None
+        self.attempts = 1
+        self.dropped: tuple[str, ...] = ()
+        self.quota: Quota | None = None
+        self._read = read
+        self._parts: tuple[Part, ...] | None = None
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What the model said, in order; read at the first look."""
+        if self._parts is None:
+            self._parts = self._read()
+        return self._parts
+
+    @property
+    def text(self) -> str:
+        """The words of the answer, without reasoning."""
+        return "".join(part.text for part in self.parts if isinstance(part, Text))
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The tools that the model asks for."""
+        return tuple(part for part in self.parts if isinstance(part, ToolCall))
+
+    def __repr__(self) -> str:
+        """Says who answered; never what."""
+        return (
+            f"Reply(target={self.target!r}, source={self.source!r}, finish={self.finish!r}, attempts={self.attempts})"
+        )
+
+
+class Vectors(Reply):
+    """An answer to an embeddings request; `vectors` has one row for each input."""
+
+    __slots__ = ("_vectors", "_vectors_read")
+
+    def __init__(
+        self, *, model: str, usage: Usage, raw: bytes = b"", dialect: str = "", vectors: Callable[[], list[list[float]]]
+    ) -> None:
+        super().__init__(id="", model=model, finish="stop", usage=usage, raw=raw, dialect=dialect, read=tuple)
+        self._vectors_read = vectors
+        self._vectors: list[list[float]] | None = None
+
+    @property
+    def vectors(self) -> list[list[float]]:
+        """One list of floats for each input, in the order of the inputs."""
+        if self._vectors is None:
+            self._vectors = self._vectors_read()
+        return self._vectors
+
+
+class ToolDelta(Struct, frozen=True):
+    """A piece of a tool call; `id` and `name` come with the first piece of an `index`."""
+
+    index: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+class Chunk(Struct):
+    """What one event of a stream brought. `content` says whether it is anything for the caller's eyes.
+
+    `choice` is the number of the answer, where several were asked for.
+    """
+
+    text: str = ""
+    reasoning: str = ""
+    signature: str = ""
+    refusal: str = ""
+    tool: ToolDelta | None = None
+    finish: str | None = None
+    usage: Usage | None = None
+    choice: int = 0
+    audio: bool = False
+
+    @property
+    def content(self) -> bool:
+        """Text, reasoning, refusal, a tool call's name or arguments, or audio: what stops the timers and commits."""
+        tool = self.tool
+        return bool(
+            self.text or self.reasoning or self.refusal or self.audio or (tool and (tool.name or tool.arguments))
+        )
+
+
+class Batch(Struct):
+    """What one read brought: the provider's bytes of whole events (empty: render the chunks anew), and the chunks.
+
+    `last` says that the answer is complete: every choice has finished and nothing more will come.
+    """
+
+    raw: bytes
+    chunks: list[Chunk]
+    last: bool = False
+
+
+class Opening(Struct):
+    """What a stream said of itself at its start."""
+
+    id: str = ""
+    model: str = ""
+    created: int = 0
+
+
+class Quota(Struct, frozen=True):
+    """What the provider's headers say is left; None where they are silent. Resets are in seconds from the answer."""
+
+    requests_left: int | None = None
+    requests_reset: float | None = None
+    tokens_left: int | None = None
+    tokens_reset: float | None = None

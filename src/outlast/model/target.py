@@ -1,0 +1,149 @@
+"""Providers and targets: whom a request may be sent to, and what is known of them. Frozen; live state is elsewhere."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct, field
+
+
+class Secret:
+    """A key that never shows itself: not in a repr, a log or an error. `reveal()` gives it to whoever must send it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The key itself."""
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __repr__(self) -> str:
+        return "Secret('***')" if self._value else "Secret('')"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+NO_SECRET = Secret("")
+
+Auth = Literal["bearer", "x-api-key", "api-key", "x-goog-api-key", "none"]
+"""Where the key goes: `Authorization: Bearer`, or the header of that name."""
+
+
+class Quirks(Struct, frozen=True):
+    """How a provider departs from the documents of its dialect. Data of the catalog; codecs read it."""
+
+    stream_options: bool = True
+    """Takes `stream_options.include_usage`."""
+    max_tokens_name: str = "max_completion_tokens"
+    """What the limit of output tokens is called when we write it."""
+    developer_role: bool = False
+    """Wants system messages as role "developer"."""
+    path_chat: str = ""
+    """Path after the base URL for chat, where it is not the dialect's; `{model}` is replaced."""
+    path_embed: str = ""
+    """The same for embeddings."""
+    query: str = ""
+    """A query string for every path, such as Azure's `api-version=…`."""
+    version: str = ""
+    """The protocol version header, such as `anthropic-version`."""
+    drops: tuple[str, ...] = ()
+    """Fields that the provider refuses; taken out and named."""
+    throttle_statuses: tuple[int, ...] = ()
+    """Statuses beside 429 that mean: too fast (Together's 503)."""
+
+
+class Timers(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long each phase of an attempt may take, in seconds. All are our own timers, which pings do not reset."""
+
+    connect: float = 3.0
+    """Name, TCP, proxy and TLS together."""
+    first_content: float = 10.0
+    """From sending to the first content of a stream."""
+    stall: float = 10.0
+    """Between content events of a stream."""
+    max_stream: float = 600.0
+    """The whole of a stream."""
+    whole: float = 120.0
+    """A whole reply, from sending to its last byte."""
+
+
+REASONING_TIMERS = Timers(first_content=60.0, whole=600.0)
+
+
+class Provider(Struct, frozen=True):
+    """One account at one provider: where, in which dialect, with which key."""
+
+    name: str
+    dialect: str
+    base_url: str
+    key: Secret = NO_SECRET
+    auth: Auth = "bearer"
+    headers: dict[str, str] = field(default_factory=dict)
+    quirks: Quirks = Quirks()
+    proxy: str = ""
+    """`http://host:port` of a CONNECT proxy; empty for none."""
+    ca_file: str = ""
+    """A file of certificates to trust instead of the system's."""
+
+
+class Price(Struct, frozen=True):
+    """US dollars for a million tokens."""
+
+    input: float = 0.0
+    output: float = 0.0
+    cached: float | None = None
+
+
+class Target(Struct, frozen=True, eq=False):
+    """One model at one provider: what a route lists and a breaker guards.
+
+    Attributes:
+        name: "provider/model"; its key in every table, metric and header.
+        provider: where it is.
+        model: what the provider calls it.
+        family: name of the model itself, the same at every provider that serves it.
+        window: tokens of prompt and answer together; 0 when unknown.
+        max_output: most output tokens; 0 when unknown. Anthropic's dialect must always say a limit.
+    """
+
+    name: str
+    provider: Provider
+    model: str
+    family: str = ""
+    window: int = 0
+    max_output: int = 0
+    tools: bool = True
+    vision: bool = True
+    schema: bool = True
+    documents: bool = True
+    prefill: bool = False
+    embeds: bool = True
+    reasoning: bool = False
+    sampling: bool = True
+    """Takes temperature and top_p."""
+    price: Price | None = None
+    timers: Timers = Timers()
+    weight: float = 1.0
+
+
+class Route(Struct, frozen=True):
+    """A name that callers use, and the targets behind it in order."""
+
+    name: str
+    targets: tuple[Target, ...]
+    order: Literal["priority", "latency", "cost", "weighted"] = "priority"
+    max_latency: float | None = None
+    """Seconds; a target whose live p99 is over it is skipped."""
+    max_cost: float | None = None
+    """US dollars for one request, estimated; a dearer target is skipped."""
+    on_break: Literal["error"] = "error"
+    """What happens when a stream breaks after content was handed over."""

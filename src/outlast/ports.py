@@ -1,0 +1,219 @@
+"""What the core may ask of the world, and what the world must give. The core imports nothing that does I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from msgspec import Struct
+
+from outlast.model.errors import Failure
+from outlast.model.events import Event
+from outlast.model.messages import Batch, Chunk, Opening, Operation, Quota, Reply, Request
+from outlast.model.target import Target
+
+Header = Callable[[bytes], bytes | None]
+"""Asks for one header of an answer by its lower-case name. Repeated headers are joined with a comma."""
+
+
+class Outgoing(Struct):
+    """One upstream request, ready but for the parts that the connection knows: host, key, framing.
+
+    `path` follows the provider's base URL; `headers` are complete lines without CR LF; `dropped` names what of the
+    caller's request could not be carried over.
+    """
+
+    path: bytes
+    body: bytes
+    headers: tuple[bytes, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+
+class Timed(Protocol):
+    """Something that waits, and has a moment when waiting ends. `due` is infinite while nothing is waited for."""
+
+    due: float
+
+    def expire(self) -> None:
+        """Called once when `due` has passed: fail whoever waits. Must not raise."""
+        ...
+
+
+class Exchange(Protocol):
+    """One upstream request whose answer's head is in. Pulled, never pushed.
+
+    Every read raises `TimedOut` when its `due` passes, `BadResponse` on wrong framing or a cut.
+    """
+
+    status: int
+
+    def header(self, name: bytes) -> bytes | None:
+        """The value of a header, by its lower-case name."""
+        ...
+
+    async def read(self, due: float) -> bytes:
+        """What has come since, as soon as anything is there; `b""` at the end of the body."""
+        ...
+
+    async def whole(self, due: float) -> bytes:
+        """The rest of the body, which is bounded."""
+        ...
+
+    def release(self) -> None:
+        """The answer is no longer needed and was read to its end, or nearly: keep the connection if that is safe."""
+        ...
+
+    def abort(self) -> None:
+        """Give up: close the connection. Safe at any time, any number of times."""
+        ...
+
+
+class Waiter(Protocol):
+    """A place to wait until somebody else says go."""
+
+    def wake(self) -> None:
+        """Let the waiter go on; once is enough, more does no harm."""
+        ...
+
+    async def wait(self, due: float) -> bool:
+        """True when woken, False when `due` came first."""
+        ...
+
+
+class Io(Protocol):
+    """The clock, the dice, the network and the ear of the outside world."""
+
+    def now(self) -> float:
+        """Monotonic seconds; never goes back."""
+        ...
+
+    def random(self) -> float:
+        """A number in [0, 1)."""
+        ...
+
+    def emit(self, event: Event) -> None:
+        """Tell the sinks. Never raises, never waits."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait at least so long."""
+        ...
+
+    async def send(self, target: Target, outgoing: Outgoing, connect_due: float, due: float) -> Exchange:
+        """Send, and return when the head of the answer is in.
+
+        A connection must stand by `connect_due`, the head be in by `due`. Raises `Connect`, `TimedOut`, `BadResponse`;
+        when it raises or is cancelled, nothing is left open.
+        """
+        ...
+
+    def watch(self, timed: Timed, due: float) -> None:
+        """Arm, move or (with infinity) disarm the one deadline of `timed`."""
+        ...
+
+    def waiter(self) -> Waiter:
+        """A new place to wait."""
+        ...
+
+
+class Reader(Protocol):
+    """Decodes one upstream stream, however its bytes are cut."""
+
+    opening: Opening
+
+    def feed(self, data: bytes) -> Batch:
+        """What these bytes completed.
+
+        Raises a `Failure`: the class that an error event names, or `BadResponse` for what is not the dialect.
+        """
+        ...
+
+    def close(self) -> Batch:
+        """The body has ended: what the last bytes were. `last` is False if the answer is not complete."""
+        ...
+
+
+class Writer(Protocol):
+    """Renders one stream in the caller's dialect."""
+
+    def start(self, opening: Opening) -> bytes:
+        """What must stand before the first chunk."""
+        ...
+
+    def write(self, chunks: list[Chunk]) -> bytes:
+        """These chunks."""
+        ...
+
+    def end(self) -> bytes:
+        """What ends a whole answer. Never called after `fail`."""
+        ...
+
+    def fail(self, failure: Failure, request_id: str) -> bytes:
+        """An error event; after it nothing is sent, no finish reason and no end marker."""
+        ...
+
+
+class Dialect(Protocol):
+    """One wire format, both directions. Pure. `name` is how configuration and errors call it."""
+
+    name: str
+
+    def parse(self, operation: Operation, body: bytes) -> Request:
+        """The request in these bytes. Raises `Caller` (or `ContextLength`, …) with a message that names the mend."""
+        ...
+
+    def encode(self, request: Request, target: Target) -> Outgoing:
+        """The bytes that ask this target: the caller's own where the dialect is the same, else written anew."""
+        ...
+
+    def decode(self, body: bytes, request: Request, target: Target) -> Reply:
+        """The answer in these bytes. Raises `BadResponse`, or the class that an error envelope names."""
+        ...
+
+    def reader(self, request: Request, target: Target) -> Reader:
+        """A decoder for the stream that answers `request`."""
+        ...
+
+    def render(self, reply: Reply, request: Request) -> bytes:
+        """The answer as a caller of this dialect expects it."""
+        ...
+
+    def writer(self, request: Request) -> Writer:
+        """A renderer for a stream to a caller of this dialect."""
+        ...
+
+    def classify(self, status: int, header: Header, body: bytes, target: Target) -> Failure:
+        """What an answer that is no success means."""
+        ...
+
+    def quota(self, header: Header) -> Quota | None:
+        """What the provider says is left of its limits."""
+        ...
+
+    def error(self, failure: Failure, request_id: str) -> tuple[int, bytes]:
+        """Status and body that tell the failure to a caller of this dialect, as the vendor would."""
+        ...
+
+
+class Sink(Protocol):
+    """Where events go."""
+
+    def __call__(self, event: Event) -> None:
+        """Take note. Must be quick."""
+        ...
+
+
+class Source(Protocol):
+    """Where the batches of a stream come from."""
+
+    target: str
+    opening: Opening
+    dialect: str
+
+    async def next(self) -> Batch | None:
+        """The next batch that has content or ends the answer; None after the last. Raises a `Failure`."""
+        ...
+
+    def abort(self) -> None:
+        """Let go of everything, at once."""
+        ...
