@@ -1,0 +1,87 @@
+# Every task of the project. `make` alone lists them.
+
+.DEFAULT_GOAL := help
+SHELL := bash
+PYTHON ?= python3
+PYTEST_ARGS ?= -n 2
+export PYTHON
+
+bin := .venv/bin
+run_ready := .venv/.ready-run
+test_ready := .venv/.ready-test
+js_ready := tests/js/node_modules/.ready
+compile = scripts/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url $(UPGRADE)
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+## ---- use it
+
+.PHONY: run
+run: $(run_ready) ## start the gateway on http://127.0.0.1:4000
+	@exec $(bin)/outlast serve
+
+## ---- check it
+
+.PHONY: test
+test: $(test_ready) $(js_ready) ## run all tests, the examples and the documents' examples too
+	@$(bin)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: check
+check: format-check lint types imports test ## everything that must hold before a commit
+
+.PHONY: format
+format: $(test_ready) ## write the code in the one format
+	@$(bin)/ruff check -q --select I --fix .
+	@$(bin)/ruff format .
+
+.PHONY: format-check
+format-check: $(test_ready) ## is the code in the one format?
+	@$(bin)/ruff format --check .
+
+.PHONY: lint
+lint: $(test_ready) ## look for mistakes and bad habits
+	@$(bin)/ruff check .
+
+.PHONY: types
+types: $(test_ready) ## check the types, strictly
+	@$(bin)/mypy
+
+.PHONY: imports
+imports: $(test_ready) ## check that imports point downward only
+	@$(bin)/lint-imports --no-cache
+
+.PHONY: docs
+docs: $(test_ready) ## check links, anchors and examples of the documents
+	@$(bin)/python -m pytest tests/docs
+
+.PHONY: cov
+cov: $(test_ready) $(js_ready) ## run all tests once and show which branches they miss
+	@$(bin)/coverage run -m pytest
+	@$(bin)/coverage report
+
+## ---- keep it
+
+.PHONY: requirements
+requirements: | $(run_ready) ## pin the requirements anew after a change; UPGRADE=--upgrade takes newer ones
+	@$(compile) requirements/tools.in -o requirements/tools.txt
+	@$(compile) pyproject.toml --extra gateway -o requirements/run.txt
+	@$(compile) requirements/dev.in -o requirements/dev.txt
+
+.PHONY: clean
+clean: ## remove caches and build products
+	@rm -rf dist build .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -not -path './.venv/*' -not -path '*/node_modules/*' -prune -exec rm -rf {} +
+
+## ---- what the targets stand on
+
+$(run_ready): pyproject.toml requirements/tools.txt requirements/run.txt requirements/system.txt
+	@scripts/bootstrap run
+
+$(test_ready): $(run_ready) requirements/dev.txt
+	@scripts/bootstrap test
+
+$(js_ready): tests/js/package-lock.json tests/js/package.json | $(test_ready)
+	@cd tests/js && PATH="$(CURDIR)/$(bin):$$PATH" npm ci --silent --ignore-scripts
+	@touch $@
