@@ -111,6 +111,10 @@ class Io(Protocol):
         """Arm, move or (with infinity) disarm the one deadline of `timed`."""
         ...
 
+    def on_loop(self, callback: Callable[[], None]) -> None:
+        """Call it on the loop's own thread: at once when that is where we are."""
+        ...
+
     def waiter(self) -> Waiter:
         """A new place to wait."""
         ...

@@ -45,6 +45,7 @@ class Failure(Exception):  # noqa: N818  (a failure class is the term of the fie
         outcome: what breakers and limiters learn from it.
         retry_after: seconds to wait as the provider or our own gate says; None when nobody said.
         overloaded: the provider said that it has too much to do, which calls for a longer backoff.
+        until: monotonic time at which the target's pause ends, where this failure paused it.
         target: "provider/model" where it happened; empty when no target was asked.
         attempts: the attempts made for the request, oldest first; filled on the error that reaches the caller.
     """
@@ -71,6 +72,7 @@ class Failure(Exception):  # noqa: N818  (a failure class is the term of the fie
         self.retry_after = retry_after
         self.overloaded = overloaded
         self.target = ""
+        self.until: float | None = None
         self.attempts: tuple[AttemptEnded, ...] = ()
         if status is not None:
             self.status = status

@@ -1,0 +1,1 @@
+"""What layers are made of: the call they pass down, the answer that climbs back, and the gate that most of them are."""

@@ -1,0 +1,180 @@
+"""A call on its way down the stack.
+
+    Handler = Call -> Reply | Stream          Layer = Handler -> Handler
+
+A layer is a function from handler to handler, and the stack is a list of layers, outermost first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol
+
+from outlast.flow.stream import Stream
+from outlast.model.caller import NORMAL, Caller
+from outlast.model.events import AttemptEnded
+from outlast.model.messages import Reply, Request
+from outlast.model.target import Provider, Route, Target
+from outlast.ports import Io
+
+Answer = Reply | Stream
+Handler = Callable[["Call"], Awaitable[Answer]]
+Layer = Callable[[Handler], Handler]
+
+NOWHERE = Target(name="", provider=Provider("", "", ""), model="")
+"""The target of a call that has not been routed yet."""
+
+
+class Others(Protocol):
+    """What routing lets the layers below know of the targets that it has not tried yet."""
+
+    def healthy(self, now: float) -> int:
+        """How many untried targets could take the call now."""
+        ...
+
+    def patience(self, now: float) -> float:
+        """The longest wait, in seconds, that is better than moving on to the next of them; infinite without one."""
+        ...
+
+
+class NoOthers:
+    """There is no other target."""
+
+    __slots__ = ()
+
+    def healthy(self, now: float) -> int:  # noqa: ARG002
+        """None."""
+        return 0
+
+    def patience(self, now: float) -> float:  # noqa: ARG002
+        """For ever."""
+        return float("inf")
+
+
+NO_OTHERS = NoOthers()
+
+
+class Allowance:
+    """What is left of one of the caller's limits, for the RateLimit headers. `reset` is in seconds."""
+
+    __slots__ = ("limit", "name", "period", "remaining", "reset")
+
+    def __init__(self, name: str, limit: float, period: float, remaining: float, reset: float) -> None:
+        self.name = name
+        self.limit = limit
+        self.period = period
+        self.remaining = remaining
+        self.reset = reset
+
+
+class Story:
+    """What has happened to a request so far; shared by all views of its call.
+
+    Attributes:
+        made: upstream calls made.
+        tried: those that are over, oldest first.
+        allowances: what is left of the caller's limits.
+    """
+
+    __slots__ = ("allowances", "made", "tried")
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.tried: list[AttemptEnded] = []
+        self.allowances: list[Allowance] = []
+
+
+class Call:
+    """One request under way.
+
+    Attributes:
+        request: what is asked.
+        route: the targets it may go to.
+        deadline: monotonic time by which the caller has its answer, or the first content of a stream.
+        io: the world.
+        id: the request id.
+        caller: who asks; `priority` the class it asks in.
+        story: what happened so far, shared by all views.
+        target: where this view goes; `others` what else there is.
+        early: routing lets this call probe an open circuit before its time.
+        revisit: routing comes back to a target that has failed in this call before.
+        earlier: upstream calls that were made for the request before it was routed this time.
+        first: seconds that the last attempt of this view took to its first content, None before.
+    """
+
+    __slots__ = (
+        "caller",
+        "deadline",
+        "earlier",
+        "early",
+        "first",
+        "id",
+        "io",
+        "others",
+        "priority",
+        "request",
+        "revisit",
+        "route",
+        "story",
+        "target",
+    )
+
+    def __init__(
+        self,
+        *,
+        request: Request,
+        route: Route,
+        deadline: float,
+        io: Io,
+        id: str,  # noqa: A002
+        caller: Caller,
+        priority: int = NORMAL,
+        story: Story | None = None,
+        target: Target = NOWHERE,
+        others: Others = NO_OTHERS,
+        early: bool = False,
+        revisit: bool = False,
+        earlier: int = 0,
+    ) -> None:
+        self.request = request
+        self.route = route
+        self.deadline = deadline
+        self.io = io
+        self.id = id
+        self.caller = caller
+        self.priority = priority
+        self.story = story or Story()
+        self.target = target
+        self.others = others
+        self.early = early
+        self.revisit = revisit
+        self.earlier = earlier
+        self.first: float | None = None
+
+    def at(
+        self, target: Target, others: Others, *, early: bool = False, revisit: bool = False, earlier: int = 0
+    ) -> Call:
+        """The same call, bound for one target."""
+        return Call(
+            request=self.request,
+            route=self.route,
+            deadline=self.deadline,
+            io=self.io,
+            id=self.id,
+            caller=self.caller,
+            priority=self.priority,
+            story=self.story,
+            target=target,
+            others=others,
+            early=early,
+            revisit=revisit,
+            earlier=earlier,
+        )
+
+
+def compose(layers: Iterable[Layer], innermost: Handler) -> Handler:
+    """The layers around the innermost handler; the first of them is the outermost."""
+    handler = innermost
+    for layer in reversed(list(layers)):
+        handler = layer(handler)
+    return handler

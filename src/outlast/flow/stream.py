@@ -1,0 +1,232 @@
+"""A streamed answer: pulled batch by batch, and settled exactly once however it ends.
+
+A handler returns a Stream when the first content is there: the return is the commit point. What a layer owes at the
+end it registers with `owe`; the debts are paid in one place, on the last batch, a failure, an abort, or when the
+Stream is dropped. Nothing that the event loop holds refers to the Stream itself, so a dropped one is collected at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Protocol, Self
+
+from msgspec import Struct
+
+from outlast.model.errors import Cancelled, Failure, Internal, Outcome
+from outlast.model.events import Fault
+from outlast.model.messages import Batch, Chunk, Opening, Quota, Usage
+from outlast.ports import Io, Source
+
+
+class End(Struct):
+    """How a call ended, for whoever held something for it. `usage` and `cost` are None when nobody knows."""
+
+    outcome: Outcome
+    error: BaseException | None = None
+    usage: Usage | None = None
+    cost: float | None = None
+    quota: Quota | None = None
+
+
+class Debt(Protocol):
+    """Something to be given back when a call is over."""
+
+    def settle(self, end: End, now: float) -> None:
+        """The call is over. Called exactly once; must not wait."""
+        ...
+
+
+def ended_by(error: BaseException, usage: Usage | None = None) -> End:
+    """The end that an exception means: what is no `Failure` (a cancellation, say) teaches nothing."""
+    return End(error.outcome if isinstance(error, Failure) else "neutral", error, usage)
+
+
+class Ending:
+    """The one place where a stream ends. The loop may hold this; it knows nothing of the Stream."""
+
+    __slots__ = ("cost", "debts", "due", "error", "finish", "io", "over", "quota", "source", "usage")
+
+    def __init__(self, source: Source, io: Io) -> None:
+        self.source = source
+        self.io = io
+        self.debts: list[Debt] = []
+        self.usage: Usage | None = None
+        self.finish: str | None = None
+        self.cost: float | None = None
+        self.quota: Quota | None = None
+        self.over = False
+        self.error: BaseException | None = None
+        self.due = float("inf")
+
+    def end(self, error: BaseException | None) -> None:
+        """Pay every debt, latest first; later calls do nothing."""
+        if self.over:
+            return
+        self.over = True
+        self.due = float("inf")
+        self.error = error
+        if error is not None:
+            self.source.abort()
+        end = ended_by(error, self.usage) if error else End("success", None, self.usage, self.cost, self.quota)
+        now = self.io.now()
+        while self.debts:
+            debt = self.debts.pop()
+            try:
+                debt.settle(end, now)
+            except Exception as fault:  # noqa: BLE001  (one debtor's fault must not keep the others from being paid)
+                self.io.emit(Fault(f"settle {type(debt).__name__}", repr(fault)))
+
+    def expire(self) -> None:
+        """The longest life of a stream is over, read or not."""
+        self.end(Cancelled("the stream was open for too long"))
+
+    def drop(self) -> None:
+        """The Stream was dropped without being read to its end."""
+        self.end(Cancelled("the stream was dropped"))
+
+
+class Stream:
+    """A streamed answer. Read it with `async for chunk in stream`, and leave it with `aclose()` or `async with`.
+
+    Attributes:
+        target: "provider/model" that answers.
+        source: "primary" when the first choice answers, else "fallback".
+        attempts: how many attempts it took to the first content.
+        dropped: names of what could not be carried over to the target's dialect.
+        opening: id, model and time that the provider gave the answer.
+        dialect: dialect of the bytes in `Batch.raw`.
+    """
+
+    __slots__ = ("__weakref__", "_chunks", "_ending", "_head", "_reading", "attempts", "dropped", "source", "target")
+
+    def __init__(self, source: Source, head: Batch, io: Io) -> None:
+        self._ending = Ending(source, io)
+        self._head: Batch | None = head
+        self._chunks: list[Chunk] = []
+        self._reading = False
+        self.target = source.target
+        self.source = "primary"
+        self.attempts = 1
+        self.dropped: tuple[str, ...] = ()
+
+    @property
+    def opening(self) -> Opening:
+        """What the provider said of the answer at its start."""
+        return self._ending.source.opening
+
+    @property
+    def dialect(self) -> str:
+        """Dialect of `Batch.raw`."""
+        return self._ending.source.dialect
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens, once the provider has told them."""
+        return self._ending.usage
+
+    @property
+    def cost(self) -> float | None:
+        """US dollars, once the stream is over and where the price is known."""
+        return self._ending.cost
+
+    @property
+    def finish(self) -> str | None:
+        """Why the answer ended; None until then."""
+        return self._ending.finish
+
+    def owe(self, debt: Debt) -> None:
+        """Settle `debt` when the stream is over, however that comes about."""
+        self._ending.debts.append(debt)
+
+    def live_until(self, due: float) -> None:
+        """End the stream at that monotonic time, read or not."""
+        self._ending.io.watch(self._ending, due)
+
+    def learned(self, *, quota: Quota | None) -> None:
+        """Take what the provider's headers say along to the debtors."""
+        self._ending.quota = quota
+
+    async def next(self) -> Batch | None:
+        """The next batch; None after the last.
+
+        Raises:
+            BrokenStream: the answer was cut, stalled or garbled. What has been handed over is not the whole.
+            Cancelled: the stream was closed, or open for too long, before its end.
+        """
+        if self._head is not None:
+            batch, self._head = self._head, None
+            self._note(batch)
+            return batch
+        ending = self._ending
+        if ending.over:
+            if isinstance(ending.error, Failure):
+                raise ending.error
+            return None
+        if self._reading:
+            raise RuntimeError("this stream is being read already: one reader at a time")
+        self._reading = True
+        try:
+            got = await ending.source.next()
+        except BaseException as error:
+            ending.end(error)
+            raise
+        finally:
+            self._reading = False
+        if got is None:
+            ending.end(None)
+            return None
+        self._note(got)
+        return got
+
+    def _note(self, batch: Batch) -> None:
+        ending = self._ending
+        for chunk in batch.chunks:
+            if chunk.usage is not None:
+                ending.usage = chunk.usage
+            if chunk.finish is not None:
+                ending.finish = chunk.finish
+        if batch.last:
+            ending.end(None)
+
+    def __aiter__(self) -> AsyncIterator[Chunk]:
+        return self
+
+    async def __anext__(self) -> Chunk:
+        """The next chunk that has anything to say."""
+        while not self._chunks:
+            batch = await self.next()
+            if batch is None:
+                raise StopAsyncIteration
+            self._chunks = batch.chunks[::-1]
+        return self._chunks.pop()
+
+    def abort(self, why: str = "the caller has left") -> None:
+        """Let go of everything, at once. Safe at any time."""
+        self._head = None
+        self._ending.end(Cancelled(why))
+
+    async def aclose(self) -> None:
+        """End the stream; what has not been read is lost."""
+        self.abort("the stream was closed")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        ending = getattr(self, "_ending", None)
+        if ending is not None and not ending.over:
+            ending.io.on_loop(ending.drop)
+
+    def __repr__(self) -> str:
+        return f"Stream(target={self.target!r}, finish={self.finish!r})"
+
+
+def internal(error: BaseException) -> Failure:
+    """The failure that tells an unexpected error without its text."""
+    return error if isinstance(error, Failure) else Internal(f"an internal error ({type(error).__name__})")

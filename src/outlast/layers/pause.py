@@ -1,0 +1,175 @@
+"""Pauses: targets and credentials that are out because their provider said so.
+
+    throttled            the target pauses until the hint, without one for max(0.5, U(0, min(20, 2^(k-1)))) s
+    quota, credential    every target of the credential is out for 30 s, doubling to 5 min, with one probe at each end
+    missing              the target is out for 5 min
+
+A pause is the backoff of a throttled call: who may wait so long waits here, holding no slot, permit or connection.
+A success brings a credential back at once. Pauses are no failures: the breaker does not hear of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from msgspec import Struct
+
+from outlast.flow.call import Call, Layer
+from outlast.flow.gate import gate
+from outlast.flow.stream import End
+from outlast.model.errors import Credential, Failure, Missing, Quota, Rejected, Throttled
+from outlast.model.events import BackIn, TakenOut
+
+
+class PauseConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long a target or a credential is left alone. Times in seconds."""
+
+    enabled: bool = True
+    throttled_floor: float = 0.5
+    """A throttled target pauses at least so long."""
+    throttled_max: float = 20.0
+    """The most that a pause without a hint can grow to."""
+    credential: float = 30.0
+    """A refused or penniless credential is out for this time at first; it doubles."""
+    credential_max: float = 300.0
+    """It is never out for longer without being tried."""
+    missing: float = 300.0
+    """A target whose provider does not know the model is out for so long."""
+    max_wait: float = 60.0
+    """A call without another target waits for the end of a pause at most so long."""
+
+
+class Pause:
+    """One target, or one credential: until when it is out, and how often in a row it was."""
+
+    __slots__ = ("probing", "times", "until")
+
+    def __init__(self) -> None:
+        self.until = 0.0
+        self.times = 0
+        self.probing: object | None = None
+
+    def left(self, now: float) -> float:
+        """Seconds until it may be tried again; 0 when it is in."""
+        return max(0.0, self.until - now)
+
+
+def throttled_for(config: PauseConfig, times: int, hint: float | None, dice: float) -> float:
+    """Seconds that a target pauses which was throttled `times` in a row. A hint is a floor, and jitter only added."""
+    if hint is not None:
+        return hint + dice * min(1.0, 0.1 * hint)
+    return max(config.throttled_floor, dice * min(config.throttled_max, 2.0 ** min(times - 1, 60)))
+
+
+def credential_out_for(config: PauseConfig, times: int) -> float:
+    """Seconds that a credential is out which was refused `times` in a row."""
+    return min(config.credential * 2.0 ** min(times - 1, 60), config.credential_max)
+
+
+class Held:
+    """Leave to try a target, perhaps after waiting for the end of its pause."""
+
+    __slots__ = ("_call", "_pauses", "_until", "probe")
+
+    def __init__(self, pauses: Pauses, call: Call, until: float) -> None:
+        self._pauses = pauses
+        self._call = call
+        self._until = until
+        self.probe = False
+
+    def wait(self, call: Call) -> Awaitable[None] | None:
+        """The end of the pause, or None when there is none."""
+        left = self._until - call.io.now()
+        return call.io.sleep(left) if left > 0 else None
+
+    def answered(self, call: Call, now: float) -> None:  # noqa: ARG002
+        """It works: a credential that was out is back."""
+        self._pauses.works(call)
+
+    def settle(self, end: End, now: float) -> None:
+        """The attempt is over; what the provider said may take the target out."""
+        self._pauses.learn(self._call, self, end.error, now)
+
+
+class Pauses:
+    """All pauses, by target and by credential. Those that are over and forgotten cost nothing."""
+
+    __slots__ = ("_config", "_credentials", "_targets")
+
+    def __init__(self, config: PauseConfig) -> None:
+        self._config = config
+        self._targets: dict[str, Pause] = {}
+        self._credentials: dict[str, Pause] = {}
+
+    def left(self, name: str, credential: str, now: float) -> tuple[float, bool]:
+        """Seconds until the target may be tried, and whether waiting that long is of any use.
+
+        It is of use for a throttled target; a credential that is out, or a missing model, is not waited for.
+        """
+        out = self._credentials.get(credential)
+        if out is not None and (out.until > now or out.probing is not None):
+            return max(out.left(now), 1.0), False
+        pause = self._targets.get(name)
+        if pause is None or pause.until <= now:
+            return 0.0, True
+        return pause.until - now, pause.times > 0
+
+    def admit(self, call: Call, now: float) -> Held | Rejected:
+        """The gate: leave to try the target, after its pause if that is short enough."""
+        target = call.target
+        if not self._targets and not self._credentials:
+            return Held(self, call, 0.0)
+        left, waitable = self.left(target.name, target.provider.name, now)
+        longest = min(call.others.patience(now), self._config.max_wait, call.deadline - now)
+        if left > 0 and (not waitable or left > longest):
+            return Rejected(f"{target.name} is paused", gate="pause", code="paused", retry_after=left)
+        held = Held(self, call, now + left)
+        out = self._credentials.get(target.provider.name)
+        if out is not None:
+            out.probing = held
+        return held
+
+    def works(self, call: Call) -> None:
+        """The target has answered."""
+        if self._targets:
+            self._targets.pop(call.target.name, None)
+        if self._credentials and self._credentials.pop(call.target.provider.name, None) is not None:
+            call.io.emit(BackIn("credential", call.target.provider.name))
+
+    def learn(self, call: Call, held: Held, error: BaseException | None, now: float) -> None:
+        """What an attempt's end means for its target and credential."""
+        out = self._credentials.get(call.target.provider.name)
+        if out is not None and out.probing is held:
+            out.probing = None
+        match error:
+            case Throttled():
+                self._throttled(call, error, now)
+            case Quota() | Credential():
+                self._credential_out(call, error, now)
+            case Missing():
+                pause = self._targets.setdefault(call.target.name, Pause())
+                pause.until, pause.times = now + self._config.missing, 0
+                call.io.emit(TakenOut("target", call.target.name, error.kind, self._config.missing))
+            case _:
+                pass
+
+    def _throttled(self, call: Call, error: Failure, now: float) -> None:
+        pause = self._targets.setdefault(call.target.name, Pause())
+        pause.times += 1
+        seconds = throttled_for(self._config, pause.times, error.retry_after, call.io.random())
+        pause.until = max(pause.until, now + seconds)
+        error.until = pause.until
+        call.io.emit(TakenOut("target", call.target.name, error.kind, pause.until - now))
+
+    def _credential_out(self, call: Call, error: Failure, now: float) -> None:
+        pause = self._credentials.setdefault(call.target.provider.name, Pause())
+        if pause.until > now:
+            return  # calls that were under way when it went out say nothing new
+        pause.times += 1
+        seconds = credential_out_for(self._config, pause.times)
+        pause.until = now + seconds
+        call.io.emit(TakenOut("credential", call.target.provider.name, error.kind, seconds))
+
+    def layer(self) -> Layer:
+        """Wait for, or refuse, a target that is paused; learn from every attempt who must be."""
+        return gate(self.admit)
