@@ -121,9 +121,16 @@ class Io(Protocol):
 
 
 class Reader(Protocol):
-    """Decodes one upstream stream, however its bytes are cut."""
+    """Decodes one upstream stream, however its bytes are cut.
+
+    `finished`: every choice that began has a finish reason, although the end marker may still be missing.
+    `failure`: what the next `feed` or `close` would raise, when a bad event came behind good ones of the same read;
+    look at it after each batch, rather than wait for bytes that may never come.
+    """
 
     opening: Opening
+    finished: bool
+    failure: Failure | None
 
     def feed(self, data: bytes) -> Batch:
         """What these bytes completed.
@@ -148,8 +155,12 @@ class Writer(Protocol):
         """These chunks."""
         ...
 
+    def note(self, target: str, source: str, cost: float | None, attempts: int) -> None:
+        """What the gateway knows of the answer, told before `end`; only the native dialect passes it on."""
+        ...
+
     def end(self) -> bytes:
-        """What ends a whole answer. Never called after `fail`."""
+        """What ends a whole answer, rendered or passed on as bytes. Never called after `fail`."""
         ...
 
     def fail(self, failure: Failure, request_id: str) -> bytes:
