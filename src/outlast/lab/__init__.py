@@ -1,0 +1,1 @@
+"""The lab: providers that are simulated, so that failures can be had on demand."""

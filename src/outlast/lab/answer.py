@@ -1,0 +1,167 @@
+"""What a simulated model says to one request, before any vendor's words are put around it.
+
+    request bytes ──> Asked ──compose()──> Said ──openai_side / anthropic_side──> bodies and events
+
+Written apart from `outlast.dialects` on purpose: a mistake that both shared would hide itself.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Literal, NamedTuple, cast
+
+from msgspec import Struct, field
+
+from outlast.lab.instance import instance
+
+Json = dict[str, object]
+Vendor = Literal["openai", "anthropic"]
+Kind = Literal["chat", "embeddings", "models", "count_tokens"]
+
+
+class Asked(Struct, frozen=True):
+    """One request as a simulated provider sees it. `number` makes ids; `created` is seconds since the epoch."""
+
+    vendor: Vendor = "openai"
+    kind: Kind = "chat"
+    body: Json = field(default_factory=dict)
+    number: int = 0
+    created: int = 1_767_225_600
+    provider: str = ""
+
+    @property
+    def stream(self) -> bool:
+        """Is the answer wanted piece by piece?"""
+        return self.kind == "chat" and self.body.get("stream") is True
+
+    @property
+    def model(self) -> str:
+        """The model asked for."""
+        return str(self.body.get("model", ""))
+
+
+class Said(Struct, frozen=True):
+    """What the model says: words or a tool call, why it stopped, and the tokens it took."""
+
+    tokens: tuple[str, ...]
+    tool: str = ""
+    finish: Literal["stop", "length", "tool_calls", "content_filter"] = "stop"
+    prompt: int = 1
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return "".join(self.tokens)
+
+
+class SimEvent(NamedTuple):
+    """One event of a stream as it stands on the wire; `content` tells whether the caller gets to see any of it."""
+
+    data: bytes
+    content: bool = False
+
+
+def dumps(value: object) -> bytes:
+    """Compact JSON."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def compose(asked: Asked, text: str | None = None, *, finish: str | None = None) -> Said:
+    """The answer to a request: a tool call where one is called for, an instance of its schema, else `text`."""
+    prompt = max(1, len(dumps([asked.body.get("messages"), asked.body.get("system")])) // 4)
+    tool = _tool(asked) if text is None else None
+    if tool is not None:
+        name, parameters = tool
+        arguments = json.dumps(instance(parameters) or {})
+        return Said(tuple(_pieces(arguments)), tool=name, finish="tool_calls", prompt=prompt)
+    tokens = tuple(_words(text if text is not None else _reply(asked)))
+    limit = asked.body.get("max_completion_tokens") or asked.body.get("max_tokens")
+    if isinstance(limit, int) and len(tokens) > limit:
+        return Said(tokens[:limit], finish="length", prompt=prompt)
+    return Said(tokens, finish=cast("Literal['stop']", finish or "stop"), prompt=prompt)
+
+
+def last_text(asked: Asked) -> str:
+    """The words of the last message."""
+    messages = asked.body.get("messages")
+    if not isinstance(messages, list) or not messages or not isinstance(messages[-1], dict):
+        return ""
+    content = messages[-1].get("content")
+    if isinstance(content, str):
+        return content
+    parts = [part for part in content or [] if isinstance(part, dict)]
+    return " ".join(str(part["text"]) for part in parts if "text" in part)
+
+
+def _reply(asked: Asked) -> str:
+    schema = _schema(asked)
+    if schema is not None:
+        return json.dumps(instance(schema), ensure_ascii=False)
+    who = f" {asked.provider}" if asked.provider else ""
+    asking = " ".join(last_text(asked).split())[:200]
+    return f"This is the simulated provider{who}, no model at all. You said: {asking or 'nothing'}"
+
+
+def _schema(asked: Asked) -> object | None:
+    wanted = asked.body.get("response_format")
+    if asked.vendor == "anthropic":
+        config = asked.body.get("output_config")
+        wanted = config.get("format") if isinstance(config, dict) else asked.body.get("output_format")
+    if not isinstance(wanted, dict):
+        return None
+    if wanted.get("type") == "json_object":
+        return {"type": "object"}
+    if wanted.get("type") != "json_schema":
+        return None
+    inner = wanted.get("json_schema")
+    found: object = inner.get("schema") if isinstance(inner, dict) else wanted.get("schema")
+    return found if found is not None else {"type": "object"}
+
+
+def _tool(asked: Asked) -> tuple[str, object] | None:
+    """The tool that the last message asks for, and its parameters."""
+    messages = cast("list[Json]", asked.body.get("messages") or [{}])
+    tools = dict(_tools(asked))
+    forced = _forced(asked)
+    if not tools or forced == "none" or messages[-1].get("role") != "user" or _is_result(messages[-1]):
+        return None
+    if forced in tools:
+        return forced, tools[forced]
+    words = set(re.findall(r"[a-z]{4,}", last_text(asked).lower()))
+    named = [name for name in tools if words & {"tool", *re.findall(r"[a-z]{4,}", name.lower())}]
+    if named or forced == "any":
+        name = (named or list(tools))[0]
+        return name, tools[name]
+    return None
+
+
+def _tools(asked: Asked) -> Iterator[tuple[str, object]]:
+    for tool in cast("list[Json]", asked.body.get("tools") or []):
+        function = cast("Json", tool.get("function") or tool)
+        yield str(function.get("name", "")), function.get("parameters") or function.get("input_schema") or {}
+
+
+def _forced(asked: Asked) -> str:
+    """A tool's name, "any", "none" or "auto"."""
+    choice = asked.body.get("tool_choice")
+    if isinstance(choice, dict):
+        function = choice.get("function")
+        named = function.get("name") if isinstance(function, dict) else choice.get("name")
+        return str(named or choice.get("type") or "auto")
+    return "any" if choice == "required" else str(choice or "auto")
+
+
+def _is_result(message: Json) -> bool:
+    content = message.get("content")
+    return isinstance(content, list) and any(isinstance(p, dict) and p.get("type") == "tool_result" for p in content)
+
+
+def _words(text: str) -> list[str]:
+    """Words with the space before them, as tokens have it."""
+    return re.findall(r"\s*\S+|\s+$", text)
+
+
+def _pieces(text: str, size: int = 8) -> Iterator[str]:
+    yield from (text[start : start + size] for start in range(0, len(text), size))

@@ -1,0 +1,310 @@
+"""A simulated provider over real sockets: OpenAI's and Anthropic's API, and every way in which they fail.
+
+    with SimulatedProvider() as provider:                      # own thread; `async with` runs in the loop at hand
+        provider.script("alpha", 503, cut(after=4), ok("Hello"))
+        client = OpenAI(base_url=provider.base_url("alpha"), api_key="any")
+
+Several providers live on one port, told apart by the path before `/v1`. Each request gets the next scripted behaviour,
+else the one that its model's name asks for ("sim-cut-4"), else the default, which is a good answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Self, cast
+
+from outlast.lab import anthropic_side, openai_side
+from outlast.lab.answer import Asked, Json, Kind, Vendor, dumps
+from outlast.lab.connection import Connection, Received
+from outlast.lab.control import controlled
+from outlast.lab.demands import Refusal, check
+from outlast.lab.ledger import Condition, Ledger, Seen
+from outlast.lab.named import Spec, behaviour, by_model
+from outlast.lab.script import Behaviour, body, ok, status
+
+_ROUTES: dict[tuple[str, str], tuple[Vendor, Kind]] = {
+    ("POST", "chat/completions"): ("openai", "chat"),
+    ("POST", "embeddings"): ("openai", "embeddings"),
+    ("POST", "messages"): ("anthropic", "chat"),
+    ("POST", "messages/count_tokens"): ("anthropic", "count_tokens"),
+    ("GET", "models"): ("openai", "models"),
+}
+_PATIENCE = 10.0
+
+
+class _Site:
+    """One provider of several: its script, its default, its key."""
+
+    __slots__ = ("count", "default", "key", "queue")
+
+    def __init__(self, default: Behaviour) -> None:
+        self.count = 0
+        self.default = default
+        self.key: str | None = None
+        self.queue: deque[Behaviour] = deque()
+
+
+class SimulatedProvider:
+    """Serves while it is entered. Scripts may be changed and requests read from any thread.
+
+    Args:
+        host: the address to listen on.
+        port: the port; 0 takes a free one.
+        key: what callers must send as key; None takes any.
+        models: what `/v1/models` lists.
+        default: what is done when neither a script nor the model's name says otherwise.
+        tls: serve over TLS.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        key: str | None = None,
+        models: tuple[str, ...] = ("sim-ok",),
+        default: Spec | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._address = (host, port)
+        self._key = key
+        self._models = list(models)
+        self._default = behaviour(default) if default is not None else ok()
+        self._tls = tls
+        self._sites: dict[str, _Site] = {}
+        self._ledger = Ledger()
+        self._lock = threading.RLock()
+        self._connections: set[Connection] = set()
+        self._accepted = 0
+        self._server: asyncio.Server | None = None
+        self._thread: threading.Thread | None = None
+        self._halt: Callable[[], object] = lambda: None
+
+    # what it is told and what it tells
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        host, port = self._address
+        return f"{'https' if self._tls else 'http'}://{host}:{port}"
+
+    def base_url(self, provider: str = "", *, vendor: Vendor = "openai") -> str:
+        """What an official SDK wants as base URL; Anthropic's adds `/v1` by itself."""
+        base = f"{self.url}/{provider}".rstrip("/")
+        return base if vendor == "anthropic" else f"{base}/v1"
+
+    @property
+    def open_connections(self) -> int:
+        """Connections that stand just now."""
+        return len(self._connections)
+
+    def script(self, provider: str = "", *specs: Spec, default: Spec | None = None, key: str | None = None) -> None:
+        """Queue behaviours for the next requests of `provider`; or change what it does otherwise, or its key."""
+        wanted = [behaviour(spec) for spec in specs]
+        with self._lock:
+            site = self._site(provider)
+            site.queue.extend(wanted)
+            site.default = behaviour(default) if default is not None else site.default
+            site.key = key if key is not None else site.key
+
+    def waiting(self, provider: str = "") -> int:
+        """Scripted behaviours that are not yet played."""
+        with self._lock:
+            return len(self._site(provider).queue)
+
+    def requests(self, provider: str | None = None) -> list[Seen]:
+        """What was seen so far, oldest first; None asks for all providers."""
+        return self._ledger.of(provider)
+
+    def reset(self) -> None:
+        """Forget scripts and requests."""
+        with self._lock:
+            self._sites.clear()
+        self._ledger.clear()
+
+    async def saw(self, count: int, provider: str | None = None, *, ended: bool = False) -> list[Seen]:
+        """Waits until `count` requests have come, or with `ended` are over, and gives them. Works in any loop."""
+        waiting = asyncio.wrap_future(self._ledger.when(_enough(count, ended=ended), provider))
+        return await asyncio.wait_for(waiting, _PATIENCE)
+
+    def wait(self, count: int, provider: str | None = None, *, ended: bool = False) -> list[Seen]:
+        """The same for a caller without a loop."""
+        return self._ledger.when(_enough(count, ended=ended), provider).result(_PATIENCE)
+
+    # life
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        host, port = self._address
+        self._server = await loop.create_server(lambda: Connection(self), host, port, ssl=self._tls, backlog=1024)
+        self._address = (host, self._server.sockets[0].getsockname()[1])
+        return self
+
+    async def __aexit__(self, kind: object, error: object, trace: object) -> None:
+        server = cast("asyncio.Server", self._server)
+        server.close()
+        tasks = [connection.task for connection in self._connections]
+        for connection in tuple(self._connections):
+            connection.shut()
+        await asyncio.gather(*tasks)
+        await server.wait_closed()
+        # One more turn, so that transports close their sockets before the loop goes.
+        await asyncio.sleep(0)
+
+    def __enter__(self) -> Self:
+        started: Future[None] = Future()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._live(started)), name="outlast-sim", daemon=True
+        )
+        self._thread.start()
+        started.result(_PATIENCE)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._halt()
+        cast("threading.Thread", self._thread).join()
+
+    async def _live(self, started: Future[None]) -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self._halt = lambda: loop.call_soon_threadsafe(stop.set)
+        try:
+            async with self:
+                started.set_result(None)
+                await stop.wait()
+        except OSError as error:
+            if started.done():
+                raise
+            started.set_exception(error)
+
+    # what a connection asks
+
+    def opened(self, connection: Connection) -> int:
+        """A new connection; gives its number."""
+        self._connections.add(connection)
+        self._accepted += 1
+        return self._accepted
+
+    def closed(self, connection: Connection) -> None:
+        """A connection is gone."""
+        self._connections.discard(connection)
+        self.changed()
+
+    def changed(self) -> None:
+        """Something that was noted has changed."""
+        self._ledger.changed()
+
+    def early(self, received: Received) -> bool:
+        """Does the script answer this request before its body is read?"""
+        provider, page = _place(received.path)
+        with self._lock:
+            queue = self._site(provider).queue
+            return bool(queue) and queue[0].early and (received.method, page) in _ROUTES
+
+    def admit(self, received: Received, connection: int) -> tuple[Seen, Behaviour, Asked]:
+        """Take note of a request, and say what to do with it."""
+        if received.path.startswith("/_sim"):
+            seen = self._seen("_sim", 0, connection, received, {})
+            return seen, controlled(self, received.method, received.path, bytes(received.body)), Asked()
+        provider, page = _place(received.path)
+        with self._lock:
+            site = self._site(provider)
+            site.count += 1
+            body_json = _json(bytes(received.body))
+            seen = self._seen(provider, site.count, connection, received, body_json or {})
+            asked = _asked(received, page, seen)
+            chosen = self._decide(site, received, page, asked, body_json)
+        seen.behaviour = chosen.name
+        self._ledger.add(seen)
+        return seen, chosen, asked
+
+    def _decide(self, site: _Site, received: Received, page: str, asked: Asked, body_json: Json | None) -> Behaviour:
+        if not self._allowed(site, received.headers):
+            return status(401, message="The key is missing or wrong.")
+        if page == "models" or page.startswith("models/"):
+            return self._listed(page, asked)
+        if (received.method, page) not in _ROUTES:
+            return status(404, type="invalid_request_error", message="There is nothing at this path.")
+        if site.queue and site.queue[0].early:
+            return site.queue.popleft()
+        wrong = _wrong(asked, received, body_json)
+        return wrong or (site.queue.popleft() if site.queue else by_model(asked.model) or site.default)
+
+    def _allowed(self, site: _Site, headers: dict[str, str]) -> bool:
+        key = site.key if site.key is not None else self._key
+        given = headers.get("authorization", "").removeprefix("Bearer ") or headers.get("x-api-key", "")
+        return key is None or given == key
+
+    def _listed(self, page: str, asked: Asked) -> Behaviour:
+        _, _, name = page.partition("/")
+        if name and name not in self._models:
+            return status(404, message="The model does not exist.")
+        anthropic = asked.vendor == "anthropic"
+        if name:
+            found = anthropic_side.model(name) if anthropic else openai_side.model(name, asked.created)
+        else:
+            names = self._models
+            found = anthropic_side.models(names) if anthropic else openai_side.models(names, asked.created)
+        return body(dumps(found), name="models")
+
+    def _site(self, provider: str) -> _Site:
+        return self._sites.setdefault(provider, _Site(self._default))
+
+    def _seen(self, provider: str, number: int, connection: int, received: Received, body_json: Json) -> Seen:
+        return Seen(
+            provider=provider,
+            number=number,
+            connection=connection,
+            method=received.method,
+            path=received.path,
+            headers=received.headers,
+            body=bytes(received.body),
+            json=body_json,
+            started=time.monotonic(),
+        )
+
+
+def _place(path: str) -> tuple[str, str]:
+    """The provider's name, and what follows `/v1/`."""
+    name, _, page = path.partition("?")[0].rpartition("/v1/")
+    return name.strip("/"), page
+
+
+def _asked(received: Received, page: str, seen: Seen) -> Asked:
+    vendor, kind = _ROUTES.get((received.method, page), ("openai", "models"))
+    if kind == "models" and "anthropic-version" in received.headers:
+        vendor = "anthropic"
+    return Asked(vendor, kind, seen.json, seen.number, int(time.time()), seen.provider)
+
+
+def _wrong(asked: Asked, received: Received, body_json: Json | None) -> Behaviour | None:
+    """What the vendor says to a request that it would not take."""
+    if body_json is None:
+        return status(400, message="The body is not a JSON object.")
+    try:
+        check(asked, received.headers)
+    except Refusal as refusal:
+        return status(refusal.status, error=refusal.code, message=refusal.message, param=refusal.param)
+    return None
+
+
+def _json(data: bytes) -> Json | None:
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _enough(count: int, *, ended: bool) -> Condition:
+    return lambda seen: sum(1 for one in seen if one.ended is not None or not ended) >= count

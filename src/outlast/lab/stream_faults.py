@@ -1,0 +1,195 @@
+"""The named faults of streams that change what is written and not when: line ends, odd fields, torn events."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+
+from outlast.lab.answer import Asked, SimEvent, compose
+from outlast.lab.script import (
+    Behaviour,
+    answer_events,
+    drip,
+    edited,
+    ended,
+    endless,
+    garbled,
+    torn,
+)
+from outlast.lab.steps import Body, End, Head, Silence, Step
+
+_STREAM = (("content-type", "text/event-stream"),)
+_ODD_FIELDS = SimEvent(b"retry: 10\nid: 7\nevent: nothing\n\ndata\n\n: a comment\n\n")
+_UNKNOWN = SimEvent(b'event: later_addition\nx-field: 1\ndata: {"type":"later_addition","later":true}\n\n')
+_HTML = SimEvent(b"<html><body>502 Bad Gateway</body></html>\n\n")
+_LONG = SimEvent(b'data: {"x":"' + b"a" * (16 << 20) + b'"}\n\n')
+
+
+def line_ends(*ends: bytes) -> Behaviour:
+    """A good stream whose lines end in other ways, taken in turn."""
+
+    def edit(events: list[SimEvent]) -> Iterator[SimEvent]:
+        turn = itertools.cycle(ends)
+        for data, content in events:
+            lines = data.split(b"\n")
+            yield SimEvent(b"".join(line + next(turn) for line in lines[:-1]), content)
+
+    return edited("line-ends", edit)
+
+
+def split_crlf() -> Behaviour:
+    """A good stream with CRLF, in which every CR and LF travel apart."""
+
+    def play(asked: Asked) -> Iterator[Step]:
+        yield Head(headers=_STREAM, framing="chunked")
+        for event in answer_events(asked, compose(asked)):
+            for line in event.data.split(b"\n")[:-1]:
+                yield Body(line + b"\r")
+                yield Body(b"\n")
+        yield End()
+
+    return Behaviour("split-crlf", play)
+
+
+def several_data_lines() -> Behaviour:
+    """A good stream whose JSON is broken over several data lines."""
+    return edited("data-lines", _each(lambda data: data.replace(b',"', b',\ndata: "', 1)))
+
+
+def finish_twice() -> Behaviour:
+    """A good stream that tells its finish twice."""
+
+    def edit(events: list[SimEvent]) -> Iterator[SimEvent]:
+        for event in events:
+            yield event
+            if _finishes(event.data):
+                yield event
+
+    return edited("finish-twice", edit)
+
+
+def tool_calls(*, jumping: bool = True) -> Behaviour:
+    """Two tool calls whose pieces come interleaved; with `jumping` their numbers are not next to each other."""
+
+    def play(asked: Asked) -> Iterator[Step]:
+        yield Head(headers=_STREAM, framing="chunked")
+        second = 7 if jumping else 1
+        anthropic = asked.vendor == "anthropic"
+        yield Body(_anthropic_calls(second) if anthropic else _openai_calls(second))
+        yield End()
+
+    return Behaviour("tool-calls", play)
+
+
+def _openai_calls(second: int) -> bytes:
+    def chunk(delta: str, finish: str = "null") -> str:
+        head = '{"id":"chatcmpl-sim","object":"chat.completion.chunk","created":1,"model":"sim"'
+        return f'data: {head},"choices":[{{"index":0,"delta":{{{delta}}},"finish_reason":{finish}}}]}}\n\n'
+
+    def call(index: int, rest: str) -> str:
+        return chunk(f'"tool_calls":[{{"index":{index},{rest}}}]')
+
+    opening = '"id":"call_{0}","type":"function","function":{{"name":"{0}","arguments":""}}'
+    return "".join(
+        [
+            chunk('"role":"assistant","content":null'),
+            call(0, opening.format("first")),
+            call(second, opening.format("second")),
+            call(0, '"function":{"arguments":"{\\"a\\":"}'),
+            call(second, '"function":{"arguments":"{\\"b\\":"}'),
+            call(0, '"function":{"arguments":"1}"}'),
+            call(second, '"function":{"arguments":"2}"}'),
+            chunk("", '"tool_calls"'),
+            "data: [DONE]\n\n",
+        ]
+    ).encode()
+
+
+def _anthropic_calls(second: int) -> bytes:
+    def event(kind: str, rest: str = "") -> str:
+        return f'event: {kind}\ndata: {{"type":"{kind}"{rest}}}\n\n'
+
+    def start(index: int, name: str) -> str:
+        block = f'{{"type":"tool_use","id":"toolu_{name}","name":"{name}","input":{{}}}}'
+        return event("content_block_start", f',"index":{index},"content_block":{block}')
+
+    def piece(index: int, text: str) -> str:
+        delta = f'{{"type":"input_json_delta","partial_json":"{text}"}}'
+        return event("content_block_delta", f',"index":{index},"delta":{delta}')
+
+    message = (
+        '{"id":"msg_sim","type":"message","role":"assistant","model":"sim","content":[],"stop_reason":null,'
+        '"stop_sequence":null,"usage":{"input_tokens":1,"output_tokens":1}}'
+    )
+    stop = ',"delta":{"stop_reason":"tool_use","stop_sequence":null},"usage":{"output_tokens":2}'
+    return "".join(
+        [
+            event("message_start", f',"message":{message}'),
+            start(0, "first"),
+            start(second, "second"),
+            piece(0, '{\\"a\\":'),
+            piece(second, '{\\"b\\":'),
+            piece(0, "1}"),
+            piece(second, "2}"),
+            event("content_block_stop", ',"index":0'),
+            event("content_block_stop", f',"index":{second}'),
+            event("message_delta", stop),
+            event("message_stop"),
+        ]
+    ).encode()
+
+
+def _each(edit: Callable[[bytes], bytes]) -> Callable[[list[SimEvent]], Iterable[SimEvent]]:
+    return lambda events: [SimEvent(edit(data), content) for data, content in events]
+
+
+def _finishes(data: bytes) -> bool:
+    return b'"finish_reason":"' in data or b'"type":"message_delta"' in data
+
+
+def _unended(events: list[SimEvent]) -> Iterator[SimEvent]:
+    yield from events[:-1]
+    yield SimEvent(events[-1].data.rstrip(b"\n") + b"\n")
+
+
+def _before_each(odd: SimEvent) -> Callable[[list[SimEvent]], Iterable[SimEvent]]:
+    return lambda events: [part for event in events for part in (odd, event)]
+
+
+def _after_the_end(events: list[SimEvent]) -> list[SimEvent]:
+    return [*events, *(event for event in events if event.content)]
+
+
+def _unfinished(asked: Asked) -> list[Step]:
+    del asked
+    return [Silence()]
+
+
+STREAM_FAULTS: dict[str, Behaviour] = {
+    "E1-crlf": line_ends(b"\r\n"),
+    "E1-cr": line_ends(b"\r"),
+    "E1-mixed": line_ends(b"\n", b"\r\n", b"\r"),
+    "E1-crlf-split": split_crlf(),
+    "E2-bom": edited("bom", lambda events: [SimEvent(b"\xef\xbb\xbf"), *events]),
+    "E4-odd-fields": edited("odd-fields", _before_each(_ODD_FIELDS)),
+    "E5-no-space": edited("no-space", _each(lambda data: data.replace(b"data: ", b"data:"))),
+    "E6-several-data-lines": several_data_lines(),
+    "E7-unknown-events": edited("unknown", _before_each(_UNKNOWN)),
+    "E9-byte-by-byte": drip(0.0),
+    "E11-no-blank-line": edited("no-blank-line", _unended),
+    "E12-close-delimited": edited("close-delimited", list, framing="close"),
+    "E14-done-then-open": edited("done-then-open", list, then=_unfinished),
+    "E16-after-done": edited("after-done", _after_the_end),
+    "E17-finish-twice": finish_twice(),
+    "E21-zero-events": edited("zero-events", lambda _: []),
+    "E23-no-finish": ended(4),
+    "E32-torn-event": torn(4),
+    "E32-torn-character": torn(4, inside="✓"),
+    "E33-garbled-after-4": garbled(4),
+    "E34-html-mid-stream": edited("html", lambda events: [*events[:5], _HTML], then=lambda _: [End()]),
+    "E36-line-16-mib": edited("long-line", lambda events: [*events[:-1], _LONG, events[-1]]),
+    "E37-endless": endless(),
+    "E39-tool-calls": tool_calls(),
+    "E40-fin-close-delimited": edited("close-cut", lambda events: events[:5], framing="close"),
+}
+"""By name; `outlast.lab.faults` holds them with the others."""
