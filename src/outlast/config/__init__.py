@@ -1,0 +1,13 @@
+"""Configuration: `outlast.toml` and the environment become one frozen `Config`, or one line that says why not."""
+
+from outlast.config.errors import ConfigError
+from outlast.config.json_schema import schema
+from outlast.config.load import Config, load, parse, simulated, with_prices
+from outlast.config.resolve import CallerKey
+from outlast.config.routes import Routes
+from outlast.config.schema import File, Layers, ServerConfig
+
+__all__ = [
+    "CallerKey", "Config", "ConfigError", "File", "Layers", "Routes", "ServerConfig", "load", "parse", "schema",
+    "simulated", "with_prices",
+]  # fmt: skip

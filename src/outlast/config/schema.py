@@ -1,0 +1,167 @@
+"""The shape of `outlast.toml`: one frozen struct for each table. Layers bring their own tables.
+
+[server]                       [retry] [breaker] [bulkhead] [admission] [pause] [routing] [timers] …
+[providers.NAME] ── models     one table for each layer
+[routes.NAME]                  [keys.NAME]  [users]
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from outlast.layers.breaker import BreakerConfig
+from outlast.layers.limits import LimitConfig, LimitsConfig
+from outlast.layers.pause import PauseConfig
+from outlast.layers.retry import RetryConfig
+from outlast.layers.routing import RoutingConfig
+from outlast.model.target import Auth, Price, Quirks, Secret, Timers
+
+Port = Annotated[int, Meta(ge=0, le=65535, description="a port from 0 to 65535")]
+Digest = Annotated[str, Meta(pattern="^[0-9a-fA-F]{64}$", description="a SHA-256 of 64 hexadecimal digits")]
+
+
+def _changes(of: type[Struct]) -> type[Struct]:
+    """A struct of the same fields, each of which may be left out: what was not said does not change."""
+    fields = [(item.name, item.type | None, None) for item in msgspec.structs.fields(of)]
+    return msgspec.defstruct(f"{of.__name__}Changes", fields, frozen=True, forbid_unknown_fields=True)
+
+
+if TYPE_CHECKING:
+    TimersChanges = Struct
+    QuirksChanges = Struct
+else:
+    TimersChanges = _changes(Timers)
+    QuirksChanges = _changes(Quirks)
+
+
+class ServerConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The gateway's own socket and manners. Times in seconds."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; `0.0.0.0` for every interface."""
+    port: Port = 4000
+    """Port to listen on; 0 takes a free one."""
+    drain: float = 5.0
+    """When told to stop: how long it still listens while `/readyz` says no, so that balancers notice."""
+    grace: float = 600.0
+    """When told to stop: how long answers under way may take to finish."""
+    max_body: int = 32 * 1024 * 1024
+    """Bytes of a request; a larger one is refused before it is read."""
+    body_timeout: float = 30.0
+    """How long a caller may take to send a request."""
+    errors: Literal["vendor", "semantic"] = "vendor"
+    """Statuses as the vendor would answer, so that SDKs behave; or the native ones."""
+    metrics: bool = True
+    """Serve Prometheus metrics on `/metrics`."""
+
+
+class ModelSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[providers.NAME.models.MODEL]`: what is different about one model there. Left out: as the catalog says."""
+
+    enabled: bool = True
+    family: str = ""
+    """Name of the model itself, the same at every provider; tells the catalog what a deployment is."""
+    window: int | None = None
+    max_output: int | None = None
+    tools: bool | None = None
+    vision: bool | None = None
+    schema: bool | None = None
+    documents: bool | None = None
+    prefill: bool | None = None
+    embeds: bool | None = None
+    reasoning: bool | None = None
+    sampling: bool | None = None
+    price: Price | None = None
+    """US dollars for a million tokens, where the contract differs from the list."""
+    weight: float = 1.0
+    """Share in routes of `order = "weighted"`."""
+    timers: TimersChanges | None = None
+    limits: LimitConfig = LimitConfig()
+
+
+class ProviderSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[providers.NAME]`: an account at a provider. Left out: as the catalog's row of that name, or of `type`, says."""
+
+    enabled: bool = True
+    type: str = ""
+    """Row of the catalog; the table's own name when left out."""
+    base_url: str = ""
+    key: Secret | None = None
+    """The key, best as `"${NAME}"`; left out: the provider's usual environment variable."""
+    key_file: str = ""
+    """A file with the key, relative to the configuration file."""
+    dialect: Literal["", "openai", "anthropic"] = ""
+    auth: Auth | None = None
+    headers: dict[str, Secret] = field(default_factory=dict)
+    """Headers sent with every request."""
+    proxy: str = ""
+    """`http://host:port` of a CONNECT proxy."""
+    ca_file: str = ""
+    """Certificates to trust instead of the system's."""
+    default: str = ""
+    """Model that this provider gives to the route `default`, when the file has no routes."""
+    fast: str = ""
+    """The same for the route `fast`."""
+    quirks: QuirksChanges | None = None
+    timers: TimersChanges | None = None
+    limits: LimitConfig = LimitConfig()
+    models: dict[str, ModelSection] = field(default_factory=dict)
+
+
+class RouteSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[routes.NAME]`: a name that callers use as a model, and the targets behind it."""
+
+    targets: tuple[str, ...]
+    """`provider/model`, the preferred one first."""
+    enabled: bool = True
+    order: Literal["priority", "latency", "cost", "weighted"] = "priority"
+    max_latency: float | None = None
+    """Seconds; a target whose live p99 is over it is skipped."""
+    max_cost: float | None = None
+    """US dollars for one request, estimated; a dearer target is skipped."""
+    on_break: Literal["error"] = "error"
+    """What happens when a stream breaks after content was handed over."""
+    weights: dict[str, float] = field(default_factory=dict)
+    """Target → share, for `order = "weighted"`; 1 when left out."""
+
+
+class KeySection(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[keys.NAME]`: a caller of the gateway. One of `sha256`, `key` and `key_file` says its key."""
+
+    enabled: bool = True
+    sha256: Digest | None = None
+    key: Secret | None = None
+    key_file: str = ""
+    priority: Literal["critical", "high", "normal", "low", "batch"] = "normal"
+    """The best class that it may ask for."""
+    trusted: bool = False
+    """May name its user in `outlast-user`."""
+    limits: LimitConfig = LimitConfig()
+
+
+class Layers(Struct, frozen=True, forbid_unknown_fields=True):
+    """The tables of the layers, each of which can be switched off with `enabled = false`."""
+
+    retry: RetryConfig = RetryConfig()
+    breaker: BreakerConfig = BreakerConfig()
+    pause: PauseConfig = PauseConfig()
+    limits: LimitsConfig = LimitsConfig()
+    routing: RoutingConfig = RoutingConfig()
+
+
+class File(Layers, frozen=True, forbid_unknown_fields=True):
+    """`outlast.toml`."""
+
+    server: ServerConfig = ServerConfig()
+    providers: dict[str, ProviderSection] = field(default_factory=dict)
+    routes: dict[str, RouteSection] = field(default_factory=dict)
+    keys: dict[str, KeySection] = field(default_factory=dict)
+    users: LimitConfig = LimitConfig()
+    """Limits of each user behind a key."""
+    timers: Timers = Timers()
+    """How long each phase of an attempt may take."""
+    reasoning_timers: TimersChanges | None = None
+    """What is different for models that think before they speak."""
