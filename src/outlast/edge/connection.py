@@ -1,0 +1,459 @@
+"""One HTTP/1.1 connection to a provider: writes a request, parses its answer, and says whether it may be used again.
+
+    IDLE ──ask──► ASKED ──bytes──► HEAD ──head──► BODY ──end──► DONE ──release──► IDLE (on the shelf)
+      ▲             │                │              │ release                       or closed
+      │             │ EOF, reset     │ EOF, junk    └──► LINGER ──end in time──► IDLE
+      └─ any byte   ▼                ▼ BadResponse       (discards the rest)
+         or EOF:   Connect: the provider has
+         closed    said nothing at all
+
+Pulled, never pushed: the connection holds what has come until somebody takes it, and holds the peer back when that is
+much. It knows nothing of its user, so that whoever drops an answer also frees it. A failure is kept as a value and
+raised by who waits; the future only wakes, hence nothing is lost when the waiter is cancelled in the same turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+from contextlib import suppress
+from enum import IntEnum
+from math import inf
+from threading import get_ident
+from typing import Protocol
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+from outlast.edge.bounds import Bounds
+from outlast.edge.fields import keep, keep_alive_seconds
+from outlast.edge.sweeper import Sweeper
+from outlast.model.errors import BadResponse, Connect, Failure, TimedOut
+
+PIECE = 262_144
+"""Bodies up to this size are written in one call together with the head; larger ones as the peer takes them."""
+MOST_RESCUES = 64
+
+
+class Stage(IntEnum):
+    """Where a connection is in its life; the picture is above."""
+
+    IDLE = 0
+    ASKED = 1
+    HEAD = 2
+    BODY = 3
+    DONE = 4
+    LINGER = 5
+    GONE = 6
+
+
+IDLE, ASKED, HEAD, BODY, DONE, LINGER, GONE = Stage  # globals: looked up several times per packet
+VERSIONS = frozenset({"1.0", "1.1"})
+BODILESS = frozenset({204, 205, 304})
+
+
+class Home(Protocol):
+    """Where connections live while nobody uses them."""
+
+    def opened(self, connection: Connection) -> None:
+        """There is one more."""
+
+    def put(self, connection: Connection, seconds: float) -> None:
+        """It may be used again within so many seconds."""
+
+    def closed(self, connection: Connection) -> None:
+        """It is gone for good."""
+
+
+class _Halt(Exception):  # noqa: N818  (control flow inside the parser's callbacks, never seen outside)
+    """Stops the parser."""
+
+
+class Connection(asyncio.Protocol):
+    """A connection and the one answer that is under way on it. Implements `Timed`."""
+
+    __slots__ = (
+        "_bounds",
+        "_choked",
+        "_chunks",
+        "_clean_end",
+        "_failure",
+        "_framed",
+        "_head_bytes",
+        "_headers",
+        "_home",
+        "_idle_seconds",
+        "_interim",
+        "_keep",
+        "_loop",
+        "_parser",
+        "_paused",
+        "_pid",
+        "_quiet_bytes",
+        "_rest",
+        "_size",
+        "_socket",
+        "_sweeper",
+        "_thread",
+        "_transport",
+        "_waiter",
+        "due",
+        "fields",
+        "stage",
+        "status",
+        "used",
+    )
+
+    _transport: asyncio.Transport
+
+    def __init__(
+        self, home: Home, sweeper: Sweeper, bounds: Bounds, loop: asyncio.AbstractEventLoop, sock: socket.socket
+    ) -> None:
+        self._home = home
+        self._sweeper = sweeper
+        self._bounds = bounds
+        self._loop = loop
+        self._socket = sock
+        self._thread = get_ident()
+        self._pid = os.getpid()
+        self._parser: HttpResponseParser | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._failure: Failure | None = None
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._paused = False
+        self._choked = False
+        self._rest: memoryview | None = None
+        self._clean_end = False
+        self._idle_seconds = bounds.idle
+        self.due = inf
+        self.stage: Stage = IDLE
+        self.used = 0
+        self._start()
+
+    def _start(self) -> None:
+        self.status = 0
+        self.fields: dict[bytes, bytes] = {}
+        self._keep = False
+        self._framed = False
+        self._head_bytes = 0
+        self._headers = 0
+        self._interim = 0
+        self._quiet_bytes = 0
+
+    # ── what the user of the connection does ──
+
+    def ask(self, head: bytes, body: bytes, due: float) -> asyncio.Future[None]:
+        """Send a request. The future is done when the head of the answer is in, or will never be: see `stage`."""
+        self._start()
+        self.stage = ASKED
+        waiter = self._wait(due)
+        if self._transport.is_closing():
+            self._fail(Connect("the connection was closed before the request was sent"))
+        else:
+            self._write(head, body)
+        return waiter
+
+    def confirm(self) -> None:
+        """Raises the failure, unless the head is in."""
+        if not self.status:
+            raise self.failure()
+
+    def take(self) -> bytes:
+        """The bytes of the body that have come and were not yet taken."""
+        chunks = self._chunks
+        if not chunks:
+            return b""
+        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        chunks.clear()
+        self._size = 0
+        if self._paused:
+            self._resume()
+        return data
+
+    def arrival(self, due: float) -> asyncio.Future[None]:
+        """A future that is done when there is something to take, or the answer has ended, well or not."""
+        return self._wait(due)
+
+    def failure(self) -> Failure:
+        """Why it broke. Given out once, since an exception that is kept is a cycle with its own traceback."""
+        failure, self._failure = self._failure, None
+        return failure or BadResponse("the connection is closed")
+
+    def release(self) -> None:
+        """The user needs no more of the answer: keep the connection if it is clean, or will soon be."""
+        self._forget_chunks()
+        if self.stage is DONE:
+            self._settle()
+        elif self.stage is BODY and self._keep and self._rest is None:
+            self.stage = LINGER
+            self._waiter = None
+            self._sweeper.watch(self, self._sweeper.now() + self._bounds.linger)
+            if self._paused:
+                self._resume()
+        else:
+            self.abort()
+
+    def abort(self) -> None:
+        """Close at once. Safe at any time, from any thread."""
+        if self._thread == get_ident():
+            self._close()
+        else:
+            with suppress(RuntimeError):  # the loop is closed, and so is the connection
+                self._loop.call_soon_threadsafe(self._close)
+
+    def expire(self) -> None:
+        """Its time is up: whoever waits gets `TimedOut`; one that is idle or lingers is closed."""
+        if self.stage in {ASKED, HEAD}:
+            self._fail(TimedOut("no head of an answer within the limit", phase="head"))
+        elif self.stage is BODY:
+            self._fail(TimedOut("the answer did not go on within the limit", phase="read"))
+        else:
+            self._close()
+
+    @property
+    def usable(self) -> bool:
+        """May another request be sent?"""
+        return self.stage is IDLE and not self._transport.is_closing()
+
+    # ── what the transport says ──
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The transport stands, TLS included."""
+        self._transport = transport  # type: ignore[assignment]
+        self._parser = HttpResponseParser(self)
+        self._home.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of an answer; what nobody asked for ends the connection."""
+        stage = self.stage
+        if stage is ASKED:
+            self.stage = HEAD
+        elif stage in {IDLE, DONE, GONE}:
+            self._keep = False
+            self._transport.abort()
+            return
+        self._quiet_bytes += len(data)
+        self._parse(data)
+        if self._quiet_bytes > self._bounds.head and self.stage in {HEAD, BODY, LINGER}:
+            self._fail(BadResponse("the answer has an endless head, chunk header or trailer"))
+
+    def eof_received(self) -> None:
+        """The peer has said all; over TLS it may also have been cut, which only TLS itself can tell."""
+        self._clean_end = self._was_ended()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The end. What it means depends on how far the answer was."""
+        if exc is not None and ASKED <= self.stage <= BODY:
+            self._rescue()
+        stage = self.stage
+        if stage is ASKED:
+            self._fail(Connect("the connection was closed before an answer"))
+        elif stage is HEAD:
+            self._fail(BadResponse("the connection was closed within the head of the answer"))
+        elif stage is BODY and (self._framed or exc is not None or not self._clean_end):
+            self._fail(BadResponse("the connection was closed within the answer"))
+        elif stage is BODY:
+            self._done()
+        elif stage is not DONE:  # one that is done keeps what was not yet taken
+            self._close()
+        self._parser = None  # the two refer to each other
+        self._home.closed(self)
+
+    def pause_writing(self) -> None:
+        """The peer takes no more just now."""
+        self._choked = True
+
+    def resume_writing(self) -> None:
+        """The peer takes more."""
+        self._choked = False
+        self._push()
+
+    # ── what the parser says ──
+
+    def on_message_begin(self) -> None:
+        """An answer begins: the one we wait for, or one that nobody asked for."""
+        if self.stage is not HEAD:
+            raise _Halt
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header, or a trailer, which is of no interest."""
+        if self.stage is not HEAD:
+            return
+        self._headers += 1
+        self._head_bytes += len(name) + len(value)
+        if self._headers > self._bounds.headers or self._head_bytes > self._bounds.head:
+            self._refuse("the head of the answer is too large")
+        keep(self.fields, name, value)
+
+    def on_headers_complete(self) -> None:
+        """The head is in; an interim one (1xx) is skipped."""
+        parser = self._parser
+        if parser is None or self.stage is not HEAD:
+            raise _Halt
+        status = parser.get_status_code()
+        if parser.get_http_version() not in VERSIONS or not 100 <= status <= 999 or status == 101:
+            self._refuse("the answer is not HTTP/1.1")
+        if status < 200:
+            self._skip_interim()
+            return
+        self._keep = parser.should_keep_alive()
+        self._check_framing(status)
+        self.status = status
+        self._quiet_bytes = 0
+        self.stage = BODY
+        if self._rest is not None and status >= 300:
+            self._rest = None  # its mind is made up: the rest of the body is not wanted
+            self._keep = False
+        self._wake()
+        if status == 205:
+            self._keep = False
+            self._done()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        self._quiet_bytes = 0
+        if self.stage is not BODY:
+            return
+        self._chunks.append(body)
+        self._size += len(body)
+        if self._size > self._bounds.unread and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+        self._wake()
+
+    def on_message_complete(self) -> None:
+        """The end of the answer, or of an interim one."""
+        if self.stage is BODY:
+            self._done()
+        elif self.stage is LINGER:
+            self.stage = DONE
+            self._settle()
+
+    # ── inside ──
+
+    def _wait(self, due: float) -> asyncio.Future[None]:
+        self._sweeper.watch(self, due)
+        self._waiter = waiter = self._loop.create_future()
+        return waiter
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
+            self.due = inf
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _parse(self, data: bytes) -> None:
+        parser = self._parser
+        if parser is None:
+            return
+        try:
+            parser.feed_data(data)
+        except (HttpParserError, HttpParserUpgrade):
+            if self.stage in {HEAD, BODY, LINGER}:
+                self._fail(BadResponse("the answer is not valid HTTP/1.1"))
+            else:  # the answer was complete; more than that came
+                self._keep = False
+                self._transport.abort()
+
+    def _refuse(self, message: str) -> None:
+        self._fail(BadResponse(message))
+        raise _Halt
+
+    def _skip_interim(self) -> None:
+        self._interim += 1
+        if self._interim > self._bounds.interim:
+            self._refuse("the provider sends one interim answer after the other")
+        self.fields = {}
+
+    def _check_framing(self, status: int) -> None:
+        coding = self.fields.get(b"transfer-encoding")
+        if coding is not None and coding.lower() != b"chunked":
+            self._refuse("the answer has an unknown transfer encoding")
+        self._framed = coding is not None or b"content-length" in self.fields or status in BODILESS
+        self._idle_seconds = keep_alive_seconds(self.fields, self._bounds.idle)
+
+    def _done(self) -> None:
+        self.stage = DONE
+        self.due = inf
+        self._wake()
+
+    def _settle(self) -> None:
+        """After an answer: back to the shelf, or closed."""
+        if not self._keep or self._rest is not None or self._idle_seconds <= 0 or self._transport.is_closing():
+            self._close()
+            return
+        if self._paused:
+            self._resume()
+        self.stage = IDLE
+        self.fields = {}
+        self.used += 1
+        self._home.put(self, self._idle_seconds)
+
+    def _fail(self, failure: Failure) -> None:
+        self._failure = failure
+        self.stage = GONE
+        self._wake()
+        self._drop()
+
+    def _close(self) -> None:
+        self._forget_chunks()
+        self.stage = GONE
+        self._wake()
+        self._drop()
+
+    def _drop(self) -> None:
+        self.due = inf
+        self._rest = None
+        if self._pid == os.getpid():  # after a fork the socket is the parent's, and so is the selector
+            self._transport.abort()
+
+    def _forget_chunks(self) -> None:
+        self._chunks.clear()
+        self._size = 0
+
+    def _resume(self) -> None:
+        self._paused = False
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _write(self, head: bytes, body: bytes) -> None:
+        if len(body) <= PIECE:
+            self._transport.write(head + body)
+            return
+        self._transport.write(head + body[:PIECE])
+        self._rest = memoryview(body)[PIECE:]
+        self._push()
+
+    def _push(self) -> None:
+        while self._rest is not None and not self._choked and not self._transport.is_closing():
+            piece, rest = self._rest[:PIECE], self._rest[PIECE:]
+            self._rest = rest or None
+            self._transport.write(piece)
+
+    def _was_ended(self) -> bool:
+        secured = self._transport.get_extra_info("ssl_object")
+        if secured is None:
+            return True
+        try:
+            return bool(secured.read(1) == b"")
+        except ssl.SSLZeroReturnError:
+            return True
+        except (ssl.SSLError, ValueError):
+            return False
+
+    def _rescue(self) -> None:
+        """Reads what lies in the kernel: a failed write makes transports drop what the peer said before it left."""
+        if self._transport.get_extra_info("ssl_object") is not None:
+            return
+        for _ in range(MOST_RESCUES):
+            try:
+                data = self._socket.recv(65_536)
+            except OSError:
+                return
+            if not data or self.stage in {DONE, GONE}:
+                return
+            self.data_received(data)

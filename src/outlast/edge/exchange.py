@@ -1,0 +1,104 @@
+"""One answer, as its reader sees it. It lets go of its connection at the end, so that a stale one can do no harm."""
+
+from __future__ import annotations
+
+from outlast.edge.bounds import Bounds
+from outlast.edge.connection import Connection, Stage
+from outlast.edge.decoding import decoder_for
+from outlast.model.errors import BadResponse
+
+BODY, DONE = Stage.BODY, Stage.DONE
+
+
+class HttpExchange:
+    """The answer to one request. Implements `Exchange`.
+
+    Args:
+        connection: the head of the answer is in.
+        bounds: how large the body may be.
+
+    Raises:
+        BadResponse: the body has an encoding that we cannot read.
+    """
+
+    __slots__ = ("_bounds", "_connection", "_decoder", "_fields", "_given_up", "status")
+
+    def __init__(self, connection: Connection, bounds: Bounds) -> None:
+        self._connection: Connection | None = connection
+        self._bounds = bounds
+        self._fields = connection.fields
+        self._given_up = False
+        self.status = connection.status
+        coding = connection.fields.get(b"content-encoding")
+        self._decoder = None if coding is None else decoder_for(coding, bounds.inflation)
+
+    def header(self, name: bytes) -> bytes | None:
+        """The value of a header, by its lower-case name; only those that somebody may need are kept."""
+        return self._fields.get(name)
+
+    async def read(self, due: float) -> bytes:
+        """What has come since, as soon as anything is there; `b""` at the end of the body."""
+        try:
+            while True:
+                data = self._next()
+                if data is not None:
+                    return data
+                if self._connection is not None:
+                    await self._connection.arrival(due)
+        except BaseException:
+            self.abort()
+            raise
+
+    async def whole(self, due: float) -> bytes:
+        """The rest of the body, which is bounded."""
+        parts: list[bytes] = []
+        size = 0
+        while data := await self.read(due):
+            size += len(data)
+            if size > self._bounds.body:
+                self.abort()
+                raise BadResponse("the answer is too large")
+            parts.append(data)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def release(self) -> None:
+        """No more is needed: the connection is kept if the answer is at its end, or gets there soon."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.release()
+
+    def abort(self) -> None:
+        """Give up: close the connection. Safe at any time, from any thread, any number of times."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._given_up = True
+            connection.abort()
+
+    def __del__(self) -> None:
+        """A dropped answer must not hold its connection."""
+        if self._connection is not None:
+            self.abort()
+
+    def _next(self) -> bytes | None:
+        """The bytes at hand; `b""` at the end; None when they have yet to come."""
+        connection = self._connection
+        if connection is None:
+            if self._given_up:
+                raise BadResponse("the answer was given up")
+            return b""
+        data = connection.take()
+        if self._decoder is not None:
+            data = self._decoder.decode(data)
+        if data:
+            return data
+        if connection.stage is DONE:
+            self._end()
+            return b""
+        if connection.stage is not BODY:
+            raise connection.failure()
+        return None
+
+    def _end(self) -> None:
+        if self._decoder is not None:
+            self._decoder.end()
+        self.release()

@@ -1,0 +1,168 @@
+"""The real `Io`: the system's clock and dice, asyncio's loop, our own HTTP client, and the sinks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import Iterable
+
+from outlast.edge.bounds import Bounds
+from outlast.edge.dial import Dialer
+from outlast.edge.exchange import HttpExchange
+from outlast.edge.pool import Pool, Shelf
+from outlast.edge.request import Prepared
+from outlast.edge.resolve import Lookup, Resolver, system_lookup
+from outlast.edge.sweeper import Sweeper
+from outlast.edge.waiting import Wait
+from outlast.model.events import Event, Fault
+from outlast.model.target import Provider, Target
+from outlast.ports import Outgoing, Sink, Timed
+
+MOST_PROVIDERS = 1024
+ELSEWHERE = (
+    "AsyncIo works on the loop that used it first: call it from a coroutine there, or make one AsyncIo for each loop"
+)
+
+
+class Moorings:
+    """What belongs to one loop in one process."""
+
+    __slots__ = ("loop", "pid", "pool", "sweeper")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, bounds: Bounds, lookup: Lookup) -> None:
+        self.loop = loop
+        self.pid = os.getpid()
+        self.sweeper = Sweeper(time.monotonic, loop.call_later)
+        self.pool = Pool(self.sweeper, Dialer(loop, self.sweeper, Resolver(loop, lookup), bounds), bounds)
+
+
+class AsyncIo:
+    """The clock, the dice, the network and the ear of the outside world, on one event loop. Implements `Io`.
+
+    Bound to the loop that uses it first. After a fork, or when that loop is closed, it begins anew on the next one.
+
+    Args:
+        sinks: who hears of every event, in this order.
+        bounds: what is taken from a peer.
+        lookup: blocking name lookup; the system's unless a test brings its own.
+
+    Attributes:
+        sink_faults: how often a sink has raised.
+    """
+
+    __slots__ = ("_bounds", "_closed", "_lookup", "_moorings", "_orphans", "_prepared", "_sinks", "sink_faults")
+
+    now = staticmethod(time.monotonic)
+    random = staticmethod(random.random)
+
+    def __init__(
+        self, sinks: Iterable[Sink] = (), *, bounds: Bounds | None = None, lookup: Lookup = system_lookup
+    ) -> None:
+        self._sinks = tuple(sinks)
+        self._bounds = bounds or Bounds()
+        self._lookup = lookup
+        self._moorings: Moorings | None = None
+        self._orphans: list[Moorings] = []
+        self._prepared: dict[int, tuple[Prepared, Shelf]] = {}
+        self._closed = False
+        self.sink_faults = 0
+
+    def emit(self, event: Event) -> None:
+        """Tell the sinks. A sink that raises is counted, and the others are told of that too."""
+        for sink in self._sinks:
+            try:
+                sink(event)
+            except Exception as error:  # noqa: BLE001  (whatever a sink does must not spoil an answer)
+                self.sink_faults += 1
+                self._tell_others(sink, error)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait at least so long, by the monotonic clock."""
+        await self.waiter().wait(self.now() + seconds)
+
+    def watch(self, timed: Timed, due: float) -> None:
+        """Arm, move or (with infinity) disarm the one deadline of `timed`."""
+        self._here().sweeper.watch(timed, due)
+
+    def waiter(self) -> Wait:
+        """A new place to wait."""
+        here = self._here()
+        return Wait(here.loop, here.sweeper)
+
+    async def send(self, target: Target, outgoing: Outgoing, connect_due: float, due: float) -> HttpExchange:
+        """Send, and return when the head of the answer is in.
+
+        Raises:
+            Connect: no connection, or it was closed before a byte of an answer.
+            TimedOut: `connect_due` or `due` has passed; `phase` is "connect" or "head".
+            BadResponse: what came is not HTTP/1.1, or not within bounds.
+            ValueError: the provider's configuration cannot be sent; `request.check` tells that beforehand.
+        """
+        here = self._here()
+        prepared, shelf = self._prepared.get(id(target.provider)) or self._prepare(here, target.provider)
+        return await here.pool.send(shelf, prepared.head(outgoing), outgoing.body, connect_due, due)
+
+    async def aclose(self) -> None:
+        """Close all connections; afterwards nothing can be sent."""
+        self._closed = True
+        here, self._moorings = self._moorings, None
+        self._prepared.clear()
+        if here is None or here.pid != os.getpid() or here.loop.is_closed():
+            return
+        if here.loop is not asyncio.get_running_loop():
+            self._moorings = here
+            raise RuntimeError(ELSEWHERE)
+        await here.pool.aclose()
+        here.sweeper.close()
+
+    @property
+    def connections(self) -> int:
+        """Open connections, idle or not."""
+        return 0 if self._moorings is None else len(self._moorings.pool)
+
+    def _here(self) -> Moorings:
+        here = self._moorings
+        if here is not None and here.loop is _running() and here.pid == os.getpid():
+            return here
+        return self._moor(here)
+
+    def _moor(self, before: Moorings | None) -> Moorings:
+        loop = _running()
+        if self._closed:
+            raise RuntimeError("AsyncIo is closed: make a new one")
+        if loop is None:
+            raise RuntimeError(ELSEWHERE)
+        if before is not None:
+            if before.pid == os.getpid() and not before.loop.is_closed():
+                raise RuntimeError(ELSEWHERE)
+            if before.pid != os.getpid():
+                self._orphans.append(before)  # a parent's sockets must not be touched, not even by a destructor
+        self._prepared.clear()
+        self._moorings = here = Moorings(loop, self._bounds, self._lookup)
+        return here
+
+    def _prepare(self, here: Moorings, provider: Provider) -> tuple[Prepared, Shelf]:
+        """Keyed by identity, since a provider holds a dict; the entry keeps the provider, so that ids stay true."""
+        if len(self._prepared) >= MOST_PROVIDERS:
+            self._prepared.clear()
+        prepared = Prepared(provider)
+        entry = self._prepared[id(provider)] = (prepared, here.pool.shelf(prepared.origin))
+        return entry
+
+    def _tell_others(self, broken: Sink, error: Exception) -> None:
+        fault = Fault(where=f"sink {getattr(broken, '__name__', type(broken).__name__)}", error=type(error).__name__)
+        for sink in self._sinks:
+            if sink is not broken:
+                try:
+                    sink(fault)
+                except Exception:  # noqa: BLE001  (the count is all that is left to do)
+                    self.sink_faults += 1
+
+
+def _running() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

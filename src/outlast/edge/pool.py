@@ -1,0 +1,111 @@
+"""Connections that wait for work, one shelf per origin, last in first out. There is no queue: who finds none dials.
+
+How many connections there may be is for the bulkhead to say. A kept connection may have been closed by its peer just
+as we write: if it then says nothing at all, the request is sent once more on a fresh one, unseen by the caller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from outlast.edge.bounds import Bounds
+from outlast.edge.connection import Connection
+from outlast.edge.dial import Dialer
+from outlast.edge.exchange import HttpExchange
+from outlast.edge.origin import Origin
+from outlast.edge.sweeper import Sweeper
+from outlast.model.errors import Connect
+
+TURNS_TO_CLOSE = 100
+
+
+class Shelf:
+    """The connections of one origin. Implements `Home`."""
+
+    __slots__ = ("_idle", "_kept", "_open", "_sweeper", "origin")
+
+    def __init__(self, origin: Origin, everywhere: set[Connection], sweeper: Sweeper, kept: int) -> None:
+        self.origin = origin
+        self._open = everywhere
+        self._sweeper = sweeper
+        self._kept = kept
+        self._idle: dict[Connection, None] = {}
+
+    def take(self) -> Connection | None:
+        """The connection that was put here last and still stands; None if there is none."""
+        while self._idle:
+            connection, _ = self._idle.popitem()
+            if connection.usable:
+                return connection
+        return None
+
+    def opened(self, connection: Connection) -> None:
+        """There is one more."""
+        self._open.add(connection)
+
+    def put(self, connection: Connection, seconds: float) -> None:
+        """Keep it for so many seconds, unless there are enough."""
+        if len(self._idle) >= self._kept:
+            connection.abort()
+            return
+        self._idle[connection] = None
+        self._sweeper.watch(connection, self._sweeper.now() + seconds)
+
+    def closed(self, connection: Connection) -> None:
+        """It is gone."""
+        self._idle.pop(connection, None)
+        self._open.discard(connection)
+
+
+class Pool:
+    """All connections of one loop."""
+
+    __slots__ = ("_bounds", "_dialer", "_open", "_shelves", "_sweeper")
+
+    def __init__(self, sweeper: Sweeper, dialer: Dialer, bounds: Bounds) -> None:
+        self._sweeper = sweeper
+        self._dialer = dialer
+        self._bounds = bounds
+        self._shelves: dict[Origin, Shelf] = {}
+        self._open: set[Connection] = set()
+
+    def __len__(self) -> int:
+        """Open connections, idle or not."""
+        return len(self._open)
+
+    def shelf(self, origin: Origin) -> Shelf:
+        """Where the connections of `origin` are."""
+        shelf = self._shelves.get(origin)
+        if shelf is None:
+            shelf = self._shelves[origin] = Shelf(origin, self._open, self._sweeper, self._bounds.kept)
+        return shelf
+
+    async def send(self, shelf: Shelf, head: bytes, body: bytes, connect_due: float, due: float) -> HttpExchange:
+        """The answer's head. Raises `Connect`, `TimedOut`, `BadResponse`; then, or when cancelled, nothing is open."""
+        connection = shelf.take()
+        if connection is not None:
+            try:
+                return await self._converse(connection, head, body, due)
+            except Connect:
+                if self._sweeper.now() >= connect_due:
+                    raise
+        connection = await self._dialer.connect(shelf.origin, shelf, connect_due)
+        return await self._converse(connection, head, body, due)
+
+    async def aclose(self) -> None:
+        """Close every connection, and give the transports the turns that they need to say goodbye to the loop."""
+        for connection in list(self._open):
+            connection.abort()
+        for _ in range(TURNS_TO_CLOSE):
+            if not self._open:
+                return
+            await asyncio.sleep(0)
+
+    async def _converse(self, connection: Connection, head: bytes, body: bytes, due: float) -> HttpExchange:
+        try:
+            await connection.ask(head, body, due)
+            connection.confirm()
+            return HttpExchange(connection, self._bounds)
+        except BaseException:
+            connection.abort()
+            raise
