@@ -1,0 +1,208 @@
+"""One JSON line for each request, and one for whatever an operator should hear of.
+
+A line tells who asked whom, how it ended, how long it took and what it cost; never a prompt, an answer or a key.
+Everything in it is plain ASCII: whatever a caller put into a name, a line stays one line and steers no terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+from msgspec import Struct, field
+
+from outlast.model.events import (
+    AttemptEnded,
+    BackIn,
+    BreakerChanged,
+    Event,
+    Fault,
+    RequestEnded,
+    TakenOut,
+)
+
+Level = Literal["info", "warning", "error"]
+UNDEGRADED = frozenset({"", "primary", "fallback", "cache"})
+"""Sources of an answer that is as good as it was asked for."""
+LONGEST = 256
+"""Characters of one value; names that callers choose can be longer."""
+
+
+class AttemptLine(Struct, kw_only=True, omit_defaults=True):
+    """One attempt, within the line of a request that needed more than its first."""
+
+    target: str
+    kind: str
+    status: int = 0
+    duration_ms: float
+
+
+class RequestLine(Struct, kw_only=True, omit_defaults=True):
+    """What is written of a request. Keys that say nothing are left out."""
+
+    time: str
+    level: Level
+    event: str
+    request_id: str
+    route: str
+    operation: str
+    stream: bool
+    caller: str
+    user_type: str
+    status: int
+    error_type: str = field(default="", name="error.type")
+    error_message: str = field(default="", name="error.message")
+    source: str = ""
+    degraded: bool = False
+    target: str = ""
+    provider: str = ""
+    model: str = ""
+    attempts: int
+    duration_ms: float
+    ttft_ms: float | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost_usd: float | None = None
+    history: tuple[AttemptLine, ...] = ()
+
+
+class NoticeLine(Struct, kw_only=True, omit_defaults=True):
+    """What is written of a change that no single request tells of."""
+
+    time: str
+    level: Level
+    event: str
+    target: str = ""
+    credential: str = ""
+    before: str = ""
+    after: str = ""
+    seconds: float | None = None
+    reason: str = ""
+    where: str = ""
+
+
+class Log:
+    """A sink that writes lines with `put`, which must neither block nor raise: see `Outlet`.
+
+    `clock` gives seconds since the epoch.
+    """
+
+    __slots__ = ("_clock", "_encode", "_put", "_second", "_stamp")
+
+    def __init__(self, put: Callable[[bytes], None], *, clock: Callable[[], float] = time.time) -> None:
+        self._put = put
+        self._clock = clock
+        self._encode = msgspec.json.Encoder().encode
+        self._second = -1
+        self._stamp = ""
+
+    def __call__(self, event: Event) -> None:
+        """Write the event's line, if it has one."""
+        if isinstance(event, RequestEnded):
+            self._write(_request(event, self._now()))
+        elif isinstance(event, (BreakerChanged, TakenOut, BackIn, Fault)):
+            self._write(_notice(event, self._now()))
+
+    def _now(self) -> str:
+        now = self._clock()
+        second = int(now)
+        if second != self._second:  # a busy gateway writes thousands of lines in one second
+            self._second = second
+            self._stamp = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return f"{self._stamp}.{int((now - second) * 1000):03d}Z"
+
+    def _write(self, line: RequestLine | NoticeLine) -> None:
+        self._put(plain(self._encode(line)) + b"\n")
+
+
+def plain(line: bytes) -> bytes:
+    """The same JSON in printable ASCII alone."""
+    if not line.isascii():
+        line = json.dumps(json.loads(line), separators=(",", ":")).encode("ascii")
+    return line.replace(b"\x7f", b"\\u007f")
+
+
+def _request(event: RequestEnded, now: str) -> RequestLine:
+    provider, _, model = event.target.partition("/")
+    good, usage = event.kind == "ok", event.usage
+    return RequestLine(
+        time=now,
+        level=_level(event),
+        event="request",
+        request_id=event.call,
+        route=event.route[:LONGEST],
+        operation=event.operation,
+        stream=event.stream,
+        caller=event.caller[:LONGEST],
+        user_type=event.user_type,
+        status=event.status,
+        error_type="" if good else event.kind,
+        error_message="" if good else event.message[:LONGEST],
+        source=event.source,
+        degraded=event.source not in UNDEGRADED,
+        target=event.target,
+        provider=provider,
+        model=model,
+        attempts=event.attempts,
+        duration_ms=_milliseconds(event.seconds),
+        ttft_ms=None if event.first is None else _milliseconds(event.first),
+        tokens_in=usage.input if usage else None,
+        tokens_out=usage.output if usage else None,
+        cost_usd=event.cost,
+        history=() if len(event.history) < 2 and good else tuple(map(_attempt, event.history)),
+    )
+
+
+def _attempt(event: AttemptEnded) -> AttemptLine:
+    return AttemptLine(
+        target=event.target, kind=event.kind, status=event.status, duration_ms=_milliseconds(event.seconds)
+    )
+
+
+def _level(event: RequestEnded) -> Level:
+    """Error for a fault of our own, warning for what an operator may want to mend, info for the rest."""
+    if event.kind == "internal":
+        return "error"
+    return "warning" if event.status >= 500 else "info"
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000.0, 1)
+
+
+def _notice(event: BreakerChanged | TakenOut | BackIn | Fault, now: str) -> NoticeLine:
+    if isinstance(event, BreakerChanged):
+        return _breaker(event, now)
+    if isinstance(event, Fault):
+        return NoticeLine(
+            time=now, level="error", event="fault", where=event.where[:LONGEST], reason=event.error[:LONGEST]
+        )
+    target, credential = (event.name, "") if event.scope == "target" else ("", event.name)
+    if isinstance(event, BackIn):
+        return NoticeLine(time=now, level="info", event="back_in", target=target, credential=credential)
+    return NoticeLine(
+        time=now,
+        level="warning",
+        event="taken_out",
+        target=target,
+        credential=credential,
+        seconds=event.seconds,
+        reason=event.kind,
+    )
+
+
+def _breaker(event: BreakerChanged, now: str) -> NoticeLine:
+    return NoticeLine(
+        time=now,
+        level="info" if event.after == "closed" else "warning",
+        event="breaker",
+        target=event.target,
+        before=event.before,
+        after=event.after,
+        seconds=event.seconds,
+        reason=event.reason[:LONGEST],
+    )

@@ -1,0 +1,185 @@
+"""The log: one line for each request, safe to read, and never in the way."""
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from outlast.model.events import (
+    AttemptEnded,
+    BackIn,
+    BreakerChanged,
+    Fault,
+    LimitHit,
+    RequestEnded,
+    RetryScheduled,
+    Shed,
+    TakenOut,
+)
+from outlast.model.messages import Usage
+from outlast.telemetry.log import LONGEST, Log
+
+NOON = 1_795_262_400.25
+
+FIRST = AttemptEnded("r1", "openai/gpt", "openai", "gpt", 1, "transient", 0.5, status=503, code="down")
+SECOND = AttemptEnded("r1", "anthropic/opus", "anthropic", "opus", 2, "ok", 0.75, first=0.25, status=200)
+SURVIVED = RequestEnded(
+    call="r1",
+    route="chat",
+    operation="chat",
+    caller="team-a",
+    user_type="key",
+    stream=True,
+    kind="ok",
+    status=200,
+    target="anthropic/opus",
+    source="fallback",
+    attempts=2,
+    seconds=1.2504,
+    first=0.8,
+    usage=Usage(input=11, output=7),
+    cost=0.0125,
+    history=(FIRST, SECOND),
+)
+
+
+def line(event) -> dict:
+    """The one line that the log writes of an event."""
+    written: list[bytes] = []
+    Log(written.append, clock=lambda: NOON)(event)
+    (only,) = written
+    assert only.endswith(b"\n")
+    assert only.count(b"\n") == 1
+    return json.loads(only)
+
+
+def test_a_request_is_one_line_with_who_how_long_and_what_it_cost():
+    """A request is one line with who asked, who answered, how long it took and what it cost."""
+    assert line(SURVIVED) == {
+        "time": "2026-11-21T12:00:00.250Z",
+        "level": "info",
+        "event": "request",
+        "request_id": "r1",
+        "route": "chat",
+        "operation": "chat",
+        "stream": True,
+        "caller": "team-a",
+        "user_type": "key",
+        "status": 200,
+        "source": "fallback",
+        "target": "anthropic/opus",
+        "provider": "anthropic",
+        "model": "opus",
+        "attempts": 2,
+        "duration_ms": 1250.4,
+        "ttft_ms": 800.0,
+        "tokens_in": 11,
+        "tokens_out": 7,
+        "cost_usd": 0.0125,
+        "history": [
+            {"target": "openai/gpt", "kind": "transient", "status": 503, "duration_ms": 500.0},
+            {"target": "anthropic/opus", "kind": "ok", "status": 200, "duration_ms": 750.0},
+        ],
+    }
+
+
+def test_a_failed_request_names_its_class_and_its_own_words():
+    """A request that failed names its class, our own words for it, and is a warning."""
+    failed = msgspec.structs.replace(SURVIVED, kind="transient", status=503, message="every target failed", target="")
+    written = line(failed)
+    assert written["error.type"] == "transient"
+    assert written["error.message"] == "every target failed"
+    assert written["level"] == "warning"
+    assert "provider" not in written
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "level"),
+    [("ok", 200, "info"), ("caller", 400, "info"), ("cancelled", 499, "info"), ("internal", 500, "error")],
+)
+def test_the_level_tells_whose_business_it_is(kind, status, level):
+    """What a caller did wrong is information, what we did wrong is an error."""
+    assert line(msgspec.structs.replace(SURVIVED, kind=kind, status=status))["level"] == level
+
+
+@pytest.mark.parametrize(
+    ("source", "degraded"), [("primary", False), ("cache", False), ("stale", True), ("static", True)]
+)
+def test_a_degraded_answer_says_so(source, degraded):
+    """An answer that is less than what was asked for is marked."""
+    assert line(msgspec.structs.replace(SURVIVED, source=source)).get("degraded", False) is degraded
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (
+            BreakerChanged("openai/gpt", "closed", "open", 30.0, "5 of 8 failed"),
+            {
+                "level": "warning",
+                "event": "breaker",
+                "target": "openai/gpt",
+                "before": "closed",
+                "after": "open",
+                "seconds": 30.0,
+                "reason": "5 of 8 failed",
+            },
+        ),
+        (
+            BreakerChanged("openai/gpt", "half_open", "closed", 0.0, "2 probes succeeded"),
+            {
+                "level": "info",
+                "event": "breaker",
+                "target": "openai/gpt",
+                "before": "half_open",
+                "after": "closed",
+                "seconds": 0.0,
+                "reason": "2 probes succeeded",
+            },
+        ),
+        (
+            TakenOut("credential", "openai", "quota", 30.0),
+            {"level": "warning", "event": "taken_out", "credential": "openai", "seconds": 30.0, "reason": "quota"},
+        ),
+        (BackIn("target", "openai/gpt"), {"level": "info", "event": "back_in", "target": "openai/gpt"}),
+        (
+            Fault("sink", "ValueError"),
+            {"level": "error", "event": "fault", "where": "sink", "reason": "ValueError"},
+        ),
+    ],
+)
+def test_what_an_operator_should_hear_of_has_a_line(event, expected):
+    """Circuits, credentials and faults of our own are told as they change."""
+    assert line(event) == {"time": "2026-11-21T12:00:00.250Z", **expected}
+
+
+def test_what_happens_within_a_request_has_no_line_of_its_own():
+    """Attempts, retries and refusals are part of their request's line."""
+    written: list[bytes] = []
+    log = Log(written.append)
+    for event in (
+        FIRST,
+        RetryScheduled("r1", "openai/gpt", "transient", 0.5),
+        LimitHit("r1", "team-a", "requests", "key", 1.0),
+        Shed("r1", "normal", "full", 1.0),
+    ):
+        log(event)
+    assert written == []
+
+
+@given(st.text())
+def test_whatever_a_caller_is_called_a_line_stays_one_printable_line(name):
+    """No name breaks a line, forges another or sends a control code to a terminal."""
+    written: list[bytes] = []
+    Log(written.append)(msgspec.structs.replace(SURVIVED, caller=name, route=name))
+    (only,) = written
+    assert all(0x20 <= byte < 0x7F for byte in only[:-1])
+    assert only[-1:] == b"\n"
+    assert json.loads(only)["caller"] == name[:LONGEST]
+
+
+def test_a_very_long_name_is_cut():
+    """A caller cannot fill the disk with one name."""
+    assert line(msgspec.structs.replace(SURVIVED, route="x" * 100_000))["route"] == "x" * LONGEST
