@@ -222,8 +222,12 @@ class Source(Protocol):
     """Where the batches of a stream come from."""
 
     target: str
-    opening: Opening
     dialect: str
+
+    @property
+    def opening(self) -> Opening:
+        """What the provider said of the answer at its start."""
+        ...
 
     async def next(self) -> Batch | None:
         """The next batch that has content or ends the answer; None after the last. Raises a `Failure`."""

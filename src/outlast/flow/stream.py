@@ -13,7 +13,7 @@ from typing import Protocol, Self
 
 from msgspec import Struct
 
-from outlast.model.errors import Cancelled, Failure, Internal, Outcome
+from outlast.model.errors import Cancelled, Failure, Outcome
 from outlast.model.events import Fault
 from outlast.model.messages import Batch, Chunk, Opening, Quota, Usage
 from outlast.ports import Io, Source
@@ -37,19 +37,34 @@ class Debt(Protocol):
         ...
 
 
-def ended_by(error: BaseException, usage: Usage | None = None) -> End:
+def ended_by(error: BaseException) -> End:
     """The end that an exception means: what is no `Failure` (a cancellation, say) teaches nothing."""
-    return End(error.outcome if isinstance(error, Failure) else "neutral", error, usage)
+    return End(error.outcome if isinstance(error, Failure) else "neutral", error)
 
 
 class Ending:
     """The one place where a stream ends. The loop may hold this; it knows nothing of the Stream."""
 
-    __slots__ = ("cost", "debts", "due", "error", "finish", "io", "over", "quota", "source", "usage")
+    __slots__ = (
+        "cost",
+        "debts",
+        "delivered",
+        "due",
+        "error",
+        "finish",
+        "io",
+        "over",
+        "prompt",
+        "quota",
+        "source",
+        "usage",
+    )
 
-    def __init__(self, source: Source, io: Io) -> None:
+    def __init__(self, source: Source, prompt: int, io: Io) -> None:
         self.source = source
         self.io = io
+        self.prompt = prompt
+        self.delivered = 0
         self.debts: list[Debt] = []
         self.usage: Usage | None = None
         self.finish: str | None = None
@@ -60,7 +75,7 @@ class Ending:
         self.due = float("inf")
 
     def end(self, error: BaseException | None) -> None:
-        """Pay every debt, latest first; later calls do nothing."""
+        """Pay every debt, innermost first; later calls do nothing."""
         if self.over:
             return
         self.over = True
@@ -68,14 +83,18 @@ class Ending:
         self.error = error
         if error is not None:
             self.source.abort()
-        end = ended_by(error, self.usage) if error else End("success", None, self.usage, self.cost, self.quota)
+        if self.usage is None:  # nobody told: four characters are about a token
+            self.usage = Usage(input=self.prompt, output=-(-self.delivered // 4), estimated=True)
+        outcome = "success" if error is None else ended_by(error).outcome
+        end = End(outcome, error, self.usage, self.cost, self.quota)
         now = self.io.now()
-        while self.debts:
-            debt = self.debts.pop()
+        debts, self.debts = self.debts, []
+        for debt in debts:
             try:
                 debt.settle(end, now)
             except Exception as fault:  # noqa: BLE001  (one debtor's fault must not keep the others from being paid)
                 self.io.emit(Fault(f"settle {type(debt).__name__}", repr(fault)))
+        self.cost = end.cost
 
     def expire(self) -> None:
         """The longest life of a stream is over, read or not."""
@@ -100,8 +119,8 @@ class Stream:
 
     __slots__ = ("__weakref__", "_chunks", "_ending", "_head", "_reading", "attempts", "dropped", "source", "target")
 
-    def __init__(self, source: Source, head: Batch, io: Io) -> None:
-        self._ending = Ending(source, io)
+    def __init__(self, source: Source, head: Batch, io: Io, *, prompt: int = 0) -> None:
+        self._ending = Ending(source, prompt, io)
         self._head: Batch | None = head
         self._chunks: list[Chunk] = []
         self._reading = False
@@ -122,7 +141,7 @@ class Stream:
 
     @property
     def usage(self) -> Usage | None:
-        """Tokens, once the provider has told them."""
+        """Tokens, once the provider has told them, or our estimate when it is over and has not."""
         return self._ending.usage
 
     @property
@@ -182,6 +201,7 @@ class Stream:
     def _note(self, batch: Batch) -> None:
         ending = self._ending
         for chunk in batch.chunks:
+            ending.delivered += len(chunk.text) + len(chunk.reasoning)
             if chunk.usage is not None:
                 ending.usage = chunk.usage
             if chunk.finish is not None:
@@ -225,8 +245,3 @@ class Stream:
 
     def __repr__(self) -> str:
         return f"Stream(target={self.target!r}, finish={self.finish!r})"
-
-
-def internal(error: BaseException) -> Failure:
-    """The failure that tells an unexpected error without its text."""
-    return error if isinstance(error, Failure) else Internal(f"an internal error ({type(error).__name__})")

@@ -490,6 +490,11 @@ class Breakers:
             circuit = self._circuits[name] = Breaker(self._config)
         return circuit
 
+    def ready(self, name: str, now: float) -> float:
+        """Seconds until that target's circuit may admit a call; 0 when it may now."""
+        circuit = self._circuits.get(name)
+        return circuit.ready(now) if circuit is not None else 0.0
+
     def items(self) -> list[tuple[str, Breaker]]:
         """All circuits that exist, by target."""
         return list(self._circuits.items())

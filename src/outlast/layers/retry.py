@@ -227,9 +227,9 @@ def _refused(config: RetryConfig, so_far: SoFar, delay: float, ready: float) -> 
     if so_far.made >= config.total or so_far.total >= config.per_request:
         return Move("no attempts left")
     if so_far.here >= (config.per_target if so_far.healthy else config.on_last):
-        return Move("no attempts left on this target", ready)
+        return Move("no attempts left on this target")
     if so_far.healthy and config.total - so_far.made <= so_far.healthy:
-        return Move("the attempts left are for the other targets", ready)
+        return Move("the attempts left are for the other targets")
     if delay > so_far.patience:
         return Move("another target is ready sooner", ready)
     if delay + config.useful >= so_far.left:
@@ -263,7 +263,10 @@ class Run:
         self._reconnected = False
 
     def next(self, failure: Failure) -> tuple[Draw, float] | None:
-        """A draw on the budget and the seconds to wait; None to move on, with `failure.until` set where it helps."""
+        """A draw on the budget and the seconds to wait; None to move on.
+
+        `failure.again_at` is set where coming back later may help.
+        """
         call, config = self._call, self._config
         io = call.io
         now = io.now()
@@ -277,8 +280,7 @@ class Run:
                 io.emit(RetryScheduled(call.id, call.target.name, failure.kind, decision.delay))
                 return draw, decision.delay
             decision = Move("the retry budget is spent")
-        if decision.ready is not None and failure.until is None:
-            failure.until = decision.ready
+        failure.again_at = decision.ready
         if decision.reason is not None:
             io.emit(RetryRefused(call.id, call.target.name, failure.kind, decision.reason))
         return None

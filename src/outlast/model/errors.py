@@ -46,6 +46,7 @@ class Failure(Exception):  # noqa: N818  (a failure class is the term of the fie
         retry_after: seconds to wait as the provider or our own gate says; None when nobody said.
         overloaded: the provider said that it has too much to do, which calls for a longer backoff.
         until: monotonic time at which the target's pause ends, where this failure paused it.
+        again_at: monotonic time from which its target is worth coming back to, where the call moved on for patience.
         target: "provider/model" where it happened; empty when no target was asked.
         attempts: the attempts made for the request, oldest first; filled on the error that reaches the caller.
     """
@@ -73,6 +74,7 @@ class Failure(Exception):  # noqa: N818  (a failure class is the term of the fie
         self.overloaded = overloaded
         self.target = ""
         self.until: float | None = None
+        self.again_at: float | None = None
         self.attempts: tuple[AttemptEnded, ...] = ()
         if status is not None:
             self.status = status
@@ -230,11 +232,12 @@ class InvalidOutput(Failure):
 
 
 class BrokenStream(Failure):
-    """The stream broke after content had been handed over."""
+    """The stream broke after content had been handed over; `stalled` says that a timer ended it."""
 
     kind = "broken_stream"
     status = 502
     outcome: Outcome = "failure"
+    stalled = False
 
 
 class Cancelled(Failure):

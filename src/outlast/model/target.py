@@ -102,6 +102,11 @@ class Price(Struct, frozen=True):
     output: float = 0.0
     cached: float | None = None
 
+    def of(self, input: int, output: int, cached: int = 0) -> float:  # noqa: A002
+        """US dollars for so many tokens; the cached ones are among `input`."""
+        cached_price = self.input if self.cached is None else self.cached
+        return ((input - cached) * self.input + cached * cached_price + output * self.output) / 1e6
+
 
 class Target(Struct, frozen=True, eq=False):
     """One model at one provider: what a route lists and a breaker guards.

@@ -1,0 +1,295 @@
+"""Slots and their queue: how many calls may be under way at once, and who is next when one is free.
+
+    five classes       critical, high, normal, low, batch: the best class goes first, but who has waited `age` seconds
+                       counts as one class better, so that nobody waits for ever
+    inside a class     callers take turns, so that no caller starves another
+    inside a caller    first come first served, until its oldest has waited longer than `target`; then newest first,
+                       for the oldest will not make it anyway (CoDel's insight)
+
+The releaser hands its slot to the chosen waiter; a waiter that was cancelled meanwhile passes it on. What cannot be
+served before its deadline is shed at once, with the honest time after which it might.
+
+Used twice: for the gateway's admission, and for each target, where retries and failovers run one class lower.
+
+Sources: Google SRE ch. 21, failsafe-go's semaphore (hand-off), Netflix concurrency-limits, Nichols & Jacobson (CoDel).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable
+
+from msgspec import Struct
+
+from outlast.flow.call import Call, Layer
+from outlast.flow.gate import gate
+from outlast.flow.stream import End
+from outlast.model.caller import PRIORITIES
+from outlast.model.errors import Rejected
+from outlast.model.events import Shed
+from outlast.ports import Waiter
+
+
+class SlotsConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many at once, and how many may wait for how long. Times in seconds."""
+
+    enabled: bool = True
+    slots: int = 64
+    """Calls under way at once."""
+    queue: int = 256
+    """Calls that may wait."""
+    wait: float = 2.0
+    """None waits longer."""
+    target: float = 0.5
+    """A caller whose oldest call has waited longer is served newest first."""
+    age: float = 0.5
+    """Who has waited so long counts as one class better, twice as long as two, and so on."""
+
+
+GATEWAY = SlotsConfig(slots=1024, queue=1000, wait=10.0, target=2.0, age=2.0)
+"""Admission's defaults."""
+
+
+class Ticket:
+    """A place in the queue, or a slot. `granted` says which; `shed` that the place was taken away."""
+
+    __slots__ = ("caller", "granted", "over", "priority", "shed", "since", "taken", "waiter")
+
+    def __init__(self, caller: str, priority: int, since: float, waiter: Waiter | None) -> None:
+        self.caller = caller
+        self.priority = priority
+        self.since = since
+        self.waiter = waiter
+        self.granted = waiter is None
+        self.taken = since
+        self.shed = False
+        self.over = False
+
+
+class Full(Struct, frozen=True):
+    """No place: why, and for how many seconds."""
+
+    why: str
+    retry_after: float
+
+
+class Line:
+    """The waiting calls of one class: callers take turns."""
+
+    __slots__ = ("callers", "size")
+
+    def __init__(self) -> None:
+        self.callers: OrderedDict[str, deque[Ticket]] = OrderedDict()
+        self.size = 0
+
+    def add(self, ticket: Ticket) -> None:
+        """Behind the caller's others; a caller that had none waits for its turn."""
+        own = self.callers.get(ticket.caller)
+        if own is None:
+            own = self.callers[ticket.caller] = deque()
+        own.append(ticket)
+        self.size += 1
+
+    def remove(self, ticket: Ticket) -> None:
+        """Out of the line, wherever it stands."""
+        own = self.callers[ticket.caller]
+        own.remove(ticket)
+        self.size -= 1
+        if not own:
+            del self.callers[ticket.caller]
+
+    def next(self, now: float, target: float) -> Ticket:
+        """The next call of the caller whose turn it is. The line must not be empty."""
+        caller, own = next(iter(self.callers.items()))
+        self.size -= 1
+        ticket = own.pop() if now - own[0].since > target else own.popleft()
+        del self.callers[caller]
+        if own:
+            self.callers[caller] = own
+        return ticket
+
+    def newest(self) -> Ticket:
+        """Who came last. The line must not be empty."""
+        return max((own[-1] for own in self.callers.values()), key=lambda ticket: ticket.since)
+
+
+class Slots:
+    """The slots of one target, or of the gateway. No method waits; a waiter is woken by who releases."""
+
+    __slots__ = ("_arrivals", "_config", "_freed_at", "_lines", "_pace", "capacity", "used", "waiting")
+
+    def __init__(self, config: SlotsConfig) -> None:
+        self._config = config
+        self.capacity = config.slots
+        self.used = 0
+        self.waiting = 0
+        self._lines = [Line() for _ in PRIORITIES]
+        self._arrivals: deque[Ticket] = deque()  # all that wait, oldest first; some may be gone
+        self._pace = 0.0  # mean seconds between two releases while calls wait
+        self._freed_at: float | None = None
+
+    def expected_wait(self, priority: int) -> float:
+        """Seconds that a new call of that class would wait, as far as the pace of the last releases tells."""
+        ahead = sum(line.size for line in self._lines[: priority + 1])
+        return (ahead + 1) * self._pace
+
+    def enter(
+        self, caller: str, priority: int, now: float, deadline: float, waiter: Callable[[], Waiter]
+    ) -> Ticket | Full:
+        """A slot (`granted`), a place in the queue, or the reason why there is neither."""
+        if self.used < self.capacity and not self.waiting:
+            self.used += 1
+            return Ticket(caller, priority, now, None)
+        expected = self.expected_wait(priority)
+        if self.waiting >= self._config.queue and not self._displace(priority):
+            return Full("the queue is full", max(expected, 1.0))
+        if expected > min(deadline - now, self._config.wait):
+            return Full("it could not be served in time", expected)
+        if not self.waiting:
+            self._arrivals.clear()
+        ticket = Ticket(caller, priority, now, waiter())
+        self._lines[priority].add(ticket)
+        self._arrivals.append(ticket)
+        self.waiting += 1
+        return ticket
+
+    def _displace(self, priority: int) -> bool:
+        """Make room by sending away the newest call of the lowest class below `priority`, if there is one."""
+        for line in reversed(self._lines[priority + 1 :]):
+            if line.size:
+                ticket = line.newest()
+                ticket.shed = True
+                self._leave_queue(ticket)
+                if ticket.waiter is not None:
+                    ticket.waiter.wake()
+                return True
+        return False
+
+    def _leave_queue(self, ticket: Ticket) -> None:
+        self._lines[ticket.priority].remove(ticket)
+        ticket.over = True
+        self.waiting -= 1
+
+    def leave(self, ticket: Ticket, now: float) -> None:
+        """Give up the slot or the place, whichever it is; again does nothing."""
+        if ticket.over:
+            return
+        if not ticket.granted:
+            self._leave_queue(ticket)
+            return
+        ticket.over = True
+        self.used -= 1
+        self._note_pace(now)
+        self._hand_on(now)
+
+    def resize(self, capacity: int, now: float) -> None:
+        """From now on so many at once. Fewer takes effect as calls end."""
+        self.capacity = capacity
+        self._hand_on(now)
+
+    def _note_pace(self, now: float) -> None:
+        if self._freed_at is not None and self.waiting:
+            gap = max(0.0, now - self._freed_at)
+            self._pace = gap if self._pace == 0.0 else 0.8 * self._pace + 0.2 * gap
+        elif not self.waiting:
+            self._pace *= 0.9
+        self._freed_at = now
+
+    def _hand_on(self, now: float) -> None:
+        while self.waiting and self.used < self.capacity:
+            ticket = self._choose(now)
+            self.waiting -= 1
+            self.used += 1
+            ticket.granted = True
+            ticket.taken = now
+            if ticket.waiter is not None:
+                ticket.waiter.wake()
+
+    def _choose(self, now: float) -> Ticket:
+        """Who is next, taken out of its line."""
+        best = next(number for number, line in enumerate(self._lines) if line.size)
+        arrivals = self._arrivals
+        while arrivals[0].over or arrivals[0].granted:
+            arrivals.popleft()
+        oldest = arrivals[0]
+        if oldest.priority > best and now - oldest.since >= (oldest.priority - best) * self._config.age:
+            self._lines[oldest.priority].remove(oldest)
+            return oldest
+        return self._lines[best].next(now, self._config.target)
+
+
+class Held:
+    """A slot, or the wait for one."""
+
+    __slots__ = ("_bulkhead", "_slots", "_ticket")
+
+    def __init__(self, bulkhead: Bulkhead, slots: Slots, ticket: Ticket) -> None:
+        self._bulkhead = bulkhead
+        self._slots = slots
+        self._ticket = ticket
+
+    def wait(self, call: Call) -> Awaitable[None] | None:
+        """The place in the queue; None when the slot is had already."""
+        return None if self._ticket.granted else self._queue(call)
+
+    async def _queue(self, call: Call) -> None:
+        ticket, config = self._ticket, self._bulkhead.config
+        if ticket.waiter is None:
+            raise RuntimeError("a ticket without a slot must have a waiter")
+        await ticket.waiter.wait(min(ticket.since + config.wait, call.deadline))
+        if ticket.granted:
+            return
+        reason = "a better class took the place" if ticket.shed else "no slot became free in time"
+        retry_after = max(1.0, self._slots.expected_wait(ticket.priority))
+        raise self._bulkhead.refuse(call, reason, retry_after)
+
+    def answered(self, call: Call, now: float) -> None:
+        """The slot is held until the answer is over."""
+
+    def settle(self, end: End, now: float) -> None:  # noqa: ARG002
+        """Hand the slot on, or leave the queue."""
+        self._slots.leave(self._ticket, now)
+
+
+class Bulkhead:
+    """The slots of every target, or of the gateway as a whole."""
+
+    __slots__ = ("_lowers", "_name_of", "_slots", "config", "name")
+
+    def __init__(self, config: SlotsConfig, name: str, name_of: Callable[[Call], str], *, lowers: bool = False) -> None:
+        self.config = config
+        self.name = name
+        self._name_of = name_of
+        self._lowers = lowers
+        self._slots: dict[str, Slots] = {}
+
+    def of(self, name: str) -> Slots:
+        """The slots of that name."""
+        slots = self._slots.get(name)
+        if slots is None:
+            slots = self._slots[name] = Slots(self.config)
+        return slots
+
+    def waiting(self) -> int:
+        """How many calls wait, over all."""
+        return sum(slots.waiting for slots in self._slots.values())
+
+    def admit(self, call: Call, now: float) -> Held | Rejected:
+        """The gate: a slot, or a place in the queue."""
+        slots = self.of(self._name_of(call))
+        lower = self._lowers and call.story.made > call.earlier
+        priority = min(call.priority + lower, len(PRIORITIES) - 1)
+        ticket = slots.enter(call.caller.name, priority, now, call.deadline, call.io.waiter)
+        if isinstance(ticket, Full):
+            return self.refuse(call, ticket.why, ticket.retry_after)
+        return Held(self, slots, ticket)
+
+    def refuse(self, call: Call, why: str, retry_after: float) -> Rejected:
+        """The refusal of a call, told to the sinks too."""
+        name = self._name_of(call)
+        call.io.emit(Shed(call.id, name, why, retry_after))
+        return Rejected(f"{name}: {why}", gate=self.name, code="overloaded", retry_after=retry_after)
+
+    def layer(self) -> Layer:
+        """Hold a slot for as long as the call is under way, its stream included."""
+        return gate(self.admit)

@@ -1,0 +1,159 @@
+"""Routing: try a route's targets in order, until one answers.
+
+    for each call:   the next untried target that can do what is asked and is ready now,
+                     else one whose pause is worth waiting for,
+                     else, when every circuit is open, the one early probe,
+                     else the last real failure, or a refusal with the shortest retry_after
+
+A target that is paused for a short time is waited for when the next one is no better: `patience` is 0.5 s if the next
+target serves the same model, 2.5 s if it is another. Routing only peeks at circuits and pauses; it never holds one.
+
+Orders: priority (as listed), latency (live p50 of the first content, with exploration), cost, weighted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from outlast.flow.call import Answer, Call, Handler, Layer
+from outlast.layers.routing.config import RoutingConfig
+from outlast.layers.routing.ranking import Latencies, Ranking
+from outlast.layers.routing.run import Run
+from outlast.layers.routing.standing import READY, Peek, PriceOf, Standing
+from outlast.model.errors import Failure
+from outlast.model.events import TargetSkipped
+from outlast.model.messages import NOTHING_SPECIAL, Request
+from outlast.model.target import Route, Target
+
+__all__ = ["READY", "Peek", "PriceOf", "Routing", "RoutingConfig", "Standing"]
+
+LACKS = (
+    ("tools", "it takes no tools"),
+    ("vision", "it takes no images"),
+    ("schema", "it cannot be held to a schema"),
+    ("documents", "it takes no documents"),
+)
+"""Abilities that a request may need, and what is said of a target without them."""
+
+
+class Routing:
+    """The routes, their live order, and the layer that tries their targets."""
+
+    __slots__ = ("_latencies", "_off", "_price_of", "_probe_early", "_rankings", "attempts", "config", "peek")
+
+    def __init__(
+        self,
+        config: RoutingConfig,
+        *,
+        peek: Peek,
+        can_probe_early: Callable[[Target], bool],
+        price_of: PriceOf,
+        attempts: int = 6,
+    ) -> None:
+        self.config = config
+        self.peek = peek
+        self._probe_early = can_probe_early
+        self.attempts = attempts
+        self._price_of = price_of
+        self._latencies = Latencies()
+        self._rankings: dict[Route, Ranking] = {}
+        self._off: set[str] = set()
+
+    def disable(self, target: str) -> None:
+        """Send nothing more to that target; what is under way goes on (a drain)."""
+        self._off.add(target)
+
+    def enable(self, target: str) -> None:
+        """Send to that target again."""
+        self._off.discard(target)
+
+    def reorder(self, route: Route, targets: tuple[Target, ...]) -> None:
+        """From now on try the route's targets in this order."""
+        self._ranking(route).targets = targets
+
+    def _ranking(self, route: Route) -> Ranking:
+        ranking = self._rankings.get(route)
+        if ranking is None:
+            if len(self._rankings) > 10_000:  # routes made for single requests do not pile up
+                self._rankings.clear()
+            ranking = self._rankings[route] = Ranking(route, self.config, self._latencies, self._price_of)
+        return ranking
+
+    def unfit(self, target: Target, request: Request) -> str | None:
+        """Why the target can not do what is asked, or None."""
+        if self._off and target.name in self._off:
+            return "it is disabled"
+        if request.operation == "embed":
+            return None if target.embeds else "it makes no embeddings"
+        needs = request.needs
+        if needs == NOTHING_SPECIAL:
+            return None
+        return next((why for ability, why in LACKS if getattr(needs, ability) and not getattr(target, ability)), None)
+
+    def can_probe_early(self, target: Target) -> bool:
+        """Is the target's one early probe still to be had?"""
+        return target.name not in self._off and self._probe_early(target)
+
+    def layer(self) -> Layer:
+        """Try the targets of the call's route until one answers."""
+
+        def layer(inner: Handler) -> Handler:
+            async def handle(call: Call) -> Answer:
+                now = call.io.now()
+                ranking = self._ranking(call.route)
+                order = ranking.order(call, now)
+                tokens = call.request.tokens + (call.request.max_tokens or 0)
+                if tokens > ranking.smallest_window:
+                    order = _roomy_first(order, tokens)
+                if call.route.max_latency is not None or call.route.max_cost is not None:
+                    order = self._within(call, order, now)
+                return await self._try(inner, Run(self, call, order), order)
+
+            return handle
+
+        return layer
+
+    async def _try(self, inner: Handler, run: Run, order: tuple[Target, ...]) -> Answer:
+        call = run._call  # noqa: SLF001  (a run is a part of routing)
+        io = call.io
+        while (view := run.next(io.now())) is not None:
+            if (early := run.ready - io.now()) > 0:
+                await io.sleep(early)
+            try:
+                answer = await inner(view)
+            except Failure as failure:
+                run.failed(view, failure)
+                continue
+            self._sample(view, io.now())
+            answer.source = "primary" if view.target is order[0] else "fallback"
+            answer.attempts = call.story.made
+            return answer
+        raise run.give_up(io.now())
+
+    def _sample(self, view: Call, now: float) -> None:
+        if view.first is not None:
+            self._latencies.of(view.target.name, view.request.stream).add(view.first, now)
+
+    def _within(self, call: Call, order: tuple[Target, ...], now: float) -> tuple[Target, ...]:
+        """The targets that are fast and cheap enough, as far as is known; all of them if none is."""
+        route, request, config = call.route, call.request, self.config
+
+        def fits(target: Target) -> bool:
+            if route.max_latency is not None:
+                p99 = self._latencies.of(target.name, request.stream).at(0.99, now, config.least_samples)
+                if p99 is not None and p99 > route.max_latency:
+                    call.io.emit(TargetSkipped(call.id, target.name, f"its p99 of {p99:.3g} s is too long"))
+                    return False
+            if route.max_cost is not None and (price := self._price_of(target)) is not None:
+                cost = price.of(request.tokens, request.max_tokens or config.expected_output)
+                if cost > route.max_cost:
+                    call.io.emit(TargetSkipped(call.id, target.name, f"it would cost ${cost:.4g}"))
+                    return False
+            return True
+
+        return tuple(target for target in order if fits(target))
+
+
+def _roomy_first(order: tuple[Target, ...], tokens: int) -> tuple[Target, ...]:
+    """The same targets, those last whose window looks too small: an estimate must not refuse what might fit."""
+    return tuple(sorted(order, key=lambda target: bool(target.window) and tokens > target.window))

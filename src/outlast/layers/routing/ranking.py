@@ -1,0 +1,84 @@
+"""The order in which a route's targets are tried: as listed, by live latency, by cost, or by weight."""
+
+from __future__ import annotations
+
+from bisect import bisect
+from itertools import accumulate
+
+from outlast.flow.call import Call
+from outlast.flow.quantiles import Quantiles
+from outlast.layers.routing.config import RoutingConfig
+from outlast.layers.routing.standing import PriceOf
+from outlast.model.target import Price, Route, Target
+
+
+class Latencies:
+    """How long each target takes to its first content, streamed and whole apart."""
+
+    __slots__ = ("_samples",)
+
+    def __init__(self) -> None:
+        self._samples: dict[tuple[str, bool], Quantiles] = {}
+
+    def of(self, target: str, stream: bool) -> Quantiles:
+        """The samples of that target."""
+        key = (target, stream)
+        samples = self._samples.get(key)
+        if samples is None:
+            samples = self._samples[key] = Quantiles()
+        return samples
+
+
+class Ranking:
+    """The order in which a route's targets are tried, made anew only when it may have changed."""
+
+    __slots__ = ("_config", "_cumulative", "_latencies", "_order", "_ranked_at", "smallest_window", "targets")
+
+    def __init__(self, route: Route, config: RoutingConfig, latencies: Latencies, price_of: PriceOf) -> None:
+        self._config = config
+        self._latencies = latencies
+        self._order = route.order
+        self.targets = route.targets
+        self._ranked_at = float("-inf")
+        self.smallest_window = min((t.window for t in self.targets if t.window), default=float("inf"))
+        self._cumulative = list(accumulate(max(0.0, target.weight) for target in self.targets))
+        if self._order == "cost":
+            self.targets = tuple(sorted(self.targets, key=lambda target: _blended(price_of(target))))
+
+    def order(self, call: Call, now: float) -> tuple[Target, ...]:
+        """The targets, best first."""
+        if self._order == "latency":
+            return self._by_latency(call, now)
+        if self._order == "weighted":
+            return self._by_weight(call.io.random())
+        return self.targets
+
+    def _by_latency(self, call: Call, now: float) -> tuple[Target, ...]:
+        stream = call.request.stream
+        if now - self._ranked_at >= self._config.rank_every:
+            self._ranked_at = now
+            self.targets = tuple(sorted(self.targets, key=lambda target: self._p50(target, stream, now)))
+        dice = call.io.random()
+        if dice < self._config.explore and len(self.targets) > 1:
+            other = 1 + int(dice / self._config.explore * (len(self.targets) - 1))
+            return _first(self.targets, other)
+        return self.targets
+
+    def _p50(self, target: Target, stream: bool, now: float) -> float:
+        p50 = self._latencies.of(target.name, stream).at(0.5, now)
+        return -1.0 if p50 is None else p50  # who has no sample is tried first
+
+    def _by_weight(self, dice: float) -> tuple[Target, ...]:
+        if not self._cumulative or self._cumulative[-1] <= 0:
+            return self.targets
+        return _first(self.targets, min(bisect(self._cumulative, dice * self._cumulative[-1]), len(self.targets) - 1))
+
+
+def _first(targets: tuple[Target, ...], index: int) -> tuple[Target, ...]:
+    """The same targets with the one at `index` first."""
+    return (targets[index], *targets[:index], *targets[index + 1 :]) if index else targets
+
+
+def _blended(price: Price | None) -> float:
+    """Dollars for a million tokens, three of the prompt to one of the answer; unknown prices come last."""
+    return float("inf") if price is None else 0.75 * price.input + 0.25 * price.output

@@ -1,0 +1,210 @@
+"""One call on its way through a route's targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from outlast.flow.call import Call
+from outlast.layers.routing.config import RoutingConfig
+from outlast.layers.routing.standing import READY, Peek, Standing
+from outlast.model.errors import Caller, ContextLength, Failure, Rejected, Throttled
+from outlast.model.events import FailedOver, TargetSkipped
+from outlast.model.messages import Request
+from outlast.model.target import Target
+
+
+class Knowledge(Protocol):
+    """What a run asks of routing."""
+
+    config: RoutingConfig
+    peek: Peek
+    attempts: int
+
+    def unfit(self, target: Target, request: Request) -> str | None:
+        """Why the target can not do what is asked, or None."""
+        ...
+
+    def can_probe_early(self, target: Target) -> bool:
+        """Is the target's one early probe still to be had?"""
+        ...
+
+
+class Run:
+    """One call on its way through a route's targets. To the layers below it is what others there are."""
+
+    __slots__ = (
+        "_call",
+        "_earlier",
+        "_failed_at",
+        "_later",
+        "_order",
+        "_previous",
+        "_refusal",
+        "_routing",
+        "_tried",
+        "_why",
+        "failure",
+        "ready",
+    )
+
+    def __init__(self, routing: Knowledge, call: Call, order: tuple[Target, ...]) -> None:
+        self._routing = routing
+        self._call = call
+        self._order = order
+        self._earlier = call.story.made
+        self._tried: set[str] = set()
+        self._later: dict[str, float] = {}  # targets worth coming back to, and when
+        self._failed_at: set[str] = set()
+        self._previous: Target | None = None
+        self._why = ""
+        self._refusal: float | None = None
+        self.failure: Failure | None = None
+        self.ready = 0.0  # when the target that was chosen may be called
+
+    # -- what the layers below may know ------------------------------------------------------------------------
+
+    def healthy(self, now: float) -> int:
+        """How many untried targets could take the call now."""
+        peek = self._routing.peek
+        return sum(1 for target in self._untried() if peek(target, now).wait <= 0)
+
+    def patience(self, now: float) -> float:
+        """The longest wait that is better than moving on; infinite without another healthy target."""
+        peek, config = self._routing.peek, self._routing.config
+        here = self._previous
+        for target in self._untried():
+            if peek(target, now).wait <= 0:
+                same = here is not None and bool(here.family) and here.family == target.family
+                return config.patience_same if same else config.patience_other
+        return float("inf")
+
+    def _untried(self) -> Iterator[Target]:
+        routing, call, tried = self._routing, self._call, self._tried
+        return (t for t in self._order if t.name not in tried and routing.unfit(t, call.request) is None)
+
+    # -- choosing ----------------------------------------------------------------------------------------------
+
+    def next(self, now: float) -> Call | None:
+        """The call bound for the next target, or None when there is none."""
+        if self.failure is not None and self._call.story.made - self._earlier >= self._routing.attempts:
+            return None
+        return self._untried_target(now) or self._come_back(now) or self._early_probe(now)
+
+    def _untried_target(self, now: float) -> Call | None:
+        routing = self._routing
+        for target in self._order:
+            if target.name in self._tried:
+                continue
+            reason = routing.unfit(target, self._call.request)
+            standing = routing.peek(target, now) if reason is None else READY
+            if reason is None and standing.wait <= 0:
+                return self._to(target)
+            self._tried.add(target.name)
+            if reason is None and self._worth_waiting(target, standing, now):
+                return self._to(target)
+            self._skip(target, reason or standing.reason, standing, now)
+        return None
+
+    def _worth_waiting(self, target: Target, standing: Standing, now: float) -> bool:
+        """Is the pause of this target shorter than the patience that the next one deserves?"""
+        if not standing.waitable:
+            return False
+        previous, self._previous = self._previous, target
+        patience = self.patience(now)
+        self._previous = previous
+        return patience != float("inf") and standing.wait <= patience and now + standing.wait < self._call.deadline
+
+    def _skip(self, target: Target, reason: str, standing: Standing, now: float) -> None:
+        call = self._call
+        call.io.emit(TargetSkipped(call.id, target.name, reason))
+        if standing.wait > 0:
+            self._refused_for(standing.wait)
+            if self._previous is None:
+                self._previous, self._why = target, reason
+            if standing.waitable:
+                self._later[target.name] = now + standing.wait
+
+    def _come_back(self, now: float) -> Call | None:
+        """No untried target is left: the one that is ready first, if that is soon enough."""
+        if not self._later:
+            return None
+        name = min(self._later, key=self._later.__getitem__)
+        ready = self._later.pop(name)
+        if ready - now > self._routing.config.max_wait or ready >= self._call.deadline:
+            return None
+        self.ready = ready
+        target = next(target for target in self._order if target.name == name)
+        return self._to(target, revisit=name in self._failed_at)
+
+    def _early_probe(self, now: float) -> Call | None:
+        """Every circuit is open: one probe before its time, to the one that opens soonest."""
+        if self.failure is not None:
+            return None
+        routing = self._routing
+        fit = (t for t in self._order if routing.unfit(t, self._call.request) is None)
+        closed = [(standing.wait, t) for t in fit if (standing := routing.peek(t, now)).open]
+        for _, target in sorted(closed, key=lambda pair: pair[0]):
+            if routing.can_probe_early(target):
+                return self._to(target, early=True)
+        return None
+
+    def _to(self, target: Target, *, early: bool = False, revisit: bool = False) -> Call:
+        self._tried.add(target.name)
+        previous = self._previous
+        if previous is not None and previous is not target:
+            self._call.io.emit(FailedOver(self._call.id, previous.name, target.name, self._why))
+        self._previous = target
+        return self._call.at(target, self, early=early, revisit=revisit, earlier=self._earlier)
+
+    # -- learning ----------------------------------------------------------------------------------------------
+
+    def failed(self, view: Call, failure: Failure) -> None:
+        """The target gave no answer; raises the failure when no other target may be asked."""
+        self._why = failure.kind
+        if isinstance(failure, Rejected):
+            if not failure.onward:
+                raise failure
+            if failure.retry_after is not None:
+                self._refused_for(failure.retry_after)
+            return
+        self.failure = failure
+        self._failed_at.add(view.target.name)
+        if failure.again_at is not None:
+            self._later[view.target.name] = failure.again_at
+        if isinstance(failure, ContextLength):
+            self._only_larger(view.target)
+        elif not failure.onward:
+            raise failure
+
+    def _only_larger(self, target: Target) -> None:
+        """The prompt did not fit: only a larger window can help."""
+        self._later.clear()
+        self._tried.update(t.name for t in self._order if not (target.window and t.window > target.window))
+
+    def _refused_for(self, seconds: float) -> None:
+        self._refusal = seconds if self._refusal is None else min(self._refusal, seconds)
+
+    def give_up(self, now: float) -> Failure:
+        """What the caller is told: the last real failure, or why nothing could be sent."""
+        failure = self.failure
+        if failure is None:
+            return self._nothing_sent()
+        if failure.retry_after is None and isinstance(failure, Throttled) and failure.until is not None:
+            failure.retry_after = max(0.0, failure.until - now)
+        elif failure.retry_after is None and failure.outcome == "failure":
+            waits = [self._routing.peek(target, now).wait for target in self._order]
+            failure.retry_after = min(waits, default=0.0) or None
+        return failure
+
+    def _nothing_sent(self) -> Failure:
+        route = self._call.route
+        reasons = {reason for t in self._order if (reason := self._routing.unfit(t, self._call.request))}
+        if self._refusal is None and reasons:
+            return Caller(f"no target of the route {route.name!r} can take this request: {', '.join(sorted(reasons))}")
+        return Rejected(
+            f"no target of the route {route.name!r} is available now",
+            gate="routing",
+            code="no_target_available",
+            retry_after=self._refusal,
+        )

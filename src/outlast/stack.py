@@ -1,0 +1,116 @@
+"""THE list: which layers there are, in which order, and why.
+
+    once per request     caller's limits    a caller over its limit must not take a place from others
+                         admission          the gateway's slots and its priority queue
+                         routing            tries the targets; it only peeks at circuits and pauses
+    once per attempt     retry              inside routing, so that a retry is rare where another target exists
+                         pause              what a throttled target asks for is waited for first, holding nothing
+                         limits             the provider's quota is waited for before a slot is taken
+                         bulkhead           the target's slots
+                         breaker            entered last: a half-open permit never waits in a queue
+                         attempt            timers and connection; the breaker sees every one
+
+Whatever a later gate refuses, the earlier gates get back. Layers that are switched off are not in the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from msgspec import Struct
+
+from outlast.flow.call import Call, Handler, Layer, compose
+from outlast.layers.attempt import AttemptConfig, Attempts
+from outlast.layers.breaker import BreakerConfig, Breakers
+from outlast.layers.bulkhead import GATEWAY, Bulkhead, SlotsConfig
+from outlast.layers.limits import Keeper, LimitsConfig, ScopesOf
+from outlast.layers.pause import PauseConfig, Pauses
+from outlast.layers.retry import Retries, RetryConfig
+from outlast.layers.routing import READY, Routing, RoutingConfig, Standing
+from outlast.model.target import Price, Target
+from outlast.ports import Dialect
+
+
+class LayersConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """One table for each layer; each can be switched off with `enabled = false`."""
+
+    retry: RetryConfig = RetryConfig()
+    breaker: BreakerConfig = BreakerConfig()
+    pause: PauseConfig = PauseConfig()
+    limits: LimitsConfig = LimitsConfig()
+    bulkhead: SlotsConfig = SlotsConfig()
+    """Slots of each target, and the queue for them."""
+    admission: SlotsConfig = GATEWAY
+    """Requests under way in the gateway, and the queue for them."""
+    routing: RoutingConfig = RoutingConfig()
+    attempt: AttemptConfig = AttemptConfig()
+
+
+class Stack:
+    """The engine's handler, and the machines in it for whoever shows or steers them.
+
+    Args:
+        config: the layers' configuration.
+        dialects: the wire formats, by name.
+        price_of: the price of a target, None when unknown.
+        caller_scopes: whose limits a call falls under before it is routed.
+        target_scopes: whose limits an attempt on a target falls under.
+    """
+
+    def __init__(
+        self,
+        config: LayersConfig,
+        *,
+        dialects: Mapping[str, Dialect],
+        price_of: Callable[[Target], Price | None],
+        caller_scopes: ScopesOf,
+        target_scopes: ScopesOf,
+    ) -> None:
+        self.config = config
+        self.breakers = Breakers(config.breaker)
+        self.pauses = Pauses(config.pause)
+        self.retries = Retries(config.retry)
+        self.admission = Bulkhead(config.admission, "admission", lambda _: "gateway")
+        self.bulkhead = Bulkhead(config.bulkhead, "bulkhead", lambda call: call.target.name, lowers=True)
+        self.caller_limits = Keeper(config.limits, caller_scopes, price_of=lambda call: price_of(call.route.targets[0]))
+        self.target_limits = Keeper(
+            config.limits, target_scopes, price_of=lambda call: price_of(call.target), max_wait=self._quota_wait
+        )
+        self.routing = Routing(
+            config.routing,
+            peek=self.standing,
+            can_probe_early=lambda target: self.breakers.of(target.name).can_probe_early(),
+            price_of=price_of,
+            attempts=config.retry.total,
+        )
+        self._attempts = Attempts(config.attempt, dialects, price_of)
+        self.handler: Handler = compose(self.layers().values(), self._attempts.handler())
+
+    def layers(self) -> dict[str, Layer]:
+        """The layers that are switched on, outermost first."""
+        config = self.config
+        every = (
+            ("caller limits", config.limits.enabled, self.caller_limits.layer),
+            ("admission", config.admission.enabled, self.admission.layer),
+            ("routing", True, self.routing.layer),
+            ("retry", config.retry.enabled, self.retries.layer),
+            ("pause", config.pause.enabled, self.pauses.layer),
+            ("limits", config.limits.enabled, self.target_limits.layer),
+            ("bulkhead", config.bulkhead.enabled, self.bulkhead.layer),
+            ("breaker", config.breaker.enabled, self.breakers.layer),
+        )
+        return {name: layer() for name, enabled, layer in every if enabled}
+
+    def standing(self, target: Target, now: float) -> Standing:
+        """What may be expected of a target now, without asking any gate for a permit."""
+        left, waitable = self.pauses.left(target.name, target.provider.name, now)
+        if left > 0:
+            return Standing(left, waitable, reason="it is paused" if waitable else "its provider took it out")
+        wait = self.breakers.ready(target.name, now)
+        return Standing(wait, waitable=False, open=True, reason="its circuit is open") if wait > 0 else READY
+
+    def _quota_wait(self, call: Call, now: float) -> float:
+        """How long a call may wait for a provider's quota: not at all while another target is left."""
+        if call.others.patience(now) < float("inf"):
+            return 0.0
+        return max(0.0, min(self.config.limits.max_wait, call.deadline - now))
