@@ -71,6 +71,8 @@ def address(said: str, row: ProviderRow) -> str:
         raise ConfigError("the address must look like https://host/path")
     if url.username is not None or url.query or url.fragment:
         raise ConfigError("the address must have no user, password, query or fragment; keys belong into `key`")
+    if not url.path.isascii() or not url.path.isprintable() or " " in url.path:
+        raise ConfigError("the path of the address must be URL-encoded")
     if _is_metadata(url.hostname):
         raise ConfigError("link-local and metadata addresses are never called")
     host = _EVERYWHERE.get(url.hostname, url.hostname)

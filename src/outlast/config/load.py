@@ -30,6 +30,8 @@ from outlast.model.target import Provider, Target
 
 NAME = "outlast.toml"
 VARIABLE = "OUTLAST_CONFIG"
+SIMULATED = ("sim-one", "sim-two")
+"""Names of the simulated providers."""
 
 
 class Config(Struct, frozen=True):
@@ -96,20 +98,26 @@ def with_prices(config: Config, catalog: Catalog | None = None) -> Config:
     return msgspec.structs.replace(config, routes=config.routes.changed(change))
 
 
-def simulated(base_url: str, config: Config | None = None) -> Config:
-    """A configuration whose routes `default` and `fast` lead to two simulated targets at `base_url`.
+def simulated(url: str, config: Config | None = None) -> Config:
+    """A configuration whose routes lead to two simulated providers on one port, told apart by their path.
 
-    All else is as in `config`.
+    Args:
+        url: where the simulation listens, such as `SimulatedProvider.url`.
+        config: where all else comes from; defaults when left out.
     """
-    model = {"chat": ModelSection(family="simulated")}
-    section = ProviderSection(type="openai-compatible", base_url=base_url, default="chat", fast="chat", models=model)
-    made = _resolved(
-        File(providers={"simulated-one": section, "simulated-two": section}), "", FilePath(), {}, builtin()
-    )
-    if config is None:
-        return msgspec.structs.replace(made, simulated=True)
+    sections = {
+        name: ProviderSection(
+            type="openai-compatible",
+            base_url=f"{url}/{name}/v1",
+            default="sim-ok",
+            fast="sim-ok",
+            models={"sim-ok": ModelSection(family="simulated")},
+        )
+        for name in SIMULATED
+    }
+    made = _resolved(File(providers=sections), "", FilePath(), {}, builtin())
     return msgspec.structs.replace(
-        config, providers=made.providers, kinds=made.kinds, routes=made.routes, simulated=True
+        config or made, providers=made.providers, kinds=made.kinds, routes=made.routes, simulated=True
     )
 
 

@@ -40,8 +40,8 @@ class Reader:
         self.environment = environment
         self.strict = strict
 
-    def struct(self, raw: object, shape: type[Shape], path: Path = ()) -> Shape:
-        """The struct that the table `raw` describes."""
+    def struct(self, raw: object, shape: type[Shape], path: Path = (), base: Shape | None = None) -> Shape:
+        """The struct that the table `raw` describes. What it does not say is as in `base`, else as `shape` has it."""
         if not isinstance(raw, Mapping):
             raise ConfigError(f"expected a table{_said(raw, path)}", path)
         reader = Reader(self.environment, strict=False) if raw.get("enabled") is False else self
@@ -50,20 +50,23 @@ class Reader:
             if name not in fields:
                 raise ConfigError(f'unknown name "{name}"{mend(name, fields)}', (*path, name))
         for name, item in fields.items():
-            if item.required and name not in raw:
+            if item.required and base is None and name not in raw:
                 raise ConfigError(f'"{name}" is missing', path)
-        values = {fields[name].name: reader.value(raw[name], fields[name].type, (*path, name)) for name in raw}
+        values = {} if base is None else msgspec.structs.asdict(base)
+        for name in raw:
+            item = fields[name]
+            values[item.name] = reader.value(raw[name], item.type, (*path, name), item.default)
         try:
             return shape(**values)
         except (ValueError, TypeError) as error:
             raise ConfigError(str(error), path) from None
 
-    def value(self, raw: object, shape: Any, path: Path) -> Any:  # noqa: ANN401  (as in msgspec.convert)
-        """The value of type `shape` that `raw` describes."""
+    def value(self, raw: object, shape: Any, path: Path, default: object = None) -> Any:  # noqa: ANN401
+        """The value of type `shape` that `raw` describes; a table changes what `default` says."""
         shape = _plain(shape)
         origin = get_origin(shape)
         if isinstance(shape, type) and issubclass(shape, Struct):
-            return self.struct(raw, shape, path)
+            return self.struct(raw, shape, path, default if isinstance(default, shape) else None)
         if origin is dict:
             return self._table(raw, get_args(shape)[1], path)
         if origin is tuple:

@@ -19,7 +19,7 @@ from outlast.config.routes import Shelf
 from outlast.config.schema import File, KeySection, ModelSection, ProviderSection, RouteSection
 from outlast.layers.limits import LimitConfig
 from outlast.model.caller import PRIORITIES
-from outlast.model.target import REASONING_TIMERS, Auth, Provider, Route, Secret, Target
+from outlast.model.target import Auth, Provider, Route, Secret, Target
 
 Changed = TypeVar("Changed", bound=Struct)
 
@@ -33,6 +33,15 @@ class Headers(dict[str, str]):
 
     def __repr__(self) -> str:
         return f"Headers({', '.join(sorted(self))})"
+
+
+class ProxyUrl(str):
+    """The address of a proxy, whose user and password never show in a repr."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(str(self.partition("@")[2] or self))
 
 
 class CallerKey(Struct, frozen=True):
@@ -52,7 +61,6 @@ class Resolver:
         self._catalog = catalog
         self._environment = environment
         self._folder = folder
-        self._reasoning = changed(REASONING_TIMERS, file.reasoning_timers)
 
     def shelf(self, name: str, section: ProviderSection) -> Shelf:
         """A provider and everything that it serves."""
@@ -151,7 +159,7 @@ class Resolver:
         family = self._family(kind, model, told)
         row = self._catalog.models.get(family) or self._catalog.model(kind, model)
         reasoning = _told(told, "reasoning", row)
-        timers = changed(self._reasoning if reasoning else self._file.timers, section.timers)
+        timers = changed(self._file.timers, self._file.reasoning_timers if reasoning else None)
         return Target(
             name=f"{provider.name}/{model}",
             provider=provider,
@@ -160,7 +168,7 @@ class Resolver:
             reasoning=bool(reasoning),
             price=told.price if told else None,
             weight=told.weight if told else 1.0,
-            timers=changed(timers, told.timers if told else None),
+            timers=changed(changed(timers, section.timers), told.timers if told else None),
             **{name: _told(told, name, row) for name in CAPABILITIES},  # type: ignore[arg-type]
         )
 
@@ -270,9 +278,9 @@ def _proxy(said: str, path: Path) -> str:
         return ""
     try:
         url = urlsplit(said)
-        fits = url.scheme == "http" and url.hostname and url.port and url.username is None and url.path in {"", "/"}
+        fits = url.scheme == "http" and url.hostname and url.port and url.path in {"", "/"} and not url.query
     except ValueError:
         fits = False
     if not fits:
-        raise ConfigError("a proxy must look like http://host:port, without user and password", (*path, "proxy"))
-    return said.rstrip("/")
+        raise ConfigError("a proxy must look like http://host:port", (*path, "proxy"))
+    return ProxyUrl(said.rstrip("/"))

@@ -13,11 +13,12 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from outlast.layers.breaker import BreakerConfig
+from outlast.layers.bulkhead import GATEWAY, SlotsConfig
 from outlast.layers.limits import LimitConfig, LimitsConfig
 from outlast.layers.pause import PauseConfig
 from outlast.layers.retry import RetryConfig
 from outlast.layers.routing import RoutingConfig
-from outlast.model.target import Auth, Price, Quirks, Secret, Timers
+from outlast.model.target import REASONING_TIMERS, Auth, Price, Quirks, Secret, Timers
 
 Port = Annotated[int, Meta(ge=0, le=65535, description="a port from 0 to 65535")]
 Digest = Annotated[str, Meta(pattern="^[0-9a-fA-F]{64}$", description="a SHA-256 of 64 hexadecimal digits")]
@@ -29,12 +30,20 @@ def _changes(of: type[Struct]) -> type[Struct]:
     return msgspec.defstruct(f"{of.__name__}Changes", fields, frozen=True, forbid_unknown_fields=True)
 
 
+def _difference(of: type[Struct], other: Struct, base: Struct) -> Struct:
+    """What makes `other` of `base`, as a struct of changes."""
+    plain = msgspec.structs.asdict(base)
+    return of(**{name: value for name, value in msgspec.structs.asdict(other).items() if value != plain[name]})
+
+
 if TYPE_CHECKING:
     TimersChanges = Struct
     QuirksChanges = Struct
 else:
     TimersChanges = _changes(Timers)
     QuirksChanges = _changes(Quirks)
+
+REASONING = _difference(TimersChanges, REASONING_TIMERS, Timers())
 
 
 class ServerConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,7 +107,7 @@ class ProviderSection(Struct, frozen=True, forbid_unknown_fields=True):
     headers: dict[str, Secret] = field(default_factory=dict)
     """Headers sent with every request."""
     proxy: str = ""
-    """`http://host:port` of a CONNECT proxy."""
+    """`http://host:port` of a CONNECT proxy; may hold `user:password@`."""
     ca_file: str = ""
     """Certificates to trust instead of the system's."""
     default: str = ""
@@ -149,6 +158,10 @@ class Layers(Struct, frozen=True, forbid_unknown_fields=True):
     breaker: BreakerConfig = BreakerConfig()
     pause: PauseConfig = PauseConfig()
     limits: LimitsConfig = LimitsConfig()
+    bulkhead: SlotsConfig = SlotsConfig()
+    """Slots of each target, and the queue for them."""
+    admission: SlotsConfig = GATEWAY
+    """Requests under way in the gateway, and the queue for them."""
     routing: RoutingConfig = RoutingConfig()
 
 
@@ -163,5 +176,5 @@ class File(Layers, frozen=True, forbid_unknown_fields=True):
     """Limits of each user behind a key."""
     timers: Timers = Timers()
     """How long each phase of an attempt may take."""
-    reasoning_timers: TimersChanges | None = None
+    reasoning_timers: TimersChanges = REASONING
     """What is different for models that think before they speak."""
