@@ -1,0 +1,328 @@
+"""Chat completions, streamed: OpenAI's chunks into ours, and ours into OpenAI's.
+
+    data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}], …}
+    data: {"choices":[{"index":0,"delta":{"content":"Hel"},"finish_reason":null}], …}
+    data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}], …}
+    data: {"choices":[],"usage":{…}, …}                                       only if the caller asked for it
+    data: [DONE]
+
+The answer is complete when every choice that began has a finish reason; the end marker is welcome, not required.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from outlast.dialects import errors, estimate, sse, wire
+from outlast.dialects.classify import in_band
+from outlast.dialects.openai_reply import (
+    WireFunction,
+    WireUsage,
+    answer_id,
+    finish_read,
+    finish_told,
+    text_of,
+    usage_in,
+    usage_of,
+    usage_told,
+)
+from outlast.dialects.stream import EventReader
+from outlast.model.errors import BadResponse, Failure
+from outlast.model.messages import Chunk, Opening, Request, ToolDelta, Usage
+from outlast.model.target import Target
+
+
+class _Call(Struct, gc=False):
+    index: int | None = None
+    id: str | None = None
+    function: WireFunction | None = None
+
+
+class _Delta(Struct):
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    refusal: str | None = None
+    tool_calls: list[_Call] | None = None
+    function_call: WireFunction | None = None
+    audio: Raw | None = None
+
+
+class _Choice(Struct):
+    delta: _Delta | None = None
+    index: int = 0
+    finish_reason: str | None = None
+
+
+class _Event(Struct):
+    choices: list[_Choice]
+    usage: WireUsage | None = None
+    error: Any = None
+
+
+class _LooseDelta(Struct):
+    content: Any = None
+    reasoning_content: Any = None
+    refusal: Any = None
+    tool_calls: list[_Call] | None = None
+
+
+class _LooseChoice(Struct):
+    delta: _LooseDelta | None = None
+    index: int | None = None
+    finish_reason: str | None = None
+
+
+class _LooseEvent(Struct):
+    choices: list[_LooseChoice] | None = None
+    usage: Raw = Raw()
+    error: Any = None
+
+
+class _Head(Struct):
+    id: Any = None
+    model: Any = None
+    created: Any = None
+
+
+_EVENT = msgspec.json.Decoder(_Event)
+_LOOSE = msgspec.json.Decoder(_LooseEvent)
+_HEAD = msgspec.json.Decoder(_Head)
+_ENCODER = msgspec.json.Encoder()
+_DONE = b"[DONE]"
+_END = b"data: [DONE]\n\n"
+
+
+class OpenAIReader(EventReader):
+    """Reads one stream of chat completion chunks."""
+
+    __slots__ = ("_begun", "_calls", "_done", "_request", "_size", "_target", "_told", "_usage", "_usage_wanted")
+
+    def __init__(self, request: Request, target: Target) -> None:
+        super().__init__()
+        self._request = request
+        self._target = target
+        self._usage_wanted = request.usage_wanted
+        self._begun: set[int] = set()
+        self._done: set[int] = set()
+        self._calls: dict[str, int] = {}
+        self._usage: Usage | None = None
+        self._told = False
+        self._size = 0
+
+    def _take(self, event: sse.Event, chunks: list[Chunk]) -> bool:
+        data = event[1]
+        try:
+            said = _EVENT.decode(data)
+        except wire.BROKEN:
+            if data.strip() == _DONE:
+                return self._end(chunks)
+            said = self._tolerantly(data)
+        if said.error:
+            raise in_band(said.error, self._target)
+        if not self._begun:
+            self._open(data)
+        if said.usage is not None:
+            self._usage = usage_of(said.usage)
+        if not said.choices:
+            return self._apart(said, chunks)
+        keep = False
+        for choice in said.choices:
+            keep = self._choose(choice, chunks) or keep
+        if self._usage is not None and self.finished and not self._told:
+            self._tell(chunks)
+        return keep
+
+    def _choose(self, choice: _Choice, chunks: list[Chunk]) -> bool:
+        index = choice.index
+        self._begun.add(index)
+        finish = choice.finish_reason
+        if finish is not None:
+            if index in self._done:
+                return False  # a second end of the same answer
+            self._done.add(index)
+            self.finished = len(self._done) == len(self._begun)
+            finish = finish_read(finish)
+        elif self.finished and index not in self._done:
+            self.finished = False
+        delta = choice.delta
+        text = ""
+        if delta is not None:
+            text = delta.content or ""
+            self._size += len(text)
+            if delta.tool_calls or delta.reasoning_content or delta.reasoning or delta.refusal or delta.audio:
+                self._rest(delta, index, chunks)
+            elif delta.function_call is not None:
+                chunks.append(Chunk(tool=self._piece(_Call(0, "", delta.function_call)), choice=index))
+        if text or finish is not None:
+            chunks.append(Chunk(text=text, finish=finish, choice=index))
+        return True
+
+    def _rest(self, delta: _Delta, index: int, chunks: list[Chunk]) -> None:
+        """What few events have: reasoning, refusal, audio, tool calls."""
+        reasoning = delta.reasoning_content or delta.reasoning or ""
+        refusal = delta.refusal or ""
+        self._size += len(reasoning) + len(refusal)
+        audio = delta.audio is not None and bytes(delta.audio) not in {b"null", b"{}"}
+        if reasoning or refusal or audio:
+            chunks.append(Chunk(reasoning=reasoning, refusal=refusal, audio=audio, choice=index))
+        chunks.extend(Chunk(tool=self._piece(call), choice=index) for call in delta.tool_calls or ())
+
+    def _piece(self, call: _Call) -> ToolDelta:
+        function = call.function or WireFunction()
+        arguments = function.text()
+        self._size += len(arguments)
+        return ToolDelta(self._place(call), call.id or "", function.name or "", arguments)
+
+    def _place(self, call: _Call) -> int:
+        """The call's number; where the provider has none, each new id begins a new call."""
+        if call.index is not None:
+            return call.index
+        if call.id:
+            return self._calls.setdefault(call.id, len(self._calls))
+        return max(0, len(self._calls) - 1)
+
+    def _apart(self, event: _Event, chunks: list[Chunk]) -> bool:
+        """An event without choices: the usage, which a caller who did not ask for it must not see."""
+        if event.usage is None:
+            return True
+        if self.finished and not self._told:
+            self._tell(chunks)
+        return self._usage_wanted
+
+    def _tell(self, chunks: list[Chunk]) -> None:
+        self._told = True
+        chunks.append(Chunk(usage=self._usage))
+
+    def _total(self, chunks: list[Chunk]) -> None:
+        if self._told:
+            return
+        if self._usage is None:
+            self._usage = Usage(self._request.tokens, estimate.of_size(self._size), estimated=True)
+        self._tell(chunks)
+
+    def _end(self, chunks: list[Chunk]) -> bool:
+        if not self.finished:
+            raise BadResponse("the stream ended without a finish reason" if self._begun else "an empty stream")
+        self._ended = True
+        self._total(chunks)
+        return False
+
+    def _open(self, data: bytes) -> None:
+        if self.opening.id or self.opening.model:
+            return
+        head = _HEAD.decode(data)
+        self.opening = Opening(
+            id=head.id if isinstance(head.id, str) else "",
+            model=head.model if isinstance(head.model, str) else "",
+            created=head.created if isinstance(head.created, int) else 0,
+        )
+
+    def _tolerantly(self, data: bytes) -> _Event:
+        try:
+            loose = _LOOSE.decode(data)
+        except wire.BROKEN:
+            raise BadResponse("an event of the stream is garbled") from None
+        if loose.choices is None and not loose.error and usage_in(loose.usage) is None:
+            raise BadResponse("an event of the stream is of another protocol")
+        return _Event([_strict(choice) for choice in loose.choices or ()], usage_in(loose.usage), loose.error)
+
+
+def _strict(choice: _LooseChoice) -> _Choice:
+    loose = choice.delta or _LooseDelta()
+    delta = _Delta(
+        content=text_of(loose.content),
+        reasoning_content=text_of(loose.reasoning_content),
+        refusal=text_of(loose.refusal),
+        tool_calls=loose.tool_calls,
+    )
+    return _Choice(delta, choice.index or 0, choice.finish_reason)
+
+
+class OpenAIWriter:
+    """Writes one stream of chat completion chunks."""
+
+    __slots__ = ("_begun", "_close", "_front", "_request", "_started", "_usage")
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._front = b""
+        self._close = b',"usage":null}\n\n' if request.usage_wanted else b"}\n\n"
+        self._begun: set[int] = set()
+        self._usage: Usage | None = None
+        self._started = False
+
+    def start(self, opening: Opening) -> bytes:
+        """Nothing yet: the first chunk says who speaks."""
+        head = {
+            "id": answer_id(opening.id, self._request.body),
+            "object": "chat.completion.chunk",
+            "created": opening.created,
+            "model": opening.model or self._request.model,
+        }
+        self._front = b"data: " + wire.dumps(head)[:-1]
+        self._started = True
+        return b""
+
+    def write(self, chunks: list[Chunk]) -> bytes:
+        """One event for each chunk that says something; the usage waits for the end."""
+        events = []
+        for chunk in chunks:
+            if chunk.usage is not None:
+                self._usage = chunk.usage
+            if chunk.content or chunk.finish is not None:
+                events.append(self._event(chunk))
+        return b"".join(events)
+
+    def _event(self, chunk: Chunk) -> bytes:
+        choice = {
+            "index": chunk.choice,
+            "delta": self._delta(chunk),
+            "logprobs": None,
+            "finish_reason": None if chunk.finish is None else finish_told(chunk.finish),
+        }
+        return b'%b,"choices":[%b]%b' % (self._front, wire.dumps(choice), self._close)
+
+    def _delta(self, chunk: Chunk) -> dict[str, object]:
+        delta: dict[str, object] = {}
+        if chunk.choice not in self._begun:
+            self._begun.add(chunk.choice)
+            delta["role"] = "assistant"
+        if chunk.text:
+            delta["content"] = chunk.text
+        if chunk.reasoning:
+            delta["reasoning_content"] = chunk.reasoning
+        if chunk.refusal:
+            delta["refusal"] = chunk.refusal
+        if chunk.tool is not None:
+            delta["tool_calls"] = [_call(chunk.tool)]
+        return delta
+
+    def note(self, target: str, source: str, cost: float | None, attempts: int) -> None:
+        """OpenAI's streams have no place for these."""
+
+    def end(self) -> bytes:
+        """The usage, if the caller asked for it and these events are ours, and the end marker."""
+        if not (self._started and self._request.usage_wanted and self._usage is not None):
+            return _END
+        usage = wire.dumps(usage_told(self._usage))
+        return b'%b,"choices":[],"usage":%b}\n\n%b' % (self._front, usage, _END)
+
+    def fail(self, failure: Failure, request_id: str) -> bytes:
+        """The error as an event."""
+        return b"data: %b\n\n" % errors.openai(failure, request_id)[1]
+
+
+def _call(tool: ToolDelta) -> dict[str, object]:
+    function = {"arguments": tool.arguments}
+    if not (tool.id or tool.name):
+        return {"index": tool.index, "function": function}
+    return {
+        "index": tool.index,
+        "id": tool.id,
+        "type": "function",
+        "function": {"name": tool.name, "arguments": tool.arguments},
+    }
