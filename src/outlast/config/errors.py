@@ -76,8 +76,9 @@ def line_of(text: str, path: Path) -> int:
             here = (*table, *_names(entry[1]))
         else:
             continue
-        if len(here) > depth and here == wanted[: len(here)]:
-            best, depth = number, len(here)
+        shared = min(len(here), len(wanted))
+        if shared > depth and here[:shared] == wanted[:shared]:
+            best, depth = number, shared
     return best
 
 
