@@ -1,0 +1,228 @@
+"""The whole outside world of the core, scripted and in virtual time: clock, dice, network and ear.
+
+    io = ScriptedIo(seed=7)
+    io.script("alpha/m", 503, cut(after=4), ok("Hello"))      # the last one repeats; who has no script answers well
+
+Nothing of it needs a socket, a thread or real time; the same seed gives the same run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections import deque
+from collections.abc import Callable
+from math import inf
+from typing import TypeVar, cast
+
+from outlast.lab.answer import Asked, Json
+from outlast.lab.named import Spec, behaviour, by_model
+from outlast.lab.script import Behaviour, ok
+from outlast.lab.scripted_exchange import ScriptedExchange, Sent
+from outlast.model.errors import Connect, Failure
+from outlast.model.events import Event
+from outlast.model.target import Target
+from outlast.ports import Outgoing, Timed
+
+E = TypeVar("E")
+
+
+class RecordingSink:
+    """Keeps every event, in order."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def __call__(self, event: Event) -> None:
+        """Take note."""
+        self.events.append(event)
+
+    def of(self, kind: type[E]) -> list[E]:
+        """The events of one kind."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def kinds(self) -> list[str]:
+        """The names of all events, in order."""
+        return [type(event).__name__ for event in self.events]
+
+
+class _Site:
+    """What one target does."""
+
+    __slots__ = ("count", "last", "queue")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.queue: deque[Behaviour] = deque()
+        self.last: Behaviour | None = None
+
+
+class ScriptedIo:
+    """Implements `outlast.ports.Io`. To be used inside `outlast.testing.run`.
+
+    Args:
+        seed: of the dice.
+        sink: who hears of every event; a new recording one unless given.
+        fail_at: the number of the network call (send, read or whole, counted from 1) that fails.
+        failure: makes the error it fails with.
+
+    Attributes:
+        sent: every request that went out, oldest first.
+        network_calls: how many sends, reads and wholes there were.
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        sink: RecordingSink | None = None,
+        *,
+        fail_at: int | None = None,
+        failure: Callable[[], Failure] = lambda: Connect("the network call was made to fail"),
+    ) -> None:
+        self.sink = sink or RecordingSink()
+        self.sent: list[Sent] = []
+        self.network_calls = 0
+        self._fail_at = fail_at
+        self._failure = failure
+        self._dice = random.Random(seed)  # noqa: S311  (must be repeatable)
+        self._sites: dict[str, _Site] = {}
+        self._open: set[ScriptedExchange] = set()
+        self._alarms: dict[int, asyncio.TimerHandle] = {}
+
+    @property
+    def open(self) -> int:
+        """Exchanges that were neither released nor aborted, and have not failed."""
+        return len(self._open)
+
+    @property
+    def events(self) -> list[Event]:
+        """What was emitted."""
+        return self.sink.events
+
+    def script(self, target: str, *specs: Spec) -> None:
+        """What `target` ("provider/model") does with its next requests; the last behaviour repeats."""
+        site = self._sites[target] = _Site()
+        site.queue.extend(behaviour(spec) for spec in specs)
+        site.last = site.queue[-1] if site.queue else None
+
+    def sent_to(self, target: str) -> list[Sent]:
+        """The requests that went to one target."""
+        return [sent for sent in self.sent if sent.target == target]
+
+    # the port
+
+    def now(self) -> float:
+        """The loop's virtual seconds."""
+        return asyncio.get_running_loop().time()
+
+    def random(self) -> float:
+        """A number in [0, 1), the same in every run of the same seed."""
+        return self._dice.random()
+
+    def emit(self, event: Event) -> None:
+        """Tell the sink."""
+        self.sink(event)
+
+    async def sleep(self, seconds: float) -> None:
+        """Let virtual time pass."""
+        await asyncio.sleep(seconds)
+
+    def on_loop(self, callback: Callable[[], None]) -> None:
+        """Call it: there is one thread."""
+        callback()
+
+    def waiter(self) -> ScriptedWaiter:
+        """A new place to wait."""
+        return ScriptedWaiter()
+
+    def watch(self, timed: Timed, due: float) -> None:
+        """Arm, move or disarm; a `due` that was moved by hand is seen when its former moment comes."""
+        timed.due = due
+        if (alarm := self._alarms.pop(id(timed), None)) is not None:
+            alarm.cancel()
+        if due < inf:
+            self._alarms[id(timed)] = asyncio.get_running_loop().call_at(due, self._look_at, timed)
+
+    async def send(self, target: Target, outgoing: Outgoing, connect_due: float, due: float) -> ScriptedExchange:
+        """Play the next behaviour of the target, and return when the head of the answer is in."""
+        self.count_call()
+        site = self._sites.setdefault(target.name, _Site())
+        site.count += 1
+        asked = _asked(target, outgoing, site.count)
+        chosen = site.queue.popleft() if site.queue else site.last or by_model(target.model) or ok()
+        sent = Sent(target.name, self.now(), outgoing.path, outgoing.headers, outgoing.body, asked.body, chosen.name)
+        self.sent.append(sent)
+        exchange = ScriptedExchange(chosen.play(asked), sent, self._open.discard, self.count_call)
+        self._open.add(exchange)
+        try:
+            await exchange.head(connect_due, due)
+        except BaseException:
+            exchange.abort()
+            raise
+        return exchange
+
+    def count_call(self) -> None:
+        """One more network call; raises when it is the one that is to fail."""
+        self.network_calls += 1
+        if self.network_calls == self._fail_at:
+            raise self._failure()
+
+    def _look_at(self, timed: Timed) -> None:
+        due = timed.due
+        del self._alarms[id(timed)]
+        if due > self.now():
+            self.watch(timed, due)
+        else:
+            timed.due = inf
+            timed.expire()
+
+
+class ScriptedWaiter:
+    """Implements `outlast.ports.Waiter`."""
+
+    def __init__(self) -> None:
+        self._woken = False
+        self._future: asyncio.Future[None] | None = None
+
+    def wake(self) -> None:
+        """Let the waiter go on."""
+        self._woken = True
+        self._go_on()
+
+    async def wait(self, due: float) -> bool:
+        """True when woken, before or now; False when `due` came first."""
+        if self._woken:
+            return True
+        loop = asyncio.get_running_loop()
+        self._future = loop.create_future()
+        timer = loop.call_at(due, self._go_on) if due < inf else None
+        try:
+            await self._future
+        finally:
+            self._future = None
+            if timer is not None:
+                timer.cancel()
+        return self._woken
+
+    def _go_on(self) -> None:
+        if self._future is not None and not self._future.done():
+            self._future.set_result(None)
+
+
+def _asked(target: Target, outgoing: Outgoing, number: int) -> Asked:
+    return Asked(
+        vendor="anthropic" if target.provider.dialect == "anthropic" else "openai",
+        kind="embeddings" if b"embeddings" in outgoing.path else "chat",
+        body=_object(outgoing.body),
+        number=number,
+        provider=target.provider.name,
+    )
+
+
+def _object(body: bytes) -> Json:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return {}
+    return cast("Json", value) if isinstance(value, dict) else {}
