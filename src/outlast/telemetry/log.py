@@ -24,10 +24,9 @@ from outlast.model.events import (
     RequestEnded,
     TakenOut,
 )
+from outlast.telemetry import is_degraded
 
 Level = Literal["info", "warning", "error"]
-UNDEGRADED = frozenset({"", "primary", "fallback", "cache"})
-"""Sources of an answer that is as good as it was asked for."""
 LONGEST = 256
 """Characters of one value; names that callers choose can be longer."""
 
@@ -143,7 +142,7 @@ def _request(event: RequestEnded, now: str) -> RequestLine:
         error_type="" if good else event.kind,
         error_message="" if good else event.message[:LONGEST],
         source=event.source,
-        degraded=event.source not in UNDEGRADED,
+        degraded=is_degraded(event.source),
         target=event.target,
         provider=provider,
         model=model,

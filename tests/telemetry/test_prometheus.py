@@ -1,0 +1,209 @@
+"""The metrics: what events add up to, and labels that stay few."""
+
+import typing
+
+import msgspec
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from outlast.model.events import (
+    AttemptEnded,
+    BackIn,
+    BreakerChanged,
+    Event,
+    FailedOver,
+    Fault,
+    LimitHit,
+    RequestEnded,
+    RetryRefused,
+    RetryScheduled,
+    Shed,
+    TakenOut,
+    TargetSkipped,
+)
+from outlast.model.messages import Usage
+from outlast.telemetry.prometheus import Prometheus
+
+ATTEMPT = AttemptEnded(
+    "r1", "openai/gpt", "openai", "gpt", 1, "ok", 0.7, first=0.2, status=200, usage=Usage(input=10, output=4, cached=6)
+)
+REQUEST = RequestEnded(
+    call="r1",
+    route="chat",
+    operation="chat",
+    caller="team-a",
+    user_type="key",
+    stream=False,
+    kind="ok",
+    status=200,
+    target="openai/gpt",
+    source="primary",
+    attempts=1,
+    seconds=250.0,
+    first=3.0,
+    cost=0.25,
+)
+GPT = {"provider": "openai", "model": "gpt"}
+
+
+def samples(sink: Prometheus) -> dict[tuple[str, frozenset], float]:
+    """Every sample of the page, as a scraper reads it."""
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(sink.render().decode())
+        for sample in family.samples
+    }
+
+
+def after(*events: Event, cap: int = 200):
+    """A look-up of samples after these events."""
+    sink = Prometheus(cap=cap)
+    for event in events:
+        sink(event)
+    page = samples(sink)
+
+    def value(name: str, /, **labels: str) -> float | None:
+        return page.get((name, frozenset(labels.items())))
+
+    return value
+
+
+def test_every_event_there_is_can_be_counted():
+    """The sink has a place for each kind of event."""
+    assert set(Prometheus()._takes) == set(typing.get_args(Event))
+
+
+def test_one_attempt_is_one_observation_of_its_target():
+    """An attempt counts once by its class, with its latency, first content and tokens."""
+    value = after(ATTEMPT, msgspec.structs.replace(ATTEMPT, kind="timeout", first=None, usage=None, seconds=30.5))
+    assert value("attempts_total", **GPT, kind="ok") == 1
+    assert value("attempts_total", **GPT, kind="timeout") == 1
+    assert value("llm_latency_seconds_count", **GPT) == 2
+    assert value("llm_latency_seconds_sum", **GPT) == pytest.approx(31.2)
+    assert value("llm_latency_seconds_bucket", **GPT, le="1.0") == 1
+    assert value("llm_first_content_seconds_count", **GPT) == 1
+    assert value("tokens_total", **GPT, type="input") == 10
+    assert value("tokens_total", **GPT, type="output") == 4
+    assert value("tokens_total", **GPT, type="cached") == 6
+    assert value("tokens_total", **GPT, type="reasoning") is None
+
+
+def test_one_request_is_one_observation_of_its_route():
+    """A request counts once with its whole latency, up to ten minutes, its first content and its cost."""
+    value = after(REQUEST)
+    assert value("requests_total", route="chat", kind="ok", source="primary") == 1
+    assert value("request_latency_seconds_bucket", route="chat", le="120.0") == 0
+    assert value("request_latency_seconds_bucket", route="chat", le="300.0") == 1
+    assert value("request_latency_seconds_bucket", route="chat", le="600.0") == 1
+    assert value("request_first_content_seconds_sum", route="chat") == 3.0
+    assert value("cost_usd_total", **GPT) == 0.25
+    assert value("degraded_total", source="primary") is None
+
+
+def test_a_degraded_answer_is_counted_by_its_source():
+    """An answer from a stale cache counts as degraded."""
+    value = after(msgspec.structs.replace(REQUEST, source="stale"))
+    assert value("degraded_total", source="stale") == 1
+
+
+@pytest.mark.parametrize(("state", "number"), [("closed", 0), ("open", 1), ("half_open", 2)])
+def test_the_state_of_a_circuit_is_a_number(state, number):
+    """0 is closed, 1 is open, 2 is half open."""
+    value = after(BreakerChanged("openai/gpt", "closed", state, 30.0, "5 of 8 failed"))
+    assert value("circuit_breaker_state", **GPT) == number
+    assert value("circuit_breaker_transitions_total", **GPT, from_state="closed", to_state=state) == 1
+
+
+def test_a_circuit_that_never_changed_shows_as_closed():
+    """Known targets have a state from the start, so that an alert can tell closed from unknown."""
+    sink = Prometheus()
+    sink.know(["openai/gpt"], ["chat"])
+    assert samples(sink)["circuit_breaker_state", frozenset(GPT.items())] == 0
+
+
+@pytest.mark.parametrize(
+    ("event", "name", "labels"),
+    [
+        (RetryScheduled("r", "openai/gpt", "transient", 0.5), "retries_total", {**GPT, "kind": "transient"}),
+        (RetryRefused("r", "openai/gpt", "transient", "budget"), "retries_refused_total", {"reason": "budget"}),
+        (
+            FailedOver("r", "openai/gpt", "anthropic/opus", "timeout"),
+            "fallback_total",
+            {"from_provider": "openai", "to_provider": "anthropic"},
+        ),
+        (TargetSkipped("r", "openai/gpt", "open"), "targets_skipped_total", {**GPT, "reason": "open"}),
+        (
+            TakenOut("credential", "openai", "quota", 30.0),
+            "taken_out_total",
+            {"scope": "credential", "name": "openai", "kind": "quota"},
+        ),
+        (BackIn("target", "openai/gpt"), "back_in_total", {"scope": "target", "name": "openai/gpt"}),
+        (LimitHit("r", "team-a", "requests", "anonymous", 2.0), "rate_limit_hits_total", {"user_type": "anonymous"}),
+        (Shed("r", "normal", "full", 1.0), "shed_total", {"queue": "normal", "reason": "full"}),
+        (Fault("journal", "OSError"), "faults_total", {"where": "journal"}),
+    ],
+)
+def test_each_decision_is_counted(event, name, labels):
+    """What the layers decide is a counter with the labels that tell it."""
+    assert after(event, event)(name, **labels) == 2
+
+
+def test_made_up_names_share_one_label():
+    """Beyond the cap, targets and routes are counted together, and nothing is lost."""
+    events = [msgspec.structs.replace(ATTEMPT, target=f"openai/{number}") for number in range(50)]
+    routes = [msgspec.structs.replace(REQUEST, route=f"route-{number}") for number in range(50)]
+    value = after(*events, *events, *routes, cap=5)
+    assert value("attempts_total", provider="openai", model="4", kind="ok") == 2
+    assert value("attempts_total", provider="openai", model="5", kind="ok") is None
+    assert value("attempts_total", provider="other", model="other", kind="ok") == 90
+    assert value("requests_total", route="other", kind="ok", source="primary") == 45
+
+
+def test_known_names_keep_their_labels_under_a_flood():
+    """Configured targets and routes have their labels even when made-up names came first in number."""
+    sink = Prometheus(cap=1)
+    sink.know(["openai/gpt"], ["chat"])
+    for number in range(10):
+        sink(msgspec.structs.replace(REQUEST, route=f"route-{number}"))
+    sink(ATTEMPT)
+    sink(REQUEST)
+    page = samples(sink)
+    assert page["requests_total", frozenset({"route": "chat", "kind": "ok", "source": "primary"}.items())] == 1
+    assert page["attempts_total", frozenset({**GPT, "kind": "ok"}.items())] == 1
+
+
+def test_a_queue_is_asked_for_its_length_at_each_scrape():
+    """A measured metric shows what its owner says at that moment."""
+    waiting = {"high": 1, "low": 2}
+    sink = Prometheus()
+    sink.measure(
+        "queue_depth",
+        "Requests that wait.",
+        lambda: [((name,), depth) for name, depth in waiting.items()],
+        labels=("priority",),
+    )
+    assert samples(sink)["queue_depth", frozenset({("priority", "high")})] == 1
+    waiting["high"] = 7
+    assert samples(sink)["queue_depth", frozenset({("priority", "high")})] == 7
+
+
+def test_a_measured_counter_follows_the_rules_of_counters():
+    """A counter kept elsewhere is shown under its name as a counter."""
+    sink = Prometheus()
+    sink.measure("log_lines_lost_total", "Lines that could not be written.", lambda: [((), 3.0)], kind="counter")
+    assert b"# TYPE log_lines_lost_total counter\nlog_lines_lost_total 3.0\n" in sink.render()
+
+
+def test_no_series_tells_only_when_it_was_made():
+    """The page has no `_created` series."""
+    sink = Prometheus()
+    sink(ATTEMPT)
+    assert b"_created" not in sink.render()
+
+
+def test_two_sinks_share_nothing():
+    """Several engines in one process count for themselves."""
+    one, two = Prometheus(), Prometheus()
+    one(ATTEMPT)
+    assert b"attempts_total{" not in two.render()
+    assert b"attempts_total{" in one.render()
