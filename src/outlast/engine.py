@@ -114,8 +114,8 @@ class Engine:
         """
         io = self._io
         started = io.now()
-        route = self.routes.find(request.model)
         caller = asked.caller
+        route = self.routes.find(request.model)
         call = Call(
             request=request,
             route=route,
@@ -139,10 +139,10 @@ class Engine:
             raise
         except Exception as fault:
             io.emit(Fault("engine", f"{type(fault).__name__}: {fault}"))
-            failure = Internal("an internal error; it has been logged")
-            failure.attempts = tuple(call.story.tried)
-            told.settle(End("neutral", failure), io.now())
-            raise failure from fault
+            ours = Internal("an internal error; it has been logged")
+            ours.attempts = tuple(call.story.tried)
+            told.settle(End("neutral", ours), io.now())
+            raise ours from fault
         except BaseException as gone:
             told.settle(End("neutral", gone), io.now())
             raise

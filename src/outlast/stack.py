@@ -15,7 +15,7 @@ Whatever a later gate refuses, the earlier gates get back. Layers that are switc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from msgspec import Struct
 
@@ -27,7 +27,7 @@ from outlast.layers.limits import Keeper, LimitsConfig, ScopesOf
 from outlast.layers.pause import PauseConfig, Pauses
 from outlast.layers.retry import Retries, RetryConfig
 from outlast.layers.routing import READY, Routing, RoutingConfig, Standing
-from outlast.model.target import Price, Target
+from outlast.model.target import Target
 from outlast.ports import Dialect
 
 
@@ -52,7 +52,6 @@ class Stack:
     Args:
         config: the layers' configuration.
         dialects: the wire formats, by name.
-        price_of: the price of a target, None when unknown.
         caller_scopes: whose limits a call falls under before it is routed.
         target_scopes: whose limits an attempt on a target falls under.
     """
@@ -62,7 +61,6 @@ class Stack:
         config: LayersConfig,
         *,
         dialects: Mapping[str, Dialect],
-        price_of: Callable[[Target], Price | None],
         caller_scopes: ScopesOf,
         target_scopes: ScopesOf,
     ) -> None:
@@ -72,18 +70,15 @@ class Stack:
         self.retries = Retries(config.retry)
         self.admission = Bulkhead(config.admission, "admission", lambda _: "gateway")
         self.bulkhead = Bulkhead(config.bulkhead, "bulkhead", lambda call: call.target.name, lowers=True)
-        self.caller_limits = Keeper(config.limits, caller_scopes, price_of=lambda call: price_of(call.route.targets[0]))
-        self.target_limits = Keeper(
-            config.limits, target_scopes, price_of=lambda call: price_of(call.target), max_wait=self._quota_wait
-        )
+        self.caller_limits = Keeper(config.limits, caller_scopes)
+        self.target_limits = Keeper(config.limits, target_scopes, max_wait=self._quota_wait)
         self.routing = Routing(
             config.routing,
             peek=self.standing,
             can_probe_early=lambda target: self.breakers.of(target.name).can_probe_early(),
-            price_of=price_of,
             attempts=config.retry.total,
         )
-        self._attempts = Attempts(config.attempt, dialects, price_of)
+        self._attempts = Attempts(config.attempt, dialects)
         self.handler: Handler = compose(self.layers().values(), self._attempts.handler())
 
     def layers(self) -> dict[str, Layer]:

@@ -10,7 +10,7 @@ content, pings and comments say, never resets it. A stream that ends without a f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from msgspec import Struct
 
@@ -19,7 +19,7 @@ from outlast.flow.stream import End, Stream
 from outlast.model.errors import BadResponse, BrokenStream, Failure, TimedOut
 from outlast.model.events import AttemptEnded
 from outlast.model.messages import Batch, Chunk, Opening, Reply, Text, ToolCall, ToolDelta, Usage
-from outlast.model.target import Price, Target, Timers
+from outlast.model.target import Target, Timers
 from outlast.ports import Dialect, Exchange, Io, Reader
 
 
@@ -36,17 +36,13 @@ class AttemptConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """An attempt that the caller's deadline left less time than this says nothing about its target."""
 
 
-PriceOf = Callable[[Target], Price | None]
-
-
 class Record:
     """What will be told of one attempt. Settled with the answer, or closed with the failure that ended it before."""
 
-    __slots__ = ("_call", "_number", "_price_of", "_sent", "first", "status")
+    __slots__ = ("_call", "_number", "_sent", "first", "status")
 
-    def __init__(self, call: Call, price_of: PriceOf, sent: float) -> None:
+    def __init__(self, call: Call, sent: float) -> None:
         self._call = call
-        self._price_of = price_of
         self._sent = sent
         self._number = call.story.made
         self.first: float | None = None
@@ -58,7 +54,7 @@ class Record:
 
     def cost(self, usage: Usage | None) -> float | None:
         """US dollars of so many tokens at this target; None when the price is unknown."""
-        price = self._price_of(self._call.target) if usage is not None else None
+        price = self._call.target.price
         return None if price is None or usage is None else price.of(usage.input, usage.output, usage.cached)
 
     def settle(self, end: End, now: float) -> None:
@@ -172,6 +168,8 @@ class Upstream:
             if any(chunk.content for chunk in batch.chunks):
                 self._held = Batch(b"", [])
                 return held
+            if reader.failure is not None:
+                raise reader.failure
             if len(held.raw) > self._config.max_preamble:
                 raise BadResponse("the stream brings no content")
 
@@ -239,12 +237,11 @@ def chunks_of(reply: Reply) -> list[Chunk]:
 class Attempts:
     """The innermost handler."""
 
-    __slots__ = ("_config", "_dialects", "_price_of")
+    __slots__ = ("_config", "_dialects")
 
-    def __init__(self, config: AttemptConfig, dialects: Mapping[str, Dialect], price_of: PriceOf) -> None:
+    def __init__(self, config: AttemptConfig, dialects: Mapping[str, Dialect]) -> None:
         self._config = config
         self._dialects = dialects
-        self._price_of = price_of
 
     def handler(self) -> Handler:
         """Make one attempt on the call's target."""
@@ -259,7 +256,7 @@ class Attempts:
         if due <= sent:
             raise TimedOut("the deadline has passed before the request could be sent")
         call.story.made += 1
-        record = Record(call, self._price_of, sent)
+        record = Record(call, sent)
         exchange: Exchange | None = None
         try:
             exchange = await io.send(target, outgoing, min(sent + target.timers.connect, due), due)

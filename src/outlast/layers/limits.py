@@ -26,7 +26,7 @@ from outlast.model.caller import UserType
 from outlast.model.errors import Rejected
 from outlast.model.events import LimitHit
 from outlast.model.messages import Quota
-from outlast.model.target import Price
+from outlast.model.target import Price, Target
 
 Unit = Literal["requests", "tokens", "usd"]
 
@@ -195,7 +195,6 @@ class Scope(Struct, frozen=True):
 
 
 ScopesOf = Callable[[Call], Sequence[Scope]]
-PriceOf = Callable[[Call], Price | None]
 MaxWait = Callable[[Call, float], float]
 
 
@@ -250,19 +249,17 @@ class Held:
 class Keeper:
     """The limits of many scopes, and the gate over them. Those that are as good as new are forgotten."""
 
-    __slots__ = ("_config", "_kept", "_max_wait", "_outputs", "_price_of", "_scopes_of")
+    __slots__ = ("_config", "_kept", "_max_wait", "_outputs", "_scopes_of")
 
     def __init__(
         self,
         config: LimitsConfig,
         scopes_of: ScopesOf,
         *,
-        price_of: PriceOf = lambda _: None,
         max_wait: MaxWait = lambda _call, _now: 0.0,
     ) -> None:
         self._config = config
         self._scopes_of = scopes_of
-        self._price_of = price_of
         self._max_wait = max_wait
         self._kept: dict[str, Limits] = {}
         self._outputs: dict[str, Quantiles] = {}
@@ -304,7 +301,7 @@ class Keeper:
         scopes = self._scopes_of(call)
         if not scopes:
             return Held(self, [], Costs(), 0.0, _model(call))
-        price = self._price_of(call)
+        price = _aimed_at(call).price
         costs = self.costs(call, price, now)
         held: list[Limits] = []
         longest = 0.0
@@ -342,8 +339,13 @@ class Keeper:
         return gate(self.admit)
 
 
+def _aimed_at(call: Call) -> Target:
+    """Where the call goes; before it is routed, where it would rather go."""
+    return call.target if call.target.name else call.route.targets[0]
+
+
 def _model(call: Call) -> str:
-    return call.target.name or call.request.model
+    return _aimed_at(call).name
 
 
 def _allowances(limits: Limits, now: float) -> list[Allowance]:

@@ -19,13 +19,13 @@ from outlast.flow.call import Answer, Call, Handler, Layer
 from outlast.layers.routing.config import RoutingConfig
 from outlast.layers.routing.ranking import Latencies, Ranking
 from outlast.layers.routing.run import Run
-from outlast.layers.routing.standing import READY, Peek, PriceOf, Standing
+from outlast.layers.routing.standing import READY, Peek, Standing
 from outlast.model.errors import Failure
 from outlast.model.events import TargetSkipped
 from outlast.model.messages import NOTHING_SPECIAL, Request
 from outlast.model.target import Route, Target
 
-__all__ = ["READY", "Peek", "PriceOf", "Routing", "RoutingConfig", "Standing"]
+__all__ = ["READY", "Peek", "Routing", "RoutingConfig", "Standing"]
 
 LACKS = (
     ("tools", "it takes no tools"),
@@ -39,7 +39,7 @@ LACKS = (
 class Routing:
     """The routes, their live order, and the layer that tries their targets."""
 
-    __slots__ = ("_latencies", "_off", "_price_of", "_probe_early", "_rankings", "attempts", "config", "peek")
+    __slots__ = ("_latencies", "_off", "_probe_early", "_rankings", "attempts", "config", "peek")
 
     def __init__(
         self,
@@ -47,14 +47,12 @@ class Routing:
         *,
         peek: Peek,
         can_probe_early: Callable[[Target], bool],
-        price_of: PriceOf,
         attempts: int = 6,
     ) -> None:
         self.config = config
         self.peek = peek
         self._probe_early = can_probe_early
         self.attempts = attempts
-        self._price_of = price_of
         self._latencies = Latencies()
         self._rankings: dict[Route, Ranking] = {}
         self._off: set[str] = set()
@@ -76,7 +74,7 @@ class Routing:
         if ranking is None:
             if len(self._rankings) > 10_000:  # routes made for single requests do not pile up
                 self._rankings.clear()
-            ranking = self._rankings[route] = Ranking(route, self.config, self._latencies, self._price_of)
+            ranking = self._rankings[route] = Ranking(route, self.config, self._latencies)
         return ranking
 
     def unfit(self, target: Target, request: Request) -> str | None:
@@ -144,7 +142,7 @@ class Routing:
                 if p99 is not None and p99 > route.max_latency:
                     call.io.emit(TargetSkipped(call.id, target.name, f"its p99 of {p99:.3g} s is too long"))
                     return False
-            if route.max_cost is not None and (price := self._price_of(target)) is not None:
+            if route.max_cost is not None and (price := target.price) is not None:
                 cost = price.of(request.tokens, request.max_tokens or config.expected_output)
                 if cost > route.max_cost:
                     call.io.emit(TargetSkipped(call.id, target.name, f"it would cost ${cost:.4g}"))

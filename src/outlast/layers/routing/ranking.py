@@ -8,7 +8,6 @@ from itertools import accumulate
 from outlast.flow.call import Call
 from outlast.flow.quantiles import Quantiles
 from outlast.layers.routing.config import RoutingConfig
-from outlast.layers.routing.standing import PriceOf
 from outlast.model.target import Price, Route, Target
 
 
@@ -34,7 +33,7 @@ class Ranking:
 
     __slots__ = ("_config", "_cumulative", "_latencies", "_order", "_ranked_at", "smallest_window", "targets")
 
-    def __init__(self, route: Route, config: RoutingConfig, latencies: Latencies, price_of: PriceOf) -> None:
+    def __init__(self, route: Route, config: RoutingConfig, latencies: Latencies) -> None:
         self._config = config
         self._latencies = latencies
         self._order = route.order
@@ -43,7 +42,7 @@ class Ranking:
         self.smallest_window = min((t.window for t in self.targets if t.window), default=float("inf"))
         self._cumulative = list(accumulate(max(0.0, target.weight) for target in self.targets))
         if self._order == "cost":
-            self.targets = tuple(sorted(self.targets, key=lambda target: _blended(price_of(target))))
+            self.targets = tuple(sorted(self.targets, key=lambda target: _blended(target.price)))
 
     def order(self, call: Call, now: float) -> tuple[Target, ...]:
         """The targets, best first."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from outlast.model.target import Price, Target
+from outlast.model.target import Target
 
 
 class Standing(Struct, frozen=True):
@@ -22,4 +22,3 @@ class Standing(Struct, frozen=True):
 READY = Standing()
 
 Peek = Callable[[Target, float], Standing]
-PriceOf = Callable[[Target], Price | None]
