@@ -125,13 +125,13 @@ def test_a_circuit_that_never_changed_shows_as_closed():
     ("event", "name", "labels"),
     [
         (RetryScheduled("r", "openai/gpt", "transient", 0.5), "retries_total", {**GPT, "kind": "transient"}),
-        (RetryRefused("r", "openai/gpt", "transient", "budget"), "retries_refused_total", {"reason": "budget"}),
+        (RetryRefused("r", "openai/gpt", "transient", "budget"), "retries_refused_total", {**GPT, "kind": "transient"}),
         (
             FailedOver("r", "openai/gpt", "anthropic/opus", "timeout"),
             "fallback_total",
             {"from_provider": "openai", "to_provider": "anthropic"},
         ),
-        (TargetSkipped("r", "openai/gpt", "open"), "targets_skipped_total", {**GPT, "reason": "open"}),
+        (TargetSkipped("r", "openai/gpt", "open"), "targets_skipped_total", GPT),
         (
             TakenOut("credential", "openai", "quota", 30.0),
             "taken_out_total",
@@ -139,7 +139,7 @@ def test_a_circuit_that_never_changed_shows_as_closed():
         ),
         (BackIn("target", "openai/gpt"), "back_in_total", {"scope": "target", "name": "openai/gpt"}),
         (LimitHit("r", "team-a", "requests", "anonymous", 2.0), "rate_limit_hits_total", {"user_type": "anonymous"}),
-        (Shed("r", "normal", "full", 1.0), "shed_total", {"queue": "normal", "reason": "full"}),
+        (Shed("r", "normal", "full", 1.0), "shed_total", {"queue": "normal"}),
         (Fault("journal", "OSError"), "faults_total", {"where": "journal"}),
     ],
 )

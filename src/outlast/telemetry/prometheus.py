@@ -145,7 +145,9 @@ class Prometheus:
         self._target = Bounded(cap, _provider_and_model)
         self._provider = Bounded(cap, _provider_alone)
         self._route = Bounded(cap, _as_is)
-        self._word = Bounded(cap, _as_is)
+        self._name = Bounded(cap, _as_is)
+        self._queue = Bounded(cap, _as_is)
+        self._place = Bounded(cap, _as_is)
         self._count_requests()
         self._count_attempts()
         self._count_decisions()
@@ -240,12 +242,12 @@ class Prometheus:
     def _count_decisions(self) -> None:
         self._retries = self._counter("retries_total", "Repetitions at the same target.", *TARGET, "kind")
         self._refused = self._counter(
-            "retries_refused_total", "Repetitions that a failure allowed and that were not made.", "reason"
+            "retries_refused_total", "Repetitions that a failure allowed and that were not made.", *TARGET, "kind"
         )
         self._fallbacks = self._counter(
             "fallback_total", "Calls that moved on to another target.", "from_provider", "to_provider"
         )
-        self._skipped = self._counter("targets_skipped_total", "Targets that routing passed by.", *TARGET, "reason")
+        self._skipped = self._counter("targets_skipped_total", "Targets that routing passed by.", *TARGET)
         self._states = self._gauge(
             "circuit_breaker_state", "A target's circuit: 0 closed, 1 open, 2 half open.", *TARGET
         )
@@ -259,7 +261,7 @@ class Prometheus:
             "back_in_total", "Times that what was taken out proved to work again.", "scope", "name"
         )
         self._limited = self._counter("rate_limit_hits_total", "Requests that a limit refused.", "user_type")
-        self._shed = self._counter("shed_total", "Requests turned away from a queue.", "queue", "reason")
+        self._shed = self._counter("shed_total", "Requests turned away from a queue.", "queue")
         self._faults = self._counter("faults_total", "Faults of our own that spoilt no answer.", "where")
 
     def _request_ended(self, event: RequestEnded) -> None:
@@ -297,13 +299,13 @@ class Prometheus:
         self._retries.at((*self._target(event.target), event.kind)).inc()
 
     def _retry_refused(self, event: RetryRefused) -> None:
-        self._refused.at(self._word(event.reason)).inc()
+        self._refused.at((*self._target(event.target), event.kind)).inc()
 
     def _failed_over(self, event: FailedOver) -> None:
         self._fallbacks.at(self._provider(event.from_target) + self._provider(event.to_target)).inc()
 
     def _target_skipped(self, event: TargetSkipped) -> None:
-        self._skipped.at(self._target(event.target) + self._word(event.reason)).inc()
+        self._skipped.at(self._target(event.target)).inc()
 
     def _breaker_changed(self, event: BreakerChanged) -> None:
         target = self._target(event.target)
@@ -311,19 +313,19 @@ class Prometheus:
         self._transitions.at((*target, event.before, event.after)).inc()
 
     def _taken_out(self, event: TakenOut) -> None:
-        self._outs.at((event.scope, *self._word(event.name), event.kind)).inc()
+        self._outs.at((event.scope, *self._name(event.name), event.kind)).inc()
 
     def _back_in(self, event: BackIn) -> None:
-        self._backs.at((event.scope, *self._word(event.name))).inc()
+        self._backs.at((event.scope, *self._name(event.name))).inc()
 
     def _limit_hit(self, event: LimitHit) -> None:
         self._limited.at((event.user_type,)).inc()
 
     def _shed_one(self, event: Shed) -> None:
-        self._shed.at(self._word(event.queue) + self._word(event.reason)).inc()
+        self._shed.at(self._queue(event.queue)).inc()
 
     def _fault(self, event: Fault) -> None:
-        self._faults.at(self._word(event.where)).inc()
+        self._faults.at(self._place(event.where)).inc()
 
 
 def _provider_and_model(target: str) -> Labels:
