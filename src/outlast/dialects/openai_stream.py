@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from outlast.dialects import errors, estimate, sse, wire
+from outlast.dialects import errors, estimate, wire
 from outlast.dialects.classify import in_band
 from outlast.dialects.openai_reply import (
     WireFunction,
@@ -41,23 +41,23 @@ class _Call(Struct, gc=False):
     function: WireFunction | None = None
 
 
-class _Delta(Struct):
+class _Delta(Struct, gc=False):
     content: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
     refusal: str | None = None
     tool_calls: list[_Call] | None = None
     function_call: WireFunction | None = None
-    audio: Raw | None = None
+    audio: dict[str, Any] | None = None
 
 
-class _Choice(Struct):
+class _Choice(Struct, gc=False):
     delta: _Delta | None = None
     index: int = 0
     finish_reason: str | None = None
 
 
-class _Event(Struct):
+class _Event(Struct, gc=False):
     choices: list[_Choice]
     usage: WireUsage | None = None
     error: Any = None
@@ -113,52 +113,70 @@ class OpenAIReader(EventReader):
         self._told = False
         self._size = 0
 
-    def _take(self, event: sse.Event, chunks: list[Chunk]) -> bool:
-        data = event[1]
+    def _take(self, data: bytes, chunks: list[Chunk]) -> bool:
         try:
             said = _EVENT.decode(data)
         except wire.BROKEN:
-            if data.strip() == _DONE:
+            text = data.strip()
+            if text == _DONE:
                 return self._end(chunks)
+            if not text:
+                return False
             said = self._tolerantly(data)
         if said.error:
             raise in_band(said.error, self._target)
         if not self._begun:
             self._open(data)
+        choices = said.choices
+        if len(choices) == 1 and said.usage is None and choices[0].finish_reason is None:
+            choice = choices[0]
+            delta = choice.delta
+            if delta is None or choice.index or not delta.content or delta.tool_calls or delta.reasoning_content:
+                return self._choose(choice, chunks)
+            if delta.reasoning or delta.refusal or delta.audio or 0 not in self._begun:
+                return self._choose(choice, chunks)
+            self._size += len(delta.content)
+            chunks.append(Chunk(delta.content))
+            return True
+        return self._several(said, chunks)
+
+    def _several(self, said: _Event, chunks: list[Chunk]) -> bool:
+        """An event that is not simply the next words of one answer."""
         if said.usage is not None:
             self._usage = usage_of(said.usage)
-        if not said.choices:
-            return self._apart(said, chunks)
-        keep = False
-        for choice in said.choices:
-            keep = self._choose(choice, chunks) or keep
+        keep = [self._choose(choice, chunks) for choice in said.choices]
         if self._usage is not None and self.finished and not self._told:
             self._tell(chunks)
-        return keep
+        if keep:
+            return any(keep)
+        return said.usage is None or self._usage_wanted  # the usage is only for a caller who asked for it
 
     def _choose(self, choice: _Choice, chunks: list[Chunk]) -> bool:
-        index = choice.index
-        self._begun.add(index)
-        finish = choice.finish_reason
+        index, delta, finish = choice.index, choice.delta, choice.finish_reason
+        if index not in self._begun:
+            self._begun.add(index)
+            self.finished = False
         if finish is not None:
             if index in self._done:
                 return False  # a second end of the same answer
             self._done.add(index)
             self.finished = len(self._done) == len(self._begun)
             finish = finish_read(finish)
-        elif self.finished and index not in self._done:
-            self.finished = False
-        delta = choice.delta
         text = ""
         if delta is not None:
             text = delta.content or ""
             self._size += len(text)
-            if delta.tool_calls or delta.reasoning_content or delta.reasoning or delta.refusal or delta.audio:
+            if (
+                delta.tool_calls
+                or delta.reasoning_content
+                or delta.reasoning
+                or delta.refusal
+                or delta.audio
+                or delta.function_call
+            ):
                 self._rest(delta, index, chunks)
-            elif delta.function_call is not None:
-                chunks.append(Chunk(tool=self._piece(_Call(0, "", delta.function_call)), choice=index))
         if text or finish is not None:
-            chunks.append(Chunk(text=text, finish=finish, choice=index))
+            chunks.append(Chunk(text, finish=finish, choice=index) if finish or index else Chunk(text))
         return True
 
     def _rest(self, delta: _Delta, index: int, chunks: list[Chunk]) -> None:
@@ -166,10 +184,12 @@ class OpenAIReader(EventReader):
         reasoning = delta.reasoning_content or delta.reasoning or ""
         refusal = delta.refusal or ""
         self._size += len(reasoning) + len(refusal)
-        audio = delta.audio is not None and bytes(delta.audio) not in {b"null", b"{}"}
+        audio = bool(delta.audio)
         if reasoning or refusal or audio:
             chunks.append(Chunk(reasoning=reasoning, refusal=refusal, audio=audio, choice=index))
         chunks.extend(Chunk(tool=self._piece(call), choice=index) for call in delta.tool_calls or ())
+        if delta.function_call is not None:
+            chunks.append(Chunk(tool=self._piece(_Call(0, "", delta.function_call)), choice=index))
 
     def _piece(self, call: _Call) -> ToolDelta:
         function = call.function or WireFunction()
@@ -184,14 +204,6 @@ class OpenAIReader(EventReader):
         if call.id:
             return self._calls.setdefault(call.id, len(self._calls))
         return max(0, len(self._calls) - 1)
-
-    def _apart(self, event: _Event, chunks: list[Chunk]) -> bool:
-        """An event without choices: the usage, which a caller who did not ask for it must not see."""
-        if event.usage is None:
-            return True
-        if self.finished and not self._told:
-            self._tell(chunks)
-        return self._usage_wanted
 
     def _tell(self, chunks: list[Chunk]) -> None:
         self._told = True

@@ -1,11 +1,12 @@
 """Server-sent events out of bytes, however the network cut them.
 
-    bytes ──▶ BOM off ──▶ CR, CRLF → LF ──▶ split at blank lines ──▶ (event name, data) …
+    bytes ──▶ BOM off ──▶ CR, CRLF → LF ──▶ split at blank lines ──▶ data of each event, and its name
 
-Most providers write `data: {…}` and a blank line, nothing else. Such *canonical* events are recognised by a few
-searches over the whole read, and `span` gives their bytes back as they came, so that they can be passed on without
-being written anew. Everything else that the standard allows (comments, no space after the colon, data over several
-lines, fields without data, mixed line ends, no blank line at the end) takes the slow way and comes out the same.
+Most providers write `data: {…}` and a blank line, nothing else (or the same with an `event:` line before). Such
+*canonical* events are recognised by a few searches over the whole read, and `span` gives their bytes back as they
+came, so that they can be passed on without being written anew. Everything else that the standard allows (comments, no
+space after the colon, data over several lines, fields without data, mixed line ends, no blank line at the end) takes
+the slow way and comes out the same.
 
 Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
@@ -19,18 +20,12 @@ CAP = 1 << 20
 
 _BOM = b"\xef\xbb\xbf"
 
-Event = tuple[bytes, bytes]
-"""The event's name, empty when it has none, and its data."""
 
-
-def render(event: Event) -> bytes:
+def render(name: bytes, data: bytes) -> bytes:
     """The canonical bytes of an event whose data is JSON, where a line end is only white space."""
-    name, data = event
     if b"\n" in data:
         data = data.replace(b"\n", b" ")
-    if name:
-        return b"event: %b\ndata: %b\n\n" % (name, data)
-    return b"data: %b\n\n" % data
+    return b"event: %b\ndata: %b\n\n" % (name, data) if name else b"data: %b\n\n" % data
 
 
 class Events:
@@ -38,21 +33,23 @@ class Events:
 
     Attributes:
         span: the bytes of the events of the last `feed`, when all of them were canonical; else empty.
+        names: the names of the events of the last `feed`, one for each; empty when none has one.
         failure: set when the body is no event stream, or an event is too long. What came before it has been returned.
     """
 
-    __slots__ = ("_cr", "_head", "_rest", "_seen", "failure", "span")
+    __slots__ = ("_cr", "_head", "_rest", "_seen", "failure", "names", "span")
 
     def __init__(self) -> None:
         self.span = b""
+        self.names: list[bytes] = []
         self.failure: BadResponse | None = None
         self._head: bytes | None = b""
         self._cr = False
         self._rest = bytearray()
         self._seen = 0
 
-    def feed(self, data: bytes) -> list[Event]:
-        """The events that these bytes completed, oldest first."""
+    def feed(self, data: bytes) -> list[bytes]:
+        """The data of the events that these bytes completed, oldest first."""
         if self._head is not None:
             data = self._without_bom(data)
         if self._cr or b"\r" in data:
@@ -69,7 +66,7 @@ class Events:
             return []
         return self._split(data)
 
-    def close(self) -> list[Event]:
+    def close(self) -> list[bytes]:
         """The event that lacks its blank line, if there is one. It may be half an event."""
         rest = bytes(self._head or b"") + bytes(self._rest)
         self._head = None
@@ -111,34 +108,44 @@ class Events:
             self._rest.clear()
             self._seen = 0
 
-    def _split(self, data: bytes) -> list[Event]:
-        events: list[Event] = []
+    def _split(self, data: bytes) -> list[bytes]:
+        """The events in whole blocks, by one split where all of them are plain `data: …`."""
+        if data.startswith(b"data: ") and len(data) <= CAP:
+            plain = data[6:-2].split(b"\n\ndata: ")
+            if data.count(b"\n") == 2 * len(plain):
+                self.span, self.names = data, []
+                return plain
+        return self._each(data)
+
+    def _each(self, data: bytes) -> list[bytes]:
+        events: list[bytes] = []
+        names: list[bytes] = []
         canonical = True
         for block in data[:-2].split(b"\n\n"):
             if len(block) > CAP:
                 self._fail("an event of the stream is longer than 1 MiB")
+            name, content, usual = self._block(block)
+            if self.failure is not None:
                 break
-            if block.startswith(b"data: ") and b"\n" not in block:
-                event = (b"", block[6:])
-            else:
-                event, usual = self._named(block)
-                canonical = canonical and usual
-            if event[1]:
-                events.append(event)
-            else:
-                canonical = False
+            canonical = canonical and usual and bool(content)
+            if content:
+                events.append(content)
+                names.append(name)
         self.span = data if canonical and self.failure is None else b""
+        self.names = names if any(names) else []
         return events
 
-    def _named(self, block: bytes) -> tuple[Event, bool]:
-        """The event in any other block, and whether its bytes are canonical."""
+    def _block(self, block: bytes) -> tuple[bytes, bytes, bool]:
+        """Name and data of a block, and whether its bytes are canonical."""
         if block.startswith(b"event: "):
             name, mark, data = block[7:].partition(b"\ndata: ")
             if mark and b"\n" not in data and b"\n" not in name:
-                return (name, data), True
-        return self._fields(block), False
+                return name, data, True
+        elif block.startswith(b"data: ") and b"\n" not in block:
+            return b"", block[6:], True
+        return *self._fields(block), False
 
-    def _fields(self, block: bytes) -> Event:
+    def _fields(self, block: bytes) -> tuple[bytes, bytes]:
         text = block.lstrip(b"\n \t")
         if text.startswith(b"{"):
             return b"", text  # an error told as plain JSON, without any framing
@@ -146,7 +153,6 @@ class Events:
         for line in block.split(b"\n"):
             if line.startswith(b"<"):
                 self._fail("the stream turned into a web page")
-                return b"", b""
             field, _, value = line.partition(b":")
             if field == b"data":
                 lines.append(value.removeprefix(b" "))

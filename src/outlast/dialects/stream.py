@@ -25,7 +25,7 @@ class EventReader:
         self._events = sse.Events()
         self._ended = False
 
-    def _take(self, event: sse.Event, chunks: list[Chunk]) -> bool:
+    def _take(self, data: bytes, chunks: list[Chunk]) -> bool:
         """Add what the event brought to `chunks`; say whether its bytes are to be passed on. May raise."""
         raise NotImplementedError
 
@@ -61,34 +61,45 @@ class EventReader:
         batch.last = self._ended
         return batch
 
-    def _batch(self, events: list[sse.Event]) -> Batch:
+    def _batch(self, events: list[bytes]) -> Batch:
         chunks: list[Chunk] = []
-        kept: list[sse.Event] | None = None  # None: all of them, so far
+        unkept: list[int] = []
         take = self._take
         for number, event in enumerate(events):
             try:
-                keep = take(event, chunks)
+                if not take(event, chunks):
+                    unkept.append(number)
             except Failure as failure:
-                batch = Batch(_written(events[:number] if kept is None else kept), chunks)
+                batch = Batch(self._written(events[:number], unkept), chunks)
                 self._fail(failure, batch)
                 return batch
-            if kept is not None:
-                if keep:
-                    kept.append(event)
-            elif not keep:
-                kept = events[:number]
-            if self._ended:
-                kept = events[: number + 1] if kept is None else kept
-                break
+            if self._ended and number + 1 < len(events):
+                return Batch(self._written(events[: number + 1], unkept), chunks, last=True)
+        return Batch(self._raw(events, unkept), chunks, self._ended)
+
+    def _raw(self, events: list[bytes], unkept: list[int]) -> bytes:
+        """The bytes of the kept events: the whole span, the span without its tail, or written anew."""
         span = self._events.span
-        return Batch(span if kept is None and span else _written(events if kept is None else kept), chunks, self._ended)
+        if not unkept and span:
+            return span
+        first = len(events) - len(unkept)
+        if span and unkept[0] == first:
+            names = self._events.names[first:] or [b""] * len(unkept)
+            tail = sum(len(sse.render(name, data)) for name, data in zip(names, events[first:], strict=True))
+            return span[: len(span) - tail]
+        return self._written(events, unkept)
+
+    def _written(self, events: list[bytes], unkept: list[int]) -> bytes:
+        out = set(unkept)
+        names = self._events.names or [b""] * len(events)
+        pairs = enumerate(zip(names, events, strict=False))
+        return b"".join([self._render(name, data) for number, (name, data) in pairs if number not in out])
+
+    def _render(self, name: bytes, data: bytes) -> bytes:
+        return sse.render(name, data)
 
     def _fail(self, failure: Failure, batch: Batch) -> None:
         """Raise it now when nothing came before it in this read, else keep it for the next look."""
         self.failure = failure
         if not batch.raw and not batch.chunks:
             raise failure
-
-
-def _written(events: list[sse.Event]) -> bytes:
-    return b"".join([sse.render(event) for event in events])
