@@ -28,6 +28,7 @@ def report(config: Config) -> str:
             *_section("keys", _keys(config)),
             *_section("limits", [f"{name}: {_limits(limits)}" for name, limits in config.limits.items()]),
             *_section("layers", _layers(config)),
+            *_section("requests", _differs(config.request)),
         ]
     )
 

@@ -65,9 +65,6 @@ WRONG = {
     "port": ("[server]\nport = 99999", ":2: server.port: expected a port from 0 to 65535, not 99999"),
     "no table": ("server = 1", ":1: server: expected a table, not 1"),
     "no array": (OPENAI + '[routes.a]\ntargets = "x"', ':4: routes.a.targets: expected an array, not "x"'),
-    "not TOML": ("\n[server\n", ":2: not TOML: Expected ']' at the end of a table declaration"),
-    "twice": ("a = 1\na = 2", ":2: not TOML: Cannot overwrite a value"),
-    "cut": ('a = "', ":1: not TOML: Unterminated string"),
     "no key": (
         "[providers.openai]",
         ':1: providers.openai: no key; set OPENAI_API_KEY, or give key, key_file or auth = "none"',
@@ -153,6 +150,13 @@ def test_a_wrong_file_gets_one_line_with_file_line_path_and_mend(name):
     with pytest.raises(ConfigError) as caught:
         parse(text, {})
     assert str(caught.value) == "outlast.toml" + told
+
+
+@pytest.mark.parametrize(("text", "line"), [("\n[server\n", 2), ("a = 1\na = 2", 2), ('\n\na = "', 3), ("a = 1 2", 1)])
+def test_what_is_not_toml_is_named_by_its_line(text, line):
+    """The words are those of Python's own reader, which differ from version to version."""
+    with pytest.raises(ConfigError, match=rf"^outlast\.toml:{line}: not TOML: [^\n]+$"):
+        parse(text, {})
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):

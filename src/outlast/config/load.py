@@ -24,9 +24,11 @@ from outlast.config.errors import ConfigError
 from outlast.config.reader import Reader
 from outlast.config.resolve import CallerKey, Resolver, caller_key, marked, route
 from outlast.config.routes import Routes, Shelf
-from outlast.config.schema import File, Layers, ModelSection, ProviderSection, ServerConfig
+from outlast.config.schema import File, ModelSection, ProviderSection, ServerConfig
+from outlast.engine import EngineConfig
 from outlast.layers.limits import LimitConfig
 from outlast.model.target import Provider, Target
+from outlast.stack import LayersConfig
 
 NAME = "outlast.toml"
 VARIABLE = "OUTLAST_CONFIG"
@@ -47,6 +49,7 @@ class Config(Struct, frozen=True):
         users: limits of each user behind a key.
         limits: "provider" or "provider/model" → its limits, where there are any.
         layers: the tables of the layers.
+        request: how long a request may take.
         simulated: no provider is configured, so that a simulated one should answer.
     """
 
@@ -58,7 +61,8 @@ class Config(Struct, frozen=True):
     keys: dict[str, CallerKey]
     users: LimitConfig
     limits: dict[str, LimitConfig]
-    layers: Layers
+    layers: LayersConfig
+    request: EngineConfig
     simulated: bool = False
 
 
@@ -180,6 +184,7 @@ def _resolved(file: File, source: str, folder: FilePath, environment: Environmen
         users=file.users,
         limits=_limits(on),
         layers=_layers(file),
+        request=file.request,
         simulated=not file.providers,
     )
 
@@ -214,5 +219,5 @@ def _limits(providers: Mapping[str, ProviderSection]) -> dict[str, LimitConfig]:
     return {name: limits for name, limits in found.items() if limits != LimitConfig()}
 
 
-def _layers(file: File) -> Layers:
-    return Layers(**{item.name: getattr(file, item.name) for item in msgspec.structs.fields(Layers)})
+def _layers(file: File) -> LayersConfig:
+    return LayersConfig(**{item.name: getattr(file, item.name) for item in msgspec.structs.fields(LayersConfig)})

@@ -51,7 +51,7 @@ class Shelf(Struct, frozen=True):
 class Routes:
     """The routes of one configuration. Iterates over the configured ones."""
 
-    __slots__ = ("_bare_chains", "_configured", "_known", "_off", "_recent", "_shelves", "_shelves_given")
+    __slots__ = ("_bare_chains", "_configured", "_known", "_off", "_recent", "_served", "_shelves")
 
     def __init__(self, routes: Iterable[Route], shelves: Iterable[Shelf], *, bare_chains: bool = False) -> None:
         self._configured = {route.name: route for route in routes}
@@ -59,6 +59,7 @@ class Routes:
         self._bare_chains = bare_chains
         self._recent: dict[str, OrderedDict[str, Route]] = {name: OrderedDict() for name in self._shelves}
         self._off = frozenset(f"{name}/{model}" for name, shelf in self._shelves.items() for model in shelf.off)
+        self._served = self._places()
         self._known = self._bare() | self._direct() | self._configured
 
     def __iter__(self) -> Iterator[Route]:
@@ -116,11 +117,11 @@ class Routes:
         """Names of models without a provider, as far as they are unambiguous."""
         return {
             name: Route(name=name, targets=self._chain(targets))
-            for name, targets in self._served().items()
+            for name, targets in self._served.items()
             if len(targets) == 1 or self._bare_chains
         }
 
-    def _served(self) -> Mapping[str, list[Target]]:
+    def _places(self) -> Mapping[str, list[Target]]:
         """Bare name → where it is served, in the order of the providers."""
         served: dict[str, dict[str, Target]] = {}
         for shelf in self._shelves.values():
@@ -159,7 +160,7 @@ class Routes:
         shown = model if _is_name(model) else "the given name"
         if model in self._off:
             return f"model {shown} is switched off"
-        places = [target.name for target in self._served().get(model, ())]
+        places = [target.name for target in self._served.get(model, ())]
         if places:
             return f"model {shown} is served by several providers; ask for one of: {', '.join(places)}"
         routes = ", ".join(self._configured) or "none"

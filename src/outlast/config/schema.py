@@ -12,13 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
-from outlast.layers.breaker import BreakerConfig
-from outlast.layers.bulkhead import GATEWAY, SlotsConfig
-from outlast.layers.limits import LimitConfig, LimitsConfig
-from outlast.layers.pause import PauseConfig
-from outlast.layers.retry import RetryConfig
-from outlast.layers.routing import RoutingConfig
+from outlast.engine import EngineConfig
+from outlast.layers.limits import LimitConfig
 from outlast.model.target import REASONING_TIMERS, Auth, Price, Quirks, Secret, Timers
+from outlast.stack import LayersConfig
 
 Port = Annotated[int, Meta(ge=0, le=65535, description="a port from 0 to 65535")]
 Digest = Annotated[str, Meta(pattern="^[0-9a-fA-F]{64}$", description="a SHA-256 of 64 hexadecimal digits")]
@@ -151,21 +148,7 @@ class KeySection(Struct, frozen=True, forbid_unknown_fields=True):
     limits: LimitConfig = LimitConfig()
 
 
-class Layers(Struct, frozen=True, forbid_unknown_fields=True):
-    """The tables of the layers, each of which can be switched off with `enabled = false`."""
-
-    retry: RetryConfig = RetryConfig()
-    breaker: BreakerConfig = BreakerConfig()
-    pause: PauseConfig = PauseConfig()
-    limits: LimitsConfig = LimitsConfig()
-    bulkhead: SlotsConfig = SlotsConfig()
-    """Slots of each target, and the queue for them."""
-    admission: SlotsConfig = GATEWAY
-    """Requests under way in the gateway, and the queue for them."""
-    routing: RoutingConfig = RoutingConfig()
-
-
-class File(Layers, frozen=True, forbid_unknown_fields=True):
+class File(LayersConfig, frozen=True, forbid_unknown_fields=True):
     """`outlast.toml`."""
 
     server: ServerConfig = ServerConfig()
@@ -178,3 +161,5 @@ class File(Layers, frozen=True, forbid_unknown_fields=True):
     """How long each phase of an attempt may take."""
     reasoning_timers: TimersChanges = REASONING
     """What is different for models that think before they speak."""
+    request: EngineConfig = EngineConfig()
+    """How long a request may take."""

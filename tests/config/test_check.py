@@ -1,0 +1,74 @@
+"""`outlast check` shows what a configuration came to."""
+
+from outlast.check import report
+from outlast.config import parse, simulated
+
+FILE = """
+[server]
+grace = 5
+[providers.openai]
+key = "o"
+limits.rpm = 500
+[providers.inhouse]
+type = "vllm"
+base_url = "http://gpu-7:8000"
+headers.X-Team = "search"
+[providers.openai.models.gpt-6-luna.price]
+input = 0.1
+output = 0.5
+[routes.default]
+targets = ["openai/gpt-6-luna", "inhouse/ours"]
+max_latency = 2
+[keys.app]
+key = "a"
+trusted = true
+[breaker]
+enabled = false
+[admission]
+queue = 5
+"""
+
+SAID = """\
+configuration: outlast.toml
+
+server
+  listens on 127.0.0.1:4000
+  grace = 5.0
+
+providers
+  openai: https://api.openai.com/v1 (openai), with a key
+  inhouse: http://gpu-7:8000/v1 (openai, like vllm), without a key, headers X-Team
+
+routes
+  default: priority, at most 2 s
+    1. openai/gpt-6-luna (1,050,000 tokens, $0.1 in, $0.5 out per million)
+    2. inhouse/ours
+
+keys
+  app: normal, trusted, no limits
+  each user: no limits
+
+limits
+  openai: rpm = 500
+
+layers
+"""
+
+
+def test_the_report_shows_everything_as_it_was_resolved():
+    """Providers with addresses, routes with targets, keys with classes; layers come after."""
+    assert report(parse(FILE, {})).startswith(SAID)
+
+
+def test_the_report_shows_what_is_off_and_what_differs():
+    """Defaults are in the documents; only what the owner changed is worth a word."""
+    lines = report(parse(FILE, {})).splitlines()
+    assert "  breaker: off" in lines
+    assert "  admission: on, queue = 5" in lines
+    assert "  retry: on" in lines
+
+
+def test_the_report_says_when_nobody_is_configured():
+    """With the way out."""
+    said = report(simulated("http://127.0.0.1:1"))
+    assert "a simulated provider answers; set OPENAI_API_KEY or the like, or write outlast.toml" in said
