@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from outlast.edge.bounds import Bounds
 from outlast.edge.dial import Dialer
@@ -85,6 +85,16 @@ class AsyncIo:
     def watch(self, timed: Timed, due: float) -> None:
         """Arm, move or (with infinity) disarm the one deadline of `timed`."""
         self._here().sweeper.watch(timed, due)
+
+    def on_loop(self, callback: Callable[[], None]) -> None:
+        """Call it on the loop's own thread: at once when that is where we are, never once the loop is gone."""
+        here = self._moorings
+        if here is None or here.pid != os.getpid() or here.loop.is_closed():
+            return
+        if here.loop is _running():
+            callback()
+        else:
+            here.loop.call_soon_threadsafe(callback)
 
     def waiter(self) -> Wait:
         """A new place to wait."""

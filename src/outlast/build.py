@@ -1,0 +1,96 @@
+"""The composition root: a configuration becomes an engine with its layers, its world and its ears."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from outlast.config import Config, with_prices
+from outlast.dialects import DIALECTS
+from outlast.edge.io import AsyncIo
+from outlast.engine import Engine
+from outlast.flow.call import Call
+from outlast.layers.limits import LimitConfig, Scope
+from outlast.ports import Io, Sink
+from outlast.stack import Stack
+
+UNLIMITED = LimitConfig()
+
+
+class Scopes:
+    """Whose limits a call falls under: its key's and its user's, then its provider's and its target's."""
+
+    __slots__ = ("_keys", "_known", "_limits", "_users")
+
+    def __init__(self, config: Config) -> None:
+        self._limits = config.limits
+        self._keys = {key.name: Scope(f"key {key.name}", key.limits, "key") for key in config.keys.values()}
+        self._users = config.users
+        self._known: dict[str, tuple[Scope, ...]] = {}
+
+    def of_caller(self, call: Call) -> Sequence[Scope]:
+        """Before routing: the API key and the user behind it."""
+        caller = call.caller
+        key = self._keys.get(caller.key)
+        scopes = [key] if key is not None and key.config != UNLIMITED else []
+        if caller.user and self._users != UNLIMITED:
+            scopes.append(Scope(f"user {caller.name}", self._users, "user"))
+        return scopes
+
+    def of_target(self, call: Call) -> Sequence[Scope]:
+        """For each attempt: the provider's account and the model there."""
+        if not self._limits:
+            return ()
+        target = call.target
+        scopes = self._known.get(target.name)
+        if scopes is None:
+            if len(self._known) > 10_000:
+                self._known.clear()
+            names = (target.provider.name, target.name)
+            scopes = self._known[target.name] = tuple(
+                Scope(name, self._limits[name], "operator", target.window) for name in names if name in self._limits
+            )
+        return scopes
+
+
+class Outlast:
+    """Everything that one process of `outlast` consists of. `engine.answer` answers; `aclose` lets go.
+
+    Args:
+        config: what `outlast.config.load` gave.
+        sinks: who hears of every event.
+        io: the world; the real one unless a test brings its own.
+    """
+
+    def __init__(self, config: Config, *, sinks: Iterable[Sink] = (), io: Io | None = None) -> None:
+        self.config = config
+        self.io: Io = io or AsyncIo(sinks)
+        scopes = Scopes(config)
+        self.stack = Stack(
+            config.layers, dialects=DIALECTS, caller_scopes=scopes.of_caller, target_scopes=scopes.of_target
+        )
+        self.engine = Engine(self.stack.handler, config.routes, self.io, config.request)
+        self._pricing: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin what goes on beside the answering: prices are looked up in a thread, and used once they are there."""
+        if self._pricing is None:
+            self._pricing = asyncio.get_running_loop().create_task(self._price())
+
+    async def _price(self) -> None:
+        priced = await asyncio.to_thread(with_prices, self.config)
+        self.config = priced
+        self.engine.routes = priced.routes
+
+    async def priced(self) -> None:
+        """Return when the prices are known."""
+        self.start()
+        if self._pricing is not None:
+            await asyncio.shield(self._pricing)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        if self._pricing is not None:
+            await asyncio.wait([self._pricing])
+        if isinstance(self.io, AsyncIo):
+            await self.io.aclose()
