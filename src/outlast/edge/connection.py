@@ -17,7 +17,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import ssl
 from contextlib import suppress
 from enum import IntEnum
 from math import inf
@@ -28,12 +27,10 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from outlast.edge.bounds import Bounds
 from outlast.edge.fields import keep, keep_alive_seconds
+from outlast.edge.parting import ended_cleanly, last_words
 from outlast.edge.sweeper import Sweeper
+from outlast.edge.upload import PIECE, Upload
 from outlast.model.errors import BadResponse, Connect, Failure, TimedOut
-
-PIECE = 262_144
-"""Bodies up to this size are written in one call together with the head; larger ones as the peer takes them."""
-MOST_RESCUES = 64
 
 
 class Stage(IntEnum):
@@ -75,7 +72,6 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_bounds",
-        "_choked",
         "_chunks",
         "_clean_end",
         "_failure",
@@ -91,18 +87,17 @@ class Connection(asyncio.Protocol):
         "_paused",
         "_pid",
         "_quiet_bytes",
-        "_rest",
         "_size",
         "_socket",
         "_sweeper",
         "_thread",
         "_transport",
+        "_upload",
         "_waiter",
         "due",
         "fields",
         "stage",
         "status",
-        "used",
     )
 
     _transport: asyncio.Transport
@@ -123,13 +118,11 @@ class Connection(asyncio.Protocol):
         self._chunks: list[bytes] = []
         self._size = 0
         self._paused = False
-        self._choked = False
-        self._rest: memoryview | None = None
+        self._upload: Upload | None = None
         self._clean_end = False
         self._idle_seconds = bounds.idle
         self.due = inf
         self.stage: Stage = IDLE
-        self.used = 0
         self._start()
 
     def _start(self) -> None:
@@ -186,7 +179,7 @@ class Connection(asyncio.Protocol):
         self._forget_chunks()
         if self.stage is DONE:
             self._settle()
-        elif self.stage is BODY and self._keep and self._rest is None:
+        elif self.stage is BODY and self._keep and self._uploaded():
             self.stage = LINGER
             self._waiter = None
             self._sweeper.watch(self, self._sweeper.now() + self._bounds.linger)
@@ -220,10 +213,14 @@ class Connection(asyncio.Protocol):
     # ── what the transport says ──
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The transport stands, TLS included."""
+        """The bare transport stands."""
         self._transport = transport  # type: ignore[assignment]
         self._parser = HttpResponseParser(self)
         self._home.opened(self)
+
+    def secured(self, transport: asyncio.Transport) -> None:
+        """TLS stands; from now on it is spoken through this transport."""
+        self._transport = transport
 
     def data_received(self, data: bytes) -> None:
         """Bytes of an answer; what nobody asked for ends the connection."""
@@ -241,12 +238,13 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """The peer has said all; over TLS it may also have been cut, which only TLS itself can tell."""
-        self._clean_end = self._was_ended()
+        self._clean_end = ended_cleanly(self._transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The end. What it means depends on how far the answer was."""
         if exc is not None and ASKED <= self.stage <= BODY:
-            self._rescue()
+            for data in last_words(self._transport, self._socket):
+                self.data_received(data)
         stage = self.stage
         if stage is ASKED:
             self._fail(Connect("the connection was closed before an answer"))
@@ -263,12 +261,14 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The peer takes no more just now."""
-        self._choked = True
+        if self._upload is not None:
+            self._upload.choked = True
 
     def resume_writing(self) -> None:
         """The peer takes more."""
-        self._choked = False
-        self._push()
+        if self._upload is not None:
+            self._upload.choked = False
+            self._upload.go_on()
 
     # ── what the parser says ──
 
@@ -303,8 +303,8 @@ class Connection(asyncio.Protocol):
         self.status = status
         self._quiet_bytes = 0
         self.stage = BODY
-        if self._rest is not None and status >= 300:
-            self._rest = None  # its mind is made up: the rest of the body is not wanted
+        if status >= 300 and not self._uploaded():
+            self._upload = None  # its mind is made up: the rest of the body is not wanted
             self._keep = False
         self._wake()
         if status == 205:
@@ -383,14 +383,14 @@ class Connection(asyncio.Protocol):
 
     def _settle(self) -> None:
         """After an answer: back to the shelf, or closed."""
-        if not self._keep or self._rest is not None or self._idle_seconds <= 0 or self._transport.is_closing():
+        if not self._keep or not self._uploaded() or self._idle_seconds <= 0 or self._transport.is_closing():
             self._close()
             return
         if self._paused:
             self._resume()
         self.stage = IDLE
         self.fields = {}
-        self.used += 1
+        self._upload = None
         self._home.put(self, self._idle_seconds)
 
     def _fail(self, failure: Failure) -> None:
@@ -407,7 +407,7 @@ class Connection(asyncio.Protocol):
 
     def _drop(self) -> None:
         self.due = inf
-        self._rest = None
+        self._upload = None
         if self._pid == os.getpid():  # after a fork the socket is the parent's, and so is the selector
             self._transport.abort()
 
@@ -424,36 +424,9 @@ class Connection(asyncio.Protocol):
         if len(body) <= PIECE:
             self._transport.write(head + body)
             return
+        self._upload = Upload(self._transport, memoryview(body)[PIECE:])
         self._transport.write(head + body[:PIECE])
-        self._rest = memoryview(body)[PIECE:]
-        self._push()
+        self._upload.go_on()
 
-    def _push(self) -> None:
-        while self._rest is not None and not self._choked and not self._transport.is_closing():
-            piece, rest = self._rest[:PIECE], self._rest[PIECE:]
-            self._rest = rest or None
-            self._transport.write(piece)
-
-    def _was_ended(self) -> bool:
-        secured = self._transport.get_extra_info("ssl_object")
-        if secured is None:
-            return True
-        try:
-            return bool(secured.read(1) == b"")
-        except ssl.SSLZeroReturnError:
-            return True
-        except (ssl.SSLError, ValueError):
-            return False
-
-    def _rescue(self) -> None:
-        """Reads what lies in the kernel: a failed write makes transports drop what the peer said before it left."""
-        if self._transport.get_extra_info("ssl_object") is not None:
-            return
-        for _ in range(MOST_RESCUES):
-            try:
-                data = self._socket.recv(65_536)
-            except OSError:
-                return
-            if not data or self.stage in {DONE, GONE}:
-                return
-            self.data_received(data)
+    def _uploaded(self) -> bool:
+        return self._upload is None or not self._upload.left

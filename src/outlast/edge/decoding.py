@@ -47,7 +47,7 @@ class Decoder:
         while self._tail and not made and self._ready():
             made = self._step()
         self._written += len(made)
-        if self._written > ALWAYS_FINE and self._written > self._inflation * self._taken:
+        if self._written > ALWAYS_FINE and self._written > self._inflation * (self._taken - len(self._tail)):
             raise BadResponse("the answer is a compression bomb")
         return made
 

@@ -125,17 +125,30 @@ class Dialer:
         try:
             if origin.proxy is not None:
                 await tunnel(self._loop, sock, origin, origin.proxy, self._bounds)
-            _, connection = await self._loop.create_connection(
-                lambda: Connection(home, self._sweeper, self._bounds, self._loop, sock),
-                sock=sock,
-                ssl=tls.context_for(origin.ca_file) if origin.secure else None,
-                server_hostname=origin.host.rstrip(".") if origin.secure else None,
-                ssl_handshake_timeout=NO_LIMIT if origin.secure else None,
-            )
+            connection = Connection(home, self._sweeper, self._bounds, self._loop, sock)
+            opening = self._loop.create_task(self._loop.create_connection(lambda: connection, sock=sock))
         except BaseException:
             sock.close()
             raise
+        transport = await _unbroken(opening)
+        if origin.secure:
+            await self._secure(connection, transport, origin)
         return connection
+
+    async def _secure(self, connection: Connection, bare: asyncio.Transport, origin: Origin) -> None:
+        try:
+            secured = await self._loop.start_tls(
+                bare,
+                connection,
+                tls.context_for(origin.ca_file),
+                server_hostname=origin.host.rstrip("."),
+                ssl_handshake_timeout=NO_LIMIT,
+            )
+            connection.secured(_standing(secured))
+        except BaseException:
+            bare.abort()
+            connection.connection_lost(None)  # within a handshake nobody else says so
+            raise
 
     async def _socket(self, origin: Origin) -> socket.socket:
         way = origin.proxy or origin
@@ -145,6 +158,28 @@ class Dialer:
         if len(addresses) == 1:
             return await _connected(self._loop, *addresses[0])
         return await _first_connected(self._loop, addresses, self._bounds.stagger)
+
+
+def _standing(transport: asyncio.Transport | None) -> asyncio.Transport:
+    """The transport, unless it was lost within the handshake."""
+    if transport is None:
+        raise ConnectionResetError(errno.ECONNRESET, "closed within the handshake")
+    return transport
+
+
+async def _unbroken(opening: asyncio.Task[tuple[asyncio.Transport, Connection]]) -> asyncio.Transport:
+    """The transport. Opening one takes two turns and is not cut short: half-way nobody knows who owns the socket."""
+    try:
+        transport, _ = await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_abort_late)
+        raise
+    return transport
+
+
+def _abort_late(opening: asyncio.Task[tuple[asyncio.Transport, Connection]]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result()[0].abort()
 
 
 async def _connected(
