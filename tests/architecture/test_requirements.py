@@ -1,0 +1,45 @@
+"""What is installed is pinned and hashed, and the lists say nothing of the machine that they were written on."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PINNED = sorted((ROOT / "requirements").glob("*.txt"), key=str)
+PYTHON = [path for path in PINNED if path.name != "system.txt"]
+JAVASCRIPT = ROOT / "tests" / "js" / "package-lock.json"
+
+
+@pytest.mark.parametrize("path", [*PINNED, JAVASCRIPT], ids=lambda path: path.name)
+def test_no_list_names_an_address_or_a_folder_of_a_machine(path):
+    """Another machine, with another package index, can use every list."""
+    assert (
+        re.findall(r"\w+://\S+|--(?:index|extra-index|find)\S+|/(?:home|root|tmp|work|opt)/\S*", path.read_text()) == []
+    )
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=lambda path: path.name)
+def test_every_python_package_is_pinned_and_hashed(path):
+    """Each requirement has one exact version and at least one hash."""
+    text = re.sub(r"\s*#.*", "", path.read_text()).replace("\\\n", " ")
+    packages = [line for line in text.splitlines() if line.strip()]
+    assert packages
+    assert [line.split()[0] for line in packages if not re.match(r"\S+==\S+ .*--hash=sha256:\w{64}", line)] == []
+
+
+def test_every_javascript_package_is_pinned_and_hashed():
+    """Each package of the lock file has a version and an integrity."""
+    packages = json.loads(JAVASCRIPT.read_text())["packages"]
+    assert [name for name, said in packages.items() if name and not (said["version"] and said["integrity"])] == []
+
+
+def test_what_the_package_declares_is_what_is_pinned():
+    """Each dependency of the package and of the gateway is among the pinned."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = project["dependencies"] + project["optional-dependencies"]["gateway"]
+    names = {re.split(r"[<>=; \[]", line)[0] for line in declared}
+    pinned = set(re.findall(r"^([\w.-]+)==", (ROOT / "requirements" / "run.txt").read_text(), re.MULTILINE))
+    assert names - pinned == set()
