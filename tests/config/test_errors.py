@@ -159,6 +159,12 @@ def test_what_is_not_toml_is_named_by_its_line(text, line):
         parse(text, {})
 
 
+def test_a_file_without_a_bottom_is_refused():
+    """It would end the process."""
+    with pytest.raises(ConfigError, match=r"^outlast\.toml:1: not TOML that anybody wrote: it is nested too deeply$"):
+        parse("a = " + "[" * 100_000, {})
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path):
     """A file that was asked for must exist."""
     with pytest.raises(ConfigError, match=r"gone\.toml: cannot read it: No such file or directory$"):

@@ -36,11 +36,16 @@ class ConfigError(Exception):
         self.source = source
         self.line = line
         place = f"{source}:{line}" if source and line else source
-        super().__init__(": ".join(part for part in (place, spelled(path), problem) if part))
+        super().__init__(_on_one_line(": ".join(part for part in (place, spelled(path), problem) if part)))
 
     def within(self, source: str, text: str) -> ConfigError:
         """The same error, with the file and the line that it is about."""
         return ConfigError(self.problem, self.path, source=source, line=self.line or line_of(text, self.path))
+
+
+def _on_one_line(text: str) -> str:
+    """The text with line ends and other signs that nobody sees written out."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def spelled(path: Path) -> str:

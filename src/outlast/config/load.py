@@ -157,6 +157,8 @@ def _parsed(text: str) -> Mapping[str, Any]:
     except tomllib.TOMLDecodeError as error:
         problem, line = _toml_problem(str(error), text)
         raise ConfigError(problem, line=line) from None
+    except RecursionError:
+        raise ConfigError("not TOML that anybody wrote: it is nested too deeply", line=1) from None
 
 
 def _toml_problem(said: str, text: str) -> tuple[str, int]:

@@ -1,8 +1,9 @@
 """The shape of `outlast.toml`: one frozen struct for each table. Layers bring their own tables.
 
-[server]                       [retry] [breaker] [bulkhead] [admission] [pause] [routing] [timers] …
+[server]                       [retry] [breaker] [bulkhead] [admission] [pause] [routing] …
 [providers.NAME] ── models     one table for each layer
-[routes.NAME]                  [keys.NAME]  [users]
+[routes.NAME]                  [request] [timers] [reasoning_timers]
+[keys.NAME] [users]
 """
 
 from __future__ import annotations
