@@ -45,6 +45,10 @@ WRONG = {
         OPENAI + '[routes.a]\ntargets = ["openai/x"]\nweights = {"openai/y" = 1}',
         ':5: routes.a.weights: "openai/y" is no target of this route; did you mean "openai/x"?',
     ),
+    "no weight": (
+        OPENAI + '[routes.a]\ntargets = ["openai/x"]\norder = "weighted"\nweights = {"openai/x" = 0}',
+        ":3: routes.a: every weight is 0; give at least one target a share",
+    ),
     "choice": (
         OPENAI + '[routes.a]\ntargets = ["openai/x"]\norder = "latncy"',
         (

@@ -190,6 +190,8 @@ def route(name: str, section: RouteSection, shelves: Mapping[str, Shelf], off: s
         found.append(target if weight == target.weight else msgspec.structs.replace(target, weight=weight))
     if not found:
         raise ConfigError("no target is left; list one that is enabled, or set enabled = false here", path)
+    if section.order == "weighted" and not any(target.weight for target in found):
+        raise ConfigError("every weight is 0; give at least one target a share", path)
     return Route(name, tuple(found), section.order, section.max_latency, section.max_cost, section.on_break)
 
 
