@@ -39,7 +39,10 @@ EXCEPTION = re.compile(r"<!-- not run: \S.* -->\n+ *$")
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 HELD_ELSEWHERE = {"configuration.md", "providers.md"}
 """Pages whose TOML tests/config/test_documents.py reads, with the files and rows that it speaks of."""
-LANGUAGES = {"python", "toml", "console", "json", "sh", "text", "javascript", "yaml", "diff", "promql", "mermaid"}
+ALONE = {"toml", "json", "sh", "console"}
+"""Languages whose blocks are looked at one by one."""
+GATEWAY = "127.0.0.1:4000"
+LANGUAGES = ALONE | {"python", "text", "javascript", "yaml", "diff", "promql", "mermaid"}
 
 
 class Block(NamedTuple):
@@ -61,15 +64,14 @@ def blocks_of(page: Path) -> Iterator[Block]:
     for match in FENCE.finditer(text):
         before = text[: match.start()]
         line = before.count("\n") + 2
-        yield Block(page, line, match[2], textwrap.dedent(match[3]), runs=not EXCEPTION.search(before))
+        held = match[2] == "toml" and page.name in HELD_ELSEWHERE
+        yield Block(page, line, match[2], textwrap.dedent(match[3]), runs=not held and not EXCEPTION.search(before))
 
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 
 
-def written_in(language: str) -> list[Block]:
-    """The blocks of a language that are to be run."""
-    return [block for block in BLOCKS if block.language == language and block.runs]
+PROGRAMS = sorted({block.page for block in BLOCKS if block.language == "python" and block.runs})
 
 
 def anchors_of(page: Path) -> set[str]:
@@ -130,12 +132,12 @@ def test_every_block_names_a_language_that_is_known_here():
     assert [str(block) for block in BLOCKS if block.language not in LANGUAGES] == []
 
 
-@pytest.mark.parametrize("page", sorted({block.page for block in written_in("python")}), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PROGRAMS, ids=lambda page: page.name)
 def test_the_python_of_a_page_runs(page, tmp_path, environment):
     """A page's Python blocks, one after another, are a program that ends well."""
     program: list[str] = []
-    for block in written_in("python"):
-        if block.page == page:
+    for block in blocks_of(page):
+        if block.language == "python" and block.runs:
             program += [""] * (block.line - 1 - len(program)) + block.text.splitlines()
     script = tmp_path / f"{page.stem}.py"
     script.write_text("\n".join(program) + "\n")
@@ -146,26 +148,6 @@ def test_the_python_of_a_page_runs(page, tmp_path, environment):
 def test_an_example_runs(example, tmp_path, environment):
     """Each file of examples/ is a program that ends well without a key or a network."""
     run([sys.executable, "-W", "error", str(example)], tmp_path, environment)
-
-
-@pytest.mark.parametrize("block", [it for it in written_in("toml") if it.page.name not in HELD_ELSEWHERE], ids=str)
-def test_a_toml_block_is_a_configuration(block):
-    """Each TOML block is an outlast.toml that the loader takes where its variables and every provider's key are set."""
-    keys = {name for provider in builtin().providers.values() for name in provider.key_env[:1]}
-    variables = keys | set(re.findall(r"\$\{(\w+)", block.text))
-    parse(block.text, environment=dict.fromkeys(variables, "sk-an-example"))
-
-
-@pytest.mark.parametrize("block", written_in("json"), ids=str)
-def test_a_json_block_is_json(block):
-    """Each JSON block can be parsed."""
-    json.loads(block.text)
-
-
-@pytest.mark.parametrize("block", written_in("sh"), ids=str)
-def test_a_shell_block_is_well_formed(block, tmp_path, environment):
-    """Each shell block can be parsed by a shell."""
-    run(["bash", "-n"], tmp_path, environment, given=block.text)
 
 
 def commands_of(block: Block) -> Iterator[tuple[str, str]]:
@@ -204,14 +186,26 @@ def gateway(tmp_path: Path, environment: dict[str, str]) -> Iterator[str]:
         server.communicate(timeout=30)
 
 
-@pytest.mark.parametrize("block", written_in("console"), ids=str)
-def test_a_console_block_does_what_it_shows(block, tmp_path, environment, request):
-    """Each command ends well and prints what stands below it; one that asks the gateway finds one running."""
-    address = (
-        request.getfixturevalue("gateway") if "127.0.0.1:4000" in block.text or "outlast ask" in block.text else ""
-    )
-    for command, expected in commands_of(block):
-        printed = run(
-            ["bash", "-euo", "pipefail", "-c", command.replace("127.0.0.1:4000", address)], tmp_path, environment
-        )
-        assert not expected or looks_like(expected).search(printed), f"{command} printed:\n{printed}"
+def is_configuration(block: Block) -> None:
+    """It is an outlast.toml that the loader takes where its variables and every provider's key are set."""
+    keys = {name for provider in builtin().providers.values() for name in provider.key_env[:1]}
+    variables = keys | set(re.findall(r"\$\{(\w+)", block.text))
+    parse(block.text, environment=dict.fromkeys(variables, "sk-an-example"))
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.runs and block.language in ALONE], ids=str)
+def test_a_block_is_what_it_looks_like(block, tmp_path, environment, request):
+    """A configuration loads, JSON and shell can be parsed, and commands end well and print what stands below them."""
+    if block.language == "toml":
+        is_configuration(block)
+    elif block.language == "json":
+        json.loads(block.text)
+    elif block.language == "sh":
+        run(["bash", "-n"], tmp_path, environment, given=block.text)
+    else:
+        asks = GATEWAY in block.text or "outlast ask" in block.text
+        address = request.getfixturevalue("gateway") if asks else GATEWAY
+        for command, expected in commands_of(block):
+            script = command.replace(GATEWAY, address)
+            printed = run(["bash", "-euo", "pipefail", "-c", script], tmp_path, environment)
+            assert not expected or looks_like(expected).search(printed), f"{command} printed:\n{printed}"
