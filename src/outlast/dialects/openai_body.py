@@ -26,7 +26,6 @@ from outlast.model.target import Target
 _USAGE = Raw(b'{"include_usage":true}')
 _ENCODER = msgspec.json.Encoder()
 _OPTIONS = msgspec.json.Decoder(dict[str, Raw])
-_NOTHING: tuple[object, ...] = (None, False, "", [], {})
 _MOST_STOPS = 4
 
 _SHARED = frozenset({
@@ -43,11 +42,11 @@ def passed_on(request: Request, target: Target) -> tuple[bytes, tuple[str, ...]]
     dropped: list[str] = []
     fields["model"] = Raw(_ENCODER.encode(target.model))
     if not fields.keys().isdisjoint(wire.ADDRESSES):
-        _take(fields, wire.ADDRESSES, dropped)
+        wire.take_out(fields, wire.ADDRESSES, dropped)
     if quirks.drops:
-        _take(fields, frozenset(quirks.drops), dropped)
+        wire.take_out(fields, frozenset(quirks.drops), dropped)
     if not target.sampling:
-        _take(fields, frozenset({"temperature", "top_p"}), dropped)
+        wire.take_out(fields, frozenset({"temperature", "top_p"}), dropped)
     if target.max_output and request.max_tokens and request.max_tokens > target.max_output:
         _cap(fields, target.max_output, dropped)
     if request.stream:
@@ -56,12 +55,6 @@ def passed_on(request: Request, target: Target) -> tuple[bytes, tuple[str, ...]]
         fields.pop("stream")
         fields.pop("stream_options", None)
     return _ENCODER.encode(fields), tuple(dropped)
-
-
-def _take(fields: dict[str, Raw], names: frozenset[str], dropped: list[str]) -> None:
-    for name in sorted(names & fields.keys()):
-        del fields[name]
-        dropped.append(name)
 
 
 def _cap(fields: dict[str, Raw], most: int, dropped: list[str]) -> None:
@@ -169,7 +162,7 @@ def _format(schema: Schema) -> dict[str, object]:
 
 def _extra(body: dict[str, object], chat: Chat, own: bool, dropped: list[str]) -> None:
     for name, value in chat.extra.items():
-        if name in body or any(value is nothing or value == nothing for nothing in _NOTHING):
+        if name in body or wire.says_nothing(value):
             continue
         if "." in name or name in wire.ADDRESSES or not (own or name in _SHARED):
             dropped.append(name)

@@ -8,6 +8,8 @@ When an event fails behind good ones of the same read, the good ones are returne
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from outlast.dialects import sse
 from outlast.model.errors import BadResponse, Failure
 from outlast.model.messages import Batch, Chunk, Opening
@@ -15,6 +17,9 @@ from outlast.model.messages import Batch, Chunk, Opening
 
 class EventReader:
     """The frame of a reader; a dialect says what one event means by `_take`."""
+
+    NAMED: ClassVar[bool] = False
+    """Must every event that is passed on have a name?"""
 
     __slots__ = ("_ended", "_events", "failure", "finished", "opening")
 
@@ -80,6 +85,8 @@ class EventReader:
     def _raw(self, events: list[bytes], unkept: list[int]) -> bytes:
         """The bytes of the kept events: the whole span, the span without its tail, or written anew."""
         span = self._events.span
+        if self.NAMED and not (self._events.names and all(self._events.names)):
+            span = b""
         if not unkept and span:
             return span
         first = len(events) - len(unkept)

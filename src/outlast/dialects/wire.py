@@ -69,6 +69,18 @@ def value(raw: Raw | bytes) -> object:
     return ask(_ANY, bytes(raw))
 
 
+def take_out(fields: dict[str, Raw], names: frozenset[str], dropped: list[str]) -> None:
+    """Remove these fields, and name in `dropped` those that were there."""
+    for name in sorted(names & fields.keys()):
+        del fields[name]
+        dropped.append(name)
+
+
+def says_nothing(value: object) -> bool:
+    """Is this the same as not being there? Then nobody need be told that it was left out."""
+    return value is None or value is False or value in ("", [], {}) or (value == 0 and not isinstance(value, bool))
+
+
 def dumps(content: object) -> bytes:
     """The JSON of anything we hold; what UTF-8 cannot say becomes a question mark."""
     try:
