@@ -1,0 +1,105 @@
+"""Who is calling: the key a request comes with, the user behind it, and what both may ask for.
+
+Keys are known by their SHA-256 alone, so that comparing takes the same time for every wrong one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from outlast.config import CallerKey
+from outlast.model.caller import PRIORITIES, Caller
+from outlast.model.errors import Caller as BadRequest
+from outlast.model.errors import Unauthorized
+
+ANONYMOUS = Caller()
+LONGEST = 4096
+"""Bytes of a key; a longer one is none of ours."""
+LONGEST_USER = 256
+
+
+class Door:
+    """Lets callers in by their keys; everybody when there are none."""
+
+    __slots__ = ("_callers", "_trusted")
+
+    def __init__(self, keys: Mapping[str, CallerKey]) -> None:
+        self._callers = {
+            digest: Caller(key=key.name, user_type="key", priority=key.priority) for digest, key in keys.items()
+        }
+        self._trusted = {key.name for key in keys.values() if key.trusted}
+
+    @property
+    def guarded(self) -> bool:
+        """Does it need a key?"""
+        return bool(self._callers)
+
+    def caller(self, headers: Mapping[bytes, bytes]) -> Caller:
+        """Who comes with these headers.
+
+        Raises:
+            Unauthorized: there are keys, and this request has none of them.
+        """
+        if not self._callers:
+            return ANONYMOUS
+        key = _presented(headers)
+        if not key:
+            raise Unauthorized("no API key: send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'")
+        caller = self._callers.get(hashlib.sha256(key).hexdigest()) if len(key) <= LONGEST else None
+        if caller is None:
+            raise Unauthorized("this API key is not known here")
+        user = headers.get(b"outlast-user")
+        if user and caller.key in self._trusted:
+            name = user[:LONGEST_USER].decode("utf-8", "replace")
+            return Caller(key=caller.key, user=name, user_type="user", priority=caller.priority)
+        return caller
+
+
+def _presented(headers: Mapping[bytes, bytes]) -> bytes:
+    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
+    if token and scheme.lower() == b"bearer":
+        return token.strip()
+    return headers.get(b"x-api-key", b"").strip()
+
+
+def priority(headers: Mapping[bytes, bytes]) -> int | None:
+    """The class that the request asks for in `outlast-priority`; None when it does not.
+
+    Raises:
+        Caller: there is no such class.
+    """
+    asked = headers.get(b"outlast-priority")
+    if asked is None:
+        return None
+    name = asked.decode("ascii", "replace").strip().lower()
+    if name not in PRIORITIES:
+        raise BadRequest(f"outlast-priority must be one of {', '.join(PRIORITIES)}")
+    return PRIORITIES.index(name)
+
+
+def timeout(headers: Mapping[bytes, bytes]) -> float | None:
+    """Seconds that the caller will wait: as it says, or as its SDK says of its own timer; None when neither does.
+
+    Raises:
+        Caller: `outlast-deadline-ms` is no positive number.
+    """
+    asked = headers.get(b"outlast-deadline-ms")
+    if asked is not None:
+        milliseconds = _positive(asked)
+        if milliseconds is None:
+            raise BadRequest("outlast-deadline-ms must be a positive number of milliseconds")
+        return milliseconds / 1000.0
+    return _positive(headers.get(b"x-stainless-read-timeout", b"")) or _positive(
+        headers.get(b"x-stainless-timeout", b"")
+    )
+
+
+def _positive(text: bytes) -> float | None:
+    if len(text) > 32:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if 0.0 < number < 1e9 else None

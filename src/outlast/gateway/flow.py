@@ -1,0 +1,77 @@
+"""A streamed answer on its way to the caller: the provider's bytes as they are, or rendered in the caller's dialect.
+
+A stream that breaks ends with an error event of the dialect, and then with nothing: no finish reason, no end marker.
+"""
+
+from __future__ import annotations
+
+from outlast.flow.stream import Stream
+from outlast.model.errors import Cancelled, Failure, Internal
+from outlast.model.messages import Batch
+from outlast.ports import Writer
+
+
+class Flow:
+    """The body of a streamed answer, piece by piece."""
+
+    __slots__ = ("_id", "_over", "_passes", "_started", "_stream", "_writer")
+
+    def __init__(self, stream: Stream, writer: Writer, dialect: str, id_: str) -> None:
+        self._stream = stream
+        self._writer = writer
+        self._passes = stream.dialect == dialect
+        self._id = id_
+        self._started = False
+        self._over = False
+
+    async def next(self) -> bytes | None:
+        """The next piece; None after the last. A failure is told in the body, in the dialect's own way."""
+        while not self._over:
+            try:
+                batch = await self._stream.next()
+                piece = self._piece(batch)
+            except Failure as failure:
+                return self._fail(failure)
+            except Exception:  # noqa: BLE001  (a fault of our own must end the stream honestly too)
+                self._stream.abort()
+                return self._fail(Internal("an internal error"))
+            if piece:
+                return piece
+        return None
+
+    def _piece(self, batch: Batch | None) -> bytes:
+        if batch is None:
+            self._over = True
+            return b""
+        piece = batch.raw if self._passes and batch.raw else self._rendered(batch)
+        if batch.last:
+            self._over = True
+            stream = self._stream
+            self._writer.note(stream.target, stream.source, stream.cost, stream.attempts)
+            piece += self._writer.end()
+        return piece
+
+    def _rendered(self, batch: Batch) -> bytes:
+        if self._passes and not batch.chunks:
+            return b""
+        start = b""
+        if not self._started:
+            self._started = True
+            start = self._writer.start(self._stream.opening)
+        return start + self._writer.write(batch.chunks)
+
+    def _fail(self, failure: Failure) -> bytes:
+        self._over = True
+        return self._writer.fail(failure, self._id)
+
+    def abort(self) -> None:
+        """The caller has left."""
+        self._over = True
+        self._stream.abort()
+
+    def interrupt(self, why: str) -> bytes:
+        """We must stop: the error event that says so."""
+        if self._over:
+            return b""
+        self._stream.abort(why)
+        return self._fail(Cancelled(why, status=503))

@@ -1,0 +1,145 @@
+"""What answers which path: a request in, an answer out.
+
+There is no server and no socket here, so that an application can have the same in-process (`outlast.transport`).
+
+    POST /v1/chat/completions · /v1/embeddings     as OpenAI        GET /v1/models · /v1/models/{id}   as either
+    POST /v1/messages                              as Anthropic     GET /livez · /readyz · /healthz
+    POST /v1/generate                              our own          GET /metrics
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from msgspec import Struct
+
+from outlast.build import Outlast
+from outlast.engine import Asked
+from outlast.flow.stream import Stream
+from outlast.gateway import headers as with_headers
+from outlast.gateway import models
+from outlast.gateway.auth import Door, priority, timeout
+from outlast.gateway.exchange import Headers, Inbound, Outbound
+from outlast.gateway.flow import Flow
+from outlast.model.errors import Caller, Failure
+from outlast.model.messages import Operation
+from outlast.ports import Dialect
+
+
+class Endpoint(Struct, frozen=True):
+    """A path that the engine answers."""
+
+    dialect: str
+    operation: Operation
+
+
+ENDPOINTS: Mapping[str, Endpoint] = {
+    "/v1/chat/completions": Endpoint("openai", "chat"),
+    "/v1/embeddings": Endpoint("openai", "embed"),
+    "/v1/messages": Endpoint("anthropic", "chat"),
+    "/v1/generate": Endpoint("native", "chat"),
+}
+PLAIN = ("/livez", "/readyz", "/healthz", "/metrics", "/v1/models")
+
+
+class Surface:
+    """Answers HTTP requests.
+
+    Args:
+        outlast: the engine and its configuration.
+        dialects: the wire formats, by name.
+        metrics: renders the metrics, None where there are none.
+    """
+
+    __slots__ = ("_dialects", "_door", "_metrics", "_outlast", "_semantic", "draining")
+
+    def __init__(
+        self, outlast: Outlast, dialects: Mapping[str, Dialect], metrics: Callable[[], bytes] | None = None
+    ) -> None:
+        self._outlast = outlast
+        self._dialects = dialects
+        self._metrics = metrics
+        self._door = Door(outlast.config.keys)
+        self._semantic = outlast.config.server.errors == "semantic"
+        self.draining = False
+
+    async def answer(self, inbound: Inbound) -> Outbound:
+        """The answer to a request. Raises nothing but a cancellation."""
+        endpoint = ENDPOINTS.get(inbound.path)
+        if endpoint is None or inbound.method != "POST":
+            return self._plain(inbound, endpoint)
+        dialect = self._dialects[endpoint.dialect]
+        asked = Asked(inbound.id)
+        try:
+            headers = inbound.headers
+            asked.caller = self._door.caller(headers)
+            asked.priority = priority(headers)
+            asked.timeout = timeout(headers)
+            request = dialect.parse(endpoint.operation, inbound.body)
+            answer = await self._outlast.engine.answer(request, asked)
+        except Failure as failure:
+            return self._failed(dialect, failure, asked)
+        head = with_headers.request_id(dialect.name, inbound.id)
+        head += with_headers.of_answer(answer)
+        head += with_headers.of_limits(asked.allowances, dialect.name)
+        if isinstance(answer, Stream):
+            head += with_headers.EVENTS
+            return Outbound(200, head, flow=Flow(answer, dialect.writer(request), dialect.name, inbound.id))
+        return _whole(200, head, dialect.render(answer, request))
+
+    def failed(self, inbound: Inbound, failure: Failure) -> Outbound:
+        """The answer that tells a failure which happened before the request could be read."""
+        endpoint = ENDPOINTS.get(inbound.path)
+        name = endpoint.dialect if endpoint else _vendor(inbound)
+        return self._failed(self._dialects[name], failure, Asked(inbound.id))
+
+    def _failed(self, dialect: Dialect, failure: Failure, asked: Asked) -> Outbound:
+        status, body = dialect.error(failure, asked.id)
+        head = with_headers.request_id(dialect.name, asked.id)
+        head += with_headers.of_failure(failure)
+        head += with_headers.of_limits(asked.allowances, dialect.name)
+        return _whole(failure.status if self._semantic else status, head, body)
+
+    def _plain(self, inbound: Inbound, endpoint: Endpoint | None) -> Outbound:
+        """What needs no engine."""
+        path = inbound.path
+        if endpoint is not None or (inbound.method not in {"GET", "HEAD"} and path in PLAIN):
+            allowed = "POST" if endpoint is not None else "GET"
+            out = self.failed(inbound, Caller(f"{path} takes {allowed}, not {inbound.method}", status=405))
+            out.headers.append((b"allow", allowed.encode()))
+            return out
+        if path in {"/livez", "/readyz", "/healthz"}:
+            return self._health(path)
+        try:
+            if path == "/metrics" and self._metrics is not None:
+                self._door.caller(inbound.headers)
+                kind = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+                return _whole(200, [], self._metrics(), kind)
+            if path == "/v1/models" or path.startswith("/v1/models/"):
+                self._door.caller(inbound.headers)
+                return self._models(inbound, path.removeprefix("/v1/models").removeprefix("/"))
+        except Failure as failure:
+            return self.failed(inbound, failure)
+        known = ", ".join((*ENDPOINTS, *PLAIN))
+        return self.failed(inbound, Caller(f"there is nothing at this path; there is: {known}", status=404))
+
+    def _health(self, path: str) -> Outbound:
+        if self.draining and path != "/livez":
+            return _whole(503, [(b"retry-after", b"5")], b'{"status":"draining"}')
+        return _whole(200, [], b'{"status":"ok"}')
+
+    def _models(self, inbound: Inbound, name: str) -> Outbound:
+        routes = self._outlast.config.routes
+        head = with_headers.request_id(_vendor(inbound), inbound.id)
+        if not name:
+            return _whole(200, head, models.listed(routes, _vendor(inbound)))
+        return _whole(200, head, models.one(routes, name, _vendor(inbound)))
+
+
+def _vendor(inbound: Inbound) -> str:
+    """Whose manners a caller of a path that both have expects."""
+    return "anthropic" if b"anthropic-version" in inbound.headers else "openai"
+
+
+def _whole(status: int, headers: Headers, body: bytes, kind: tuple[bytes, bytes] = with_headers.JSON) -> Outbound:
+    return Outbound(status, [kind, (b"content-length", str(len(body)).encode()), *headers], body)
