@@ -62,6 +62,7 @@ class SimulatedProvider:
         models: what `/v1/models` lists.
         default: what is done when neither a script nor the model's name says otherwise.
         tls: serve over TLS.
+        clock: seconds since the epoch, for the `created` of answers.
     """
 
     def __init__(
@@ -73,7 +74,9 @@ class SimulatedProvider:
         models: tuple[str, ...] = ("sim-ok",),
         default: Spec | None = None,
         tls: ssl.SSLContext | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        self._clock = clock
         self._address = (host, port)
         self._key = key
         self._models = list(models)
@@ -222,7 +225,7 @@ class SimulatedProvider:
             site.count += 1
             body_json = _json(bytes(received.body))
             seen = self._seen(provider, site.count, connection, received, body_json or {})
-            asked = _asked(received, page, seen)
+            asked = _asked(received, page, seen, int(self._clock()))
             chosen = self._decide(site, received, page, asked, body_json)
         seen.behaviour = chosen.name
         self._ledger.add(seen)
@@ -280,11 +283,11 @@ def _place(path: str) -> tuple[str, str]:
     return name.strip("/"), page
 
 
-def _asked(received: Received, page: str, seen: Seen) -> Asked:
+def _asked(received: Received, page: str, seen: Seen, created: int) -> Asked:
     vendor, kind = _ROUTES.get((received.method, page), ("openai", "models"))
     if kind == "models" and "anthropic-version" in received.headers:
         vendor = "anthropic"
-    return Asked(vendor, kind, seen.json, seen.number, int(time.time()), seen.provider)
+    return Asked(vendor, kind, seen.json, seen.number, created, seen.provider)
 
 
 def _wrong(asked: Asked, received: Received, body_json: Json | None) -> Behaviour | None:

@@ -115,8 +115,9 @@ def cut(after: int = 0, how: How = "fin", *, first: float = 0.0, between: float 
 
 
 def ended(after: int = 0) -> Behaviour:
-    """Good until `after` pieces of content, then a body that ends in order, without a finish reason: a silent cut."""
-    return broken(f"ended-{after}", after, lambda _: [End()])
+    """A stream that ends in order after `after` pieces of content, without a finish: a silent cut. Whole: half JSON."""
+    stream = broken(f"ended-{after}", after, lambda _: [End()]).play
+    return Behaviour(f"ended-{after}", lambda asked: (stream if asked.stream else truncated_json().play)(asked))
 
 
 def garbled(after: int = 0, junk: bytes = b'data: {"choices":[{"delta":{"content":"lo\n\n') -> Behaviour:
@@ -261,6 +262,11 @@ def endless(word: str = " on", *, between: float = 0.0) -> Behaviour:
 def steps(name: str, *script: Step) -> Behaviour:
     """Exactly these steps."""
     return Behaviour(name, lambda _: script)
+
+
+def later(make: Callable[[], Behaviour]) -> Behaviour:
+    """A behaviour that is made when it is played: for what is large."""
+    return Behaviour("later", lambda asked: make().play(asked))
 
 
 def edited(

@@ -17,11 +17,17 @@ from typing import Literal
 
 import httptools
 
+from outlast.edge.decoding import Decoder, decoder_for
 from outlast.lab.answer import Json
 from outlast.lab.steps import Body, End, Fin, Framer, Head, Pause, Raw, Rst, Silence, Step, Unreachable
 from outlast.model.errors import BadResponse, Connect, Failure, TimedOut
 
 _UNREAD = 65_536
+# The real edge's usual bounds.
+_MOST_HEAD = 65_536
+_MOST_HEADERS = 200
+_MOST_INTERIM = 16
+_INFLATION = 200
 _UNREACHABLE = {"refused": "the connection was refused", "dns": "the name cannot be resolved", "tls": "TLS failed"}
 
 
@@ -91,6 +97,8 @@ class ScriptedExchange:
         self._reader: asyncio.Future[None] | None = None
         self._connected = not isinstance(first, Unreachable)
         self._begun = False
+        self._decoder: Decoder | None = None
+        self._head_lines = self._head_bytes = self._interim = 0
         self._held = False
         self._timer: asyncio.Handle | None = self._loop.call_soon(self._advance)
 
@@ -180,7 +188,9 @@ class ScriptedExchange:
         return False
 
     def _feed(self, data: bytes) -> None:
-        self._begun = self._begun or bool(data)
+        if not data:
+            return  # the parser would take it for the end
+        self._begun = True
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
@@ -200,7 +210,11 @@ class ScriptedExchange:
     # what the parser meets
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
+        """One header; too many or too large ones are no answer."""
+        self._head_lines += 1
+        self._head_bytes += len(name) + len(value)
+        if self._head_lines > _MOST_HEADERS or self._head_bytes > _MOST_HEAD:
+            self.fail(BadResponse("the head of the answer is too large"))
         key = name.lower()
         self._headers[key] = self._headers[key] + b", " + value if key in self._headers else value
 
@@ -209,40 +223,62 @@ class ScriptedExchange:
         status = self._parser.get_status_code()
         if status < 200:
             self._headers.clear()
+            self._interim += 1
+            if self._interim > _MOST_INTERIM:
+                self.fail(BadResponse("the provider sends one interim answer after the other"))
             return
-        self.status = self.sent.status = status
-        if self._headers.get(b"content-encoding", b"identity") != b"identity":
-            self.fail(BadResponse("the answer has a content encoding that nobody asked for"))
-        self._wake()
+        try:
+            self._decoder = decoder_for(self._headers.get(b"content-encoding"), _INFLATION)
+        except BadResponse as error:
+            self.fail(error)
+        if self._error is None:
+            self.status = self.sent.status = status
+            self._wake()
 
     def on_body(self, data: bytes) -> None:
-        """A piece of the body."""
+        """A piece of the body, which may be compressed."""
+        if self._decoder is None:
+            self._keep(data)
+            return
+        try:
+            while made := self._decoder.decode(data):
+                self._keep(made)
+                data = b""
+        except BadResponse as error:
+            self.fail(error)
+
+    def _keep(self, data: bytes) -> None:
         self._pieces.append(data)
         self._unread += len(data)
         self._wake()
 
     def on_message_complete(self) -> None:
-        """The body is complete."""
+        """The body is complete, unless it is compressed and cut."""
+        try:
+            if self._decoder is not None:
+                self._decoder.end()
+        except BadResponse as error:
+            self.fail(error)
+            return
         self._complete = self._complete or self.status > 0
         self._wake()
 
     # waiting and ending
 
     async def _something(self, due: float) -> None:
-        """Waits until anything has changed. Raises the failure that has happened, or `TimedOut`."""
-        if self._error is None and self.sent.over:
-            raise BadResponse("the exchange is closed")
-        if self._error is None:
-            self._reader = self._loop.create_future()
-            timer = self._loop.call_at(due, self._expire) if due < inf else None
-            try:
-                await self._reader
-            finally:
-                self._reader = None
-                if timer is not None:
-                    timer.cancel()
-        if self._error is not None and not self._pieces:
+        """Waits until anything has changed; raises the failure that has happened before."""
+        if self._error is not None:
             raise self._error
+        if self.sent.over:
+            raise BadResponse("the exchange is closed")
+        self._reader = self._loop.create_future()
+        timer = self._loop.call_at(due, self._expire) if due < inf else None
+        try:
+            await self._reader
+        finally:
+            self._reader = None
+            if timer is not None:
+                timer.cancel()
 
     def _expire(self) -> None:
         phase = "connect" if not self._connected else "head" if not self.status else "read"

@@ -22,7 +22,6 @@ _STREAM = (("content-type", "text/event-stream"),)
 _ODD_FIELDS = SimEvent(b"retry: 10\nid: 7\nevent: nothing\n\ndata\n\n: a comment\n\n")
 _UNKNOWN = SimEvent(b'event: later_addition\nx-field: 1\ndata: {"type":"later_addition","later":true}\n\n')
 _HTML = SimEvent(b"<html><body>502 Bad Gateway</body></html>\n\n")
-_LONG = SimEvent(b'data: {"x":"' + b"a" * (16 << 20) + b'"}\n\n')
 
 
 def line_ends(*ends: bytes) -> Behaviour:
@@ -160,6 +159,10 @@ def _after_the_end(events: list[SimEvent]) -> list[SimEvent]:
     return [*events, *(event for event in events if event.content)]
 
 
+def _long_line(events: list[SimEvent]) -> list[SimEvent]:
+    return [*events[:-1], SimEvent(b'data: {"x":"' + b"a" * (16 << 20) + b'"}\n\n'), events[-1]]
+
+
 def _unfinished(asked: Asked) -> list[Step]:
     del asked
     return [Silence()]
@@ -187,7 +190,7 @@ STREAM_FAULTS: dict[str, Behaviour] = {
     "E32-torn-character": torn(4, inside="✓"),
     "E33-garbled-after-4": garbled(4),
     "E34-html-mid-stream": edited("html", lambda events: [*events[:5], _HTML], then=lambda _: [End()]),
-    "E36-line-16-mib": edited("long-line", lambda events: [*events[:-1], _LONG, events[-1]]),
+    "E36-line-16-mib": edited("long-line", _long_line),
     "E37-endless": endless(),
     "E39-tool-calls": tool_calls(),
     "E40-fin-close-delimited": edited("close-cut", lambda events: events[:5], framing="close"),
