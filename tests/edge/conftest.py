@@ -88,9 +88,9 @@ class At:
         self.connected = 0
         self.peers = []
 
-    async def send(self, body=b"{}", *, connect=LONG, due=LONG, path=b"/chat", headers=()):
+    async def send(self, body=b"{}", *, connect=LONG, due=LONG, path=b"/chat", headers=(), provider=None):
         now = self.io.now()
-        target = Target("p/m", self.provider, "m")
+        target = Target("p/m", provider or self.provider, "m")
         return await self.io.send(target, Outgoing(path, body, headers), now + connect, now + due)
 
     async def whole(self, body=b"{}"):
@@ -99,6 +99,16 @@ class At:
         data = await exchange.whole(self.io.now() + LONG)
         exchange.release()
         return exchange.status, data
+
+    @staticmethod
+    async def until(condition):
+        """Let the loop turn until this is so; the test's time limit is the only other end."""
+        while not condition():  # noqa: ASYNC110  (sockets and transports give no event for it)
+            await asyncio.sleep(0)
+
+    async def closed(self, left=0):
+        """Until at most so many connections are left."""
+        await self.until(lambda: self.io.connections <= left)
 
     @property
     def later(self):
@@ -153,8 +163,10 @@ async def a_world(
         await io.aclose()
         assert io.connections == 0
         server.close()
-        for peer in at.peers:
-            peer.writer.transport.abort()
+        for _ in range(10):  # what was accepted just now becomes a peer within a few turns
+            await asyncio.sleep(0)
+            for peer in at.peers:
+                peer.writer.transport.abort()
         await tasks_end()
 
 
@@ -182,5 +194,7 @@ def say():
 
 
 class Say:
+    """The builders, for tests; a conftest cannot be imported."""
+
     answer = staticmethod(answer)
     chunked = staticmethod(chunked)

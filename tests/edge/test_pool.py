@@ -10,12 +10,6 @@ from outlast.edge.bounds import Bounds
 from outlast.model.errors import BadResponse, Connect, TimedOut
 
 
-async def closed(at, left=0):
-    """Until so many connections are left."""
-    while at.io.connections > left:
-        await asyncio.sleep(0)
-
-
 def serving(data):
     return lambda peer: peer.serve(data)
 
@@ -33,21 +27,25 @@ def test_used_again(run, world, say):
 
 
 def test_last_in_first_out(run, world, say):
-    """Of several idle connections the one used last is used next."""
+    """Of several idle connections the one used last is used next, so that the others can grow old and go."""
+
+    async def scene(peer):
+        name = str(len(at_hand)).encode()
+        at_hand.append(peer)
+        await peer.serve(say.answer(name))
+
+    at_hand = []
 
     async def story():
-        async with world(serving(say.answer())) as at:
+        async with world(scene) as at:
             exchanges = [await at.send() for _ in range(3)]
-            for exchange in exchanges:
-                await exchange.whole(at.later)
-            assert at.connected == 3
-            before = [peer.reader._transport for peer in at.peers]
-            last = exchanges[-1]
-            await at.whole()
-            assert last.status == 200
-            return at.connected, len(before), at.io.connections
+            names = [await exchanges[n].whole(at.later) for n in (2, 0, 1)]
+            _, name = await at.whole()
+            assert sorted(names) == [b"0", b"1", b"2"]
+            assert name == names[-1]
+            return at.connected
 
-    assert run(story()) == (3, 3, 3)
+    assert run(story()) == 3
 
 
 def test_idle_ones_are_bounded(run, world, say):
@@ -57,7 +55,7 @@ def test_idle_ones_are_bounded(run, world, say):
         async with world(serving(say.answer()), bounds=Bounds(kept=2)) as at:
             for exchange in [await at.send() for _ in range(5)]:
                 await exchange.whole(at.later)
-            await closed(at, 2)
+            await at.closed(2)
             return at.io.connections
 
     assert run(story()) == 2
@@ -69,7 +67,7 @@ def test_idle_ones_end(run, world, say):
     async def story():
         async with world(serving(say.answer()), bounds=Bounds(idle=0.01)) as at:
             await at.whole()
-            await closed(at)
+            await at.closed()
 
     run(story())
 
@@ -174,8 +172,7 @@ def test_linger(run, world, say):
             connection = exchange._connection
             exchange.release()
             more[0].set()
-            while not connection.usable:
-                await asyncio.sleep(0)
+            await at.until(lambda: connection.usable)
             assert await at.whole() == (200, b"next")
             return at.connected
 
@@ -195,7 +192,7 @@ def test_linger_ends(run, world, say, rest):
             exchange = await at.send()
             await exchange.read(at.later)
             exchange.release()
-            await closed(at)
+            await at.closed()
             assert at.io.connections == 0
 
     run(story())
@@ -249,9 +246,8 @@ def test_abort_closes_at_once(run, world, say):
         async with world(scene) as at:
             exchange = await at.send()
             exchange.abort()
-            await closed(at)
-            while not hung_up:
-                await asyncio.sleep(0)
+            await at.closed()
+            await at.until(lambda: hung_up)
 
     run(story())
 
@@ -269,7 +265,7 @@ def test_dropped_exchange(run, world, say):
             await exchange.read(at.later)
             del exchange
             gc.collect()
-            await closed(at)
+            await at.closed()
 
     run(story())
 
@@ -287,7 +283,7 @@ def test_abort_from_another_thread(run, world, say):
             thread = threading.Thread(target=exchange.abort)
             thread.start()
             thread.join()
-            await closed(at)
+            await at.closed()
 
     run(story())
 

@@ -408,7 +408,7 @@ class Connection(asyncio.Protocol):
     def _drop(self) -> None:
         self.due = inf
         self._upload = None
-        if self._pid == os.getpid():  # after a fork the socket is the parent's, and so is the selector
+        if self._pid == os.getpid() and not self._loop.is_closed():  # a fork shares socket and selector with its parent
             self._transport.abort()
 
     def _forget_chunks(self) -> None:
