@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from typing import cast
 
 from outlast.lab.answer import Asked, Json, compose, dumps
+from outlast.lab.rendering import answer_body, whole
 from outlast.lab.script import (
     Behaviour,
-    answer_body,
     body,
     cut,
     done_only,
@@ -36,7 +36,6 @@ from outlast.lab.script import (
     throttled,
     truncated_json,
     unreachable,
-    whole,
 )
 from outlast.lab.steps import Body, Fin, Headers, Raw, Silence, Step
 from outlast.lab.stream_faults import STREAM_FAULTS

@@ -13,20 +13,29 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import ModuleType
 from typing import Literal
 
 from msgspec import Struct
 
-from outlast.lab import anthropic_side, openai_side
-from outlast.lab.answer import Asked, Said, SimEvent, compose, dumps
+from outlast.lab.answer import Asked, SimEvent, compose, dumps
+from outlast.lab.rendering import (
+    JSON,
+    answer_body,
+    answer_events,
+    insert,
+    opened,
+    stream_head,
+    streamed,
+    until,
+    whole,
+    words_of,
+)
 from outlast.lab.steps import Body, End, Fin, Framing, Head, Headers, Pause, Raw, Rst, Silence, Step, Unreachable
 
 How = Literal["fin", "rst"]
 Edit = Callable[[list[SimEvent]], Iterable[SimEvent]]
 Steps = Callable[[Asked], Iterable[Step]]
 
-_JSON = "application/json"
 _HTML = b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>\n"
 
 
@@ -71,7 +80,7 @@ def status(
 
     def play(asked: Asked) -> Iterator[Step]:
         if body is None:
-            yield from whole(dumps(_side(asked).error(code, message, type, error, param)), asked, code, extra)
+            yield from whole(dumps(words_of(asked).error(code, message, type, error, param)), asked, code, extra)
         else:
             yield from whole(body.encode(), asked, code, extra, content_type="")
 
@@ -122,7 +131,7 @@ def ended(after: int = 0) -> Behaviour:
 
 def garbled(after: int = 0, junk: bytes = b'data: {"choices":[{"delta":{"content":"lo\n\n') -> Behaviour:
     """A stream with one event that is no JSON after `after` pieces of content; then it goes on as if nothing were."""
-    return edited(f"garbled-{after}", lambda events: _insert(events, after, SimEvent(junk)))
+    return edited(f"garbled-{after}", lambda events: insert(events, after, SimEvent(junk)))
 
 
 def torn(after: int = 0, how: How = "fin", *, inside: str | None = None) -> Behaviour:
@@ -130,9 +139,9 @@ def torn(after: int = 0, how: How = "fin", *, inside: str | None = None) -> Beha
 
     def play(asked: Asked) -> Iterator[Step]:
         events = answer_events(asked, compose(asked, f"one two three four {inside or 'five'} six"))
-        yield _stream_head()
-        yield Body(b"".join(event.data for event in _until(events, after)))
-        half = next(event.data for event in events[len(_until(events, after)) :])
+        yield stream_head()
+        yield Body(b"".join(event.data for event in until(events, after)))
+        half = next(event.data for event in events[len(until(events, after)) :])
         mark = (inside or "").encode()
         at = half.find(mark) + len(mark) - 1 if mark and mark in half else len(half) // 2
         yield Body(half[:at])
@@ -145,12 +154,12 @@ def error_event(after: int = 0, type: str | None = None, code: str | None = None
     """A stream that tells of an error after `after` pieces of content; a whole answer is a 200 with an envelope."""
 
     def play(asked: Asked) -> Iterator[Step]:
-        side = _side(asked)
+        words = words_of(asked)
         if not asked.stream:
-            yield from whole(dumps(side.error(500, "The simulation failed.", type, code)), asked)
+            yield from whole(dumps(words.error(500, "The simulation failed.", type, code)), asked)
             return
-        yield from _opening(asked, compose(asked), after)
-        yield Body(side.error_event("The simulation failed.", type, code).data)
+        yield from opened(asked, compose(asked), after)
+        yield Body(words.error_event("The simulation failed.", type, code).data)
         yield End()
 
     return Behaviour(f"error-event-{after}", play)
@@ -160,7 +169,7 @@ def pings(after: int = 0, *, every: float = 1.0, count: int | None = None, text:
     """Heartbeats, one each `every` seconds, in the place of further content; with a `count` the answer then goes on."""
 
     def beats(asked: Asked) -> Iterator[Step]:
-        beat = _side(asked).ping().data if asked.stream else b"\n"
+        beat = words_of(asked).ping().data if asked.stream else b"\n"
         for _ in itertools.count() if count is None else range(count):
             yield Pause(every)
             yield Body(beat)
@@ -169,13 +178,13 @@ def pings(after: int = 0, *, every: float = 1.0, count: int | None = None, text:
         said = compose(asked, text)
         if asked.stream:
             rest = answer_events(asked, said)
-            opening = _until(rest, after)
-            yield _stream_head()
+            opening = until(rest, after)
+            yield stream_head()
             yield Body(b"".join(event.data for event in opening))
             yield from beats(asked)
             yield from (Body(event.data) for event in rest[len(opening) :])
         else:
-            yield Head(headers=(("content-type", _JSON),), framing="chunked")
+            yield Head(headers=(("content-type", JSON),), framing="chunked")
             yield from beats(asked)
             yield Body(answer_body(asked, said))
         yield End()
@@ -204,7 +213,7 @@ def slow_headers(seconds: float, after: Behaviour | None = None) -> Behaviour:
     return Behaviour(f"slow-headers-{seconds:g}", lambda asked: [Pause(seconds), *then.play(asked)])
 
 
-def body(data: bytes, *, name: str = "body", content_type: str = _JSON, headers: Headers = ()) -> Behaviour:
+def body(data: bytes, *, name: str = "body", content_type: str = JSON, headers: Headers = ()) -> Behaviour:
     """A 200 with exactly these bytes."""
     return Behaviour(name, lambda asked: whole(data, asked, 200, headers, content_type=content_type))
 
@@ -249,8 +258,8 @@ def endless(word: str = " on", *, between: float = 0.0) -> Behaviour:
 
     def play(asked: Asked) -> Iterator[Step]:
         events = answer_events(asked, compose(asked, word))
-        opening = _until(events, 0)
-        yield _stream_head()
+        opening = until(events, 0)
+        yield stream_head()
         yield Body(b"".join(event.data for event in opening))
         while True:
             yield Body(events[len(opening)].data)
@@ -279,7 +288,7 @@ def edited(
         if not asked.stream:
             yield from whole(answer_body(asked, said), asked)
             return
-        yield _stream_head(framing)
+        yield stream_head(framing)
         yield from (Body(event.data) for event in edit(answer_events(asked, said)))
         yield from then(asked) if then else [Fin() if framing == "close" else End()]
 
@@ -292,80 +301,15 @@ def broken(name: str, after: int, then: Steps, *, first: float = 0.0, between: f
     def play(asked: Asked) -> Iterator[Step]:
         said = compose(asked)
         if asked.stream:
-            yield from _opening(asked, said, after, first=first, between=between)
+            yield from opened(asked, said, after, first=first, between=between)
         else:
             data = answer_body(asked, said)
             yield Pause(first)
-            yield Head(headers=(("content-type", _JSON),), length=len(data))
+            yield Head(headers=(("content-type", JSON),), length=len(data))
             yield Body(data[: len(data) // 2])
         yield from then(asked)
 
     return Behaviour(name, play)
-
-
-def answer_events(asked: Asked, said: Said) -> list[SimEvent]:
-    """A whole stream in the vendor's words."""
-    events: list[SimEvent] = _side(asked).events(asked, said)
-    return events
-
-
-def answer_body(asked: Asked, said: Said) -> bytes:
-    """A whole answer in the vendor's words."""
-    if asked.kind == "embeddings":
-        return dumps(openai_side.embeddings(asked))
-    if asked.kind == "count_tokens":
-        return dumps(anthropic_side.count_tokens(asked))
-    return dumps(_side(asked).whole(asked, said))
-
-
-def whole(
-    data: bytes, asked: Asked, code: int = 200, headers: Headers = (), *, content_type: str = _JSON
-) -> Iterator[Step]:
-    """An answer that is sent at once, with the vendor's request id."""
-    id_name = "request-id" if asked.vendor == "anthropic" else "x-request-id"
-    kind = (("content-type", content_type),) if content_type else ()
-    yield Head(code, ((id_name, f"req_sim{asked.number:06d}"), *kind, *headers), length=len(data))
-    yield Body(data)
-    yield End()
-
-
-def streamed(asked: Asked, said: Said, *, first: float = 0.0, between: float = 0.0) -> Iterator[Step]:
-    """A good stream."""
-    yield from _opening(asked, said, None, first=first, between=between)
-    yield End()
-
-
-def _side(asked: Asked) -> ModuleType:
-    return anthropic_side if asked.vendor == "anthropic" else openai_side
-
-
-def _opening(
-    asked: Asked, said: Said, after: int | None, *, first: float = 0.0, between: float = 0.0
-) -> Iterator[Step]:
-    yield _stream_head()
-    wait = first
-    for event in _until(answer_events(asked, said), after):
-        if event.content:
-            yield Pause(wait)
-            wait = between
-        yield Body(event.data)
-
-
-def _until(events: list[SimEvent], after: int | None) -> list[SimEvent]:
-    """What comes before the content event that follows `after` of them. Of a stream without an end: all that has."""
-    if after is None:
-        return events
-    places = [place for place, event in enumerate(events) if event.content]
-    return events[: places[after] if after < len(places) else places[-1] + 1]
-
-
-def _insert(events: list[SimEvent], after: int, new: SimEvent) -> list[SimEvent]:
-    opening = _until(events, after)
-    return [*opening, new, *events[len(opening) :]]
-
-
-def _stream_head(framing: Framing = "chunked") -> Head:
-    return Head(headers=(("content-type", "text/event-stream; charset=utf-8"),), framing=framing)
 
 
 def _end_of(how: How) -> Step:

@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 
 from outlast.lab.answer import Asked, SimEvent, compose
+from outlast.lab.rendering import answer_events
 from outlast.lab.script import (
     Behaviour,
-    answer_events,
     drip,
     edited,
     ended,

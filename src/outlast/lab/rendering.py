@@ -1,0 +1,81 @@
+"""What a simulated answer looks like as steps: whole or streamed, in the words of the vendor that was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import ModuleType
+
+from outlast.lab import anthropic_side, openai_side
+from outlast.lab.answer import Asked, Said, SimEvent, dumps
+from outlast.lab.steps import Body, End, Framing, Head, Headers, Pause, Step
+
+JSON = "application/json"
+
+
+def answer_events(asked: Asked, said: Said) -> list[SimEvent]:
+    """A whole stream in the vendor's words."""
+    events: list[SimEvent] = words_of(asked).events(asked, said)
+    return events
+
+
+def answer_body(asked: Asked, said: Said) -> bytes:
+    """A whole answer in the vendor's words."""
+    if asked.kind == "embeddings":
+        return dumps(openai_side.embeddings(asked))
+    if asked.kind == "count_tokens":
+        return dumps(anthropic_side.count_tokens(asked))
+    return dumps(words_of(asked).whole(asked, said))
+
+
+def whole(
+    data: bytes, asked: Asked, code: int = 200, headers: Headers = (), *, content_type: str = JSON
+) -> Iterator[Step]:
+    """An answer that is sent at once, with the vendor's request id."""
+    id_name = "request-id" if asked.vendor == "anthropic" else "x-request-id"
+    kind = (("content-type", content_type),) if content_type else ()
+    yield Head(code, ((id_name, f"req_sim{asked.number:06d}"), *kind, *headers), length=len(data))
+    yield Body(data)
+    yield End()
+
+
+def streamed(asked: Asked, said: Said, *, first: float = 0.0, between: float = 0.0) -> Iterator[Step]:
+    """A good stream."""
+    yield from opened(asked, said, None, first=first, between=between)
+    yield End()
+
+
+def words_of(asked: Asked) -> ModuleType:
+    """The module that has the vendor's words."""
+    return anthropic_side if asked.vendor == "anthropic" else openai_side
+
+
+def opened(asked: Asked, said: Said, after: int | None, *, first: float = 0.0, between: float = 0.0) -> Iterator[Step]:
+    """A stream until `after` pieces of content; None for all of it. `first` and `between` as for `ok`."""
+    yield stream_head()
+    wait = first
+    for event in until(answer_events(asked, said), after):
+        if event.content:
+            yield Pause(wait)
+            wait = between
+        yield Body(event.data)
+
+
+def until(events: list[SimEvent], after: int | None) -> list[SimEvent]:
+    """What comes before the content event that follows `after` of them. Of a stream without an end: all that has."""
+    if after is None:
+        return events
+    places = [place for place, event in enumerate(events) if event.content]
+    if not places:
+        return events[:1]
+    return events[: places[after] if after < len(places) else places[-1] + 1]
+
+
+def insert(events: list[SimEvent], after: int, new: SimEvent) -> list[SimEvent]:
+    """The stream with one more event after `after` pieces of content."""
+    before = until(events, after)
+    return [*before, new, *events[len(before) :]]
+
+
+def stream_head(framing: Framing = "chunked") -> Head:
+    """The head of a stream."""
+    return Head(headers=(("content-type", "text/event-stream; charset=utf-8"),), framing=framing)
