@@ -218,7 +218,7 @@ class Stream:
             batch = await self.next()
             if batch is None:
                 raise StopAsyncIteration
-            self._chunks = batch.chunks[::-1]
+            self._chunks = [chunk for chunk in reversed(batch.chunks) if chunk.telling]
         return self._chunks.pop()
 
     def abort(self, why: str = "the caller has left") -> None:

@@ -20,11 +20,12 @@ LONGEST_USER = 256
 
 
 class Door:
-    """Lets callers in by their keys; everybody when there are none."""
+    """Lets callers in by their keys; when there are none, all of them as `everybody`."""
 
-    __slots__ = ("_callers", "_trusted")
+    __slots__ = ("_callers", "_everybody", "_trusted")
 
-    def __init__(self, keys: Mapping[str, CallerKey]) -> None:
+    def __init__(self, keys: Mapping[str, CallerKey], *, everybody: Caller = ANONYMOUS) -> None:
+        self._everybody = everybody
         self._callers = {
             digest: Caller(key=key.name, user_type="key", priority=key.priority) for digest, key in keys.items()
         }
@@ -42,7 +43,7 @@ class Door:
             Unauthorized: there are keys, and this request has none of them.
         """
         if not self._callers:
-            return ANONYMOUS
+            return self._everybody
         key = _presented(headers)
         if not key:
             raise Unauthorized("no API key: send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'")

@@ -49,17 +49,22 @@ class Surface:
         outlast: the engine and its configuration.
         dialects: the wire formats, by name.
         metrics: renders the metrics, None where there are none.
+        door: who may come in; by the keys of the configuration unless given.
     """
 
     __slots__ = ("_dialects", "_door", "_metrics", "_outlast", "_semantic", "draining")
 
     def __init__(
-        self, outlast: Outlast, dialects: Mapping[str, Dialect], metrics: Callable[[], bytes] | None = None
+        self,
+        outlast: Outlast,
+        dialects: Mapping[str, Dialect],
+        metrics: Callable[[], bytes] | None = None,
+        door: Door | None = None,
     ) -> None:
         self._outlast = outlast
         self._dialects = dialects
         self._metrics = metrics
-        self._door = Door(outlast.config.keys)
+        self._door = door or Door(outlast.config.keys)
         self._semantic = outlast.config.server.errors == "semantic"
         self.draining = False
 

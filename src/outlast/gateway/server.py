@@ -77,8 +77,13 @@ class Server(uvicorn.Server):
         self.should_exit = True  # the listener is closed, and what is under way goes on
         if not await self._app.idle(self._grace):
             self._app.interrupt_all("the gateway is stopping")
-            await self._app.idle(LAST_WORDS)
-        self.force_exit = True
+            self.force_exit = not await self._app.idle(LAST_WORDS)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the listener, wait for what is under way, and let the application close."""
+        await super().shutdown(sockets)
+        if self.force_exit:  # uvicorn leaves the application open then
+            await self.lifespan.shutdown()
 
 
 def check_exposed(config: Config) -> None:

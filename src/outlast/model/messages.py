@@ -362,6 +362,11 @@ class Chunk(Struct):
     audio: bool = False
 
     @property
+    def telling(self) -> bool:
+        """Does it say anything at all? The start of a block, say, does not."""
+        return self.content or self.finish is not None or self.usage is not None or bool(self.signature)
+
+    @property
     def content(self) -> bool:
         """Text, reasoning, refusal, a tool call's name or arguments, or audio: what stops the timers and commits."""
         tool = self.tool

@@ -1,0 +1,137 @@
+"""The engine under an official SDK: its calls run in-process, through retries, breakers and failover.
+
+    client = OpenAI(api_key="-", http_client=outlast.transport().http_client)
+    client = AsyncAnthropic(api_key="-", http_client=outlast.transport().async_http_client)
+
+The SDK sees an HTTP answer, as from the gateway; there is no socket in between. Its own retries are off, for every
+error says `x-should-retry: false`. Which provider answers is for the configuration to say, and so are the keys: what
+the SDK has as key and base URL is not looked at.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import cached_property
+
+import httpx2
+
+from outlast.build import Outlast
+from outlast.config import Config, load
+from outlast.dialects import DIALECTS
+from outlast.edge.background import Background
+from outlast.gateway.auth import Door
+from outlast.gateway.exchange import Flowing, Inbound, Outbound
+from outlast.gateway.routes import Surface
+from outlast.model.caller import LIBRARY
+from outlast.ports import Io, Sink
+
+NO_RETRY = (b"x-should-retry", b"false")
+
+
+class AsyncBody(httpx2.AsyncByteStream):
+    """A streamed answer as httpx2 reads it."""
+
+    def __init__(self, flow: Flowing) -> None:
+        self._flow = flow
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while (piece := await self._flow.next()) is not None:
+            yield piece
+
+    async def aclose(self) -> None:
+        """The SDK has read enough."""
+        self._flow.abort()
+
+
+class BlockingBody(httpx2.SyncByteStream):
+    """The same for an SDK without an event loop."""
+
+    def __init__(self, flow: Flowing, loop: Background) -> None:
+        self._flow = flow
+        self._loop = loop
+
+    def __iter__(self) -> Iterator[bytes]:
+        while (piece := self._loop.run(self._flow.next())) is not None:
+            yield piece
+
+    def close(self) -> None:
+        """The SDK has read enough."""
+        self._loop.run(self._abort())
+
+    async def _abort(self) -> None:
+        self._flow.abort()
+
+
+class Transport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
+    """An httpx2 transport that asks the engine instead of the network. Made by `transport`.
+
+    Used by blocking clients it runs on a background loop, by async ones on theirs; one transport serves one of the two.
+    """
+
+    def __init__(self, outlast: Outlast) -> None:
+        self.outlast = outlast
+        self._surface = Surface(outlast, DIALECTS, door=Door({}, everybody=LIBRARY))
+        self._loop = Background()
+
+    @cached_property
+    def http_client(self) -> httpx2.Client:
+        """For the `http_client` of `OpenAI` and `Anthropic`."""
+        return httpx2.Client(transport=self)
+
+    @cached_property
+    def async_http_client(self) -> httpx2.AsyncClient:
+        """For the `http_client` of `AsyncOpenAI` and `AsyncAnthropic`."""
+        return httpx2.AsyncClient(transport=self)
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """The answer, for a blocking client."""
+        out = self._loop.run(self._surface.answer(_inbound(request, request.read())))
+        if out.flow is None:
+            return _response(out)
+        return _response(out, BlockingBody(out.flow, self._loop))
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """The answer, for an async client."""
+        out = await self._surface.answer(_inbound(request, await request.aread()))
+        return _response(out, None if out.flow is None else AsyncBody(out.flow))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._loop.run(self.outlast.aclose())
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self.outlast.aclose()
+
+
+def transport(
+    config: Config | str | os.PathLike[str] | None = None, *, sinks: Sequence[Sink] = (), io: Io | None = None
+) -> Transport:
+    """A transport that puts the engine under an official SDK.
+
+    Args:
+        config: a `Config`, the path of an outlast.toml, or None to look where `outlast serve` looks.
+        sinks: who hears of every event.
+        io: the world; the real one unless a test brings its own.
+
+    Raises:
+        ConfigError: the configuration cannot be used.
+    """
+    told = config if isinstance(config, Config) else load(config)
+    return Transport(Outlast(told, sinks=sinks, io=io))
+
+
+def _inbound(request: httpx2.Request, body: bytes) -> Inbound:
+    headers = {name.lower(): value for name, value in request.headers.raw}
+    return Inbound(request.method, request.url.path, headers, body, "req_" + secrets.token_hex(12))
+
+
+def _response(out: Outbound, stream: AsyncBody | BlockingBody | None = None) -> httpx2.Response:
+    headers = [pair for pair in out.headers if pair[0] != NO_RETRY[0]]
+    if out.status >= 400:
+        headers.append(NO_RETRY)
+    if stream is not None:
+        return httpx2.Response(out.status, headers=headers, stream=stream)
+    return httpx2.Response(out.status, headers=headers, content=out.body)
