@@ -12,6 +12,8 @@ CORE = sorted(
     for floor in ("model", "ports.py", "dialects", "flow", "layers", "stack.py", "engine.py")
     for path in ([SOURCE / floor] if floor.endswith(".py") else (SOURCE / floor).rglob("*.py"))
 )
+VENDORS = {"anthropic", "cohere", "gemini", "ollama", "openai"}
+OF_A_VENDOR = [path for path in sorted((SOURCE / "dialects").glob("*.py")) if path.stem.partition("_")[0] in VENDORS]
 CLOCKS_AND_DICE = re.compile(
     r"^((datetime\.)*(now|utcnow|today)|(datetime\.)?(datetime|date)\.(now|utcnow|today)"
     r"|time\..*|random\..*|secrets\..*|uuid\..*|os\..*|urllib\.request\..*|sys\.(stdout|stderr|stdin|argv|exit).*"
@@ -41,6 +43,15 @@ def test_the_core_knows_no_provider_by_name(path):
         and any(isinstance(other, ast.Constant) and isinstance(other.value, str) for other in node.comparators)
     ]
     assert compared == []
+
+
+@pytest.mark.parametrize("path", OF_A_VENDOR, ids=lambda path: path.name)
+def test_vendors_do_not_know_one_another(path):
+    """What is written for one vendor's dialect imports nothing that is written for another's."""
+    own = path.stem.partition("_")[0]
+    imported = [node.module or "" for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+    named = [match[1] for module in imported if (match := re.match(r"outlast\.dialects\.([a-z]+)", module))]
+    assert VENDORS & set(named) - {own} == set()
 
 
 def test_no_module_has_a_name_that_says_nothing():
