@@ -62,7 +62,7 @@ class Events:
             self._keep(data[end:])
             data = data[:end]
         if not data:
-            self.span = b""
+            self.span, self.names = b"", []
             return []
         return self._split(data)
 
@@ -71,7 +71,7 @@ class Events:
         rest = bytes(self._head or b"") + bytes(self._rest)
         self._head = None
         self._rest.clear()
-        self.span = b""
+        self.span, self.names = b"", []
         return self._split(rest.rstrip(b"\n") + b"\n\n") if rest and self.failure is None else []
 
     def _without_bom(self, data: bytes) -> bytes:
