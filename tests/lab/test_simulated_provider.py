@@ -3,8 +3,11 @@
 import asyncio
 import json
 import socket
+import ssl
 
 import pytest
+import trustme
+import uvloop
 
 from outlast.lab.provider import SimulatedProvider
 from outlast.lab.script import cut, ok, reset, silent, stall
@@ -334,3 +337,40 @@ def test_a_port_that_is_taken_is_an_error(provider):
     port = int(provider.url.rpartition(":")[2])
     with pytest.raises(OSError, match="in use"), SimulatedProvider(port=port):
         pass
+
+
+def test_it_speaks_tls():
+    """With a context, everything goes over TLS, cuts included."""
+    authority = trustme.CA()
+    own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(own)
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    authority.configure_trust(trusting)
+    with SimulatedProvider(tls=own) as provider:
+        provider.script("", ok("one"), cut(after=1))
+        port = int(provider.url.rpartition(":")[2])
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
+            trusting.wrap_socket(plain, server_hostname="127.0.0.1") as secured,
+        ):
+            link = Link.__new__(Link)
+            link.socket = secured
+            assert link.ask().answer()[0] == 200
+            assert link.ask({**BODY, "stream": True}).rest().count(b'"delta":{"content"') == 1
+        assert provider.url.startswith("https://")
+
+
+def test_a_reset_is_a_reset_on_uvloop_too():
+    """The gateway's loop is uvloop, and may have the provider in it."""
+
+    async def story():
+        async with SimulatedProvider() as provider:
+            provider.script("", reset(), ok("one"))
+            link = await asyncio.to_thread(lambda: Link(provider).ask())
+            with link, pytest.raises(ConnectionResetError):
+                await asyncio.to_thread(link.socket.recv, 1)
+            with await asyncio.to_thread(lambda: Link(provider).ask()) as link:
+                return (await asyncio.to_thread(link.answer))[0]
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(story()) == 200

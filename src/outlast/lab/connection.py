@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import struct
 import time
@@ -75,8 +76,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody connects."""
         self._transport = cast("asyncio.Transport", transport)
-        # Back-pressure at once, so that what was written is known to be with the other side before a reset.
-        self._transport.set_write_buffer_limits(high=0)
+        # Back-pressure at once, so that what was written is known to be with the other side before a reset. Not 0: with
+        # that, TLS transports hold for ever.
+        self._transport.set_write_buffer_limits(high=1)
         number = self._house.opened(self)
         self.task = self._loop.create_task(self._serve(number))
 
@@ -206,7 +208,7 @@ class Connection(asyncio.Protocol):
 
     def _reset(self) -> None:
         raw = self._transport.get_extra_info("socket")
-        if raw is not None:
-            with contextlib.suppress(OSError):
-                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        # A twin of the descriptor: uvloop's own socket objects refuse to set options.
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(raw.fileno())) as twin:
+            twin.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
