@@ -207,5 +207,6 @@ def test_a_block_is_what_it_looks_like(block, tmp_path, environment, request):
         address = request.getfixturevalue("gateway") if asks else GATEWAY
         for command, expected in commands_of(block):
             script = command.replace(GATEWAY, address)
-            printed = run(["bash", "-euo", "pipefail", "-c", script], tmp_path, environment)
+            told = environment | {"OUTLAST_URL": f"http://{address}"}
+            printed = run(["bash", "-euo", "pipefail", "-c", script], tmp_path, told)
             assert not expected or looks_like(expected).search(printed), f"{command} printed:\n{printed}"
