@@ -162,11 +162,11 @@ async def a_world(
     finally:
         await io.aclose()
         assert io.connections == 0
-        server.close()
-        for _ in range(10):  # what was accepted just now becomes a peer within a few turns
+        for _ in range(10):  # what was accepted just now becomes a peer within a few turns, if the server still stands
             await asyncio.sleep(0)
             for peer in at.peers:
                 peer.writer.transport.abort()
+        server.close()
         await tasks_end()
 
 
