@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from outlast.client import AsyncClient, BlockingStream, Client
-    from outlast.config import Config, ConfigError, load
+    from outlast.config import Config, ConfigError, load, simulated
     from outlast.flow.stream import Stream
     from outlast.model.errors import Failure
     from outlast.model.messages import Chunk, Reply, Usage, Vectors
@@ -28,6 +28,7 @@ _PLACES = {
     "Usage": "outlast.model.messages",
     "Vectors": "outlast.model.messages",
     "load": "outlast.config",
+    "simulated": "outlast.config",
     "transport": "outlast.transport",
 }
 """Where the public names live; each is imported when it is first used, so that `import outlast` is quick."""
@@ -46,6 +47,7 @@ __all__ = [
     "Usage",
     "Vectors",
     "load",
+    "simulated",
     "transport",
 ]
 

@@ -55,7 +55,7 @@ def test_the_simulated_configuration_keeps_all_but_the_providers():
     assert config.server.port == 1
     for name in ("default", "fast"):
         targets = config.routes.find(name).targets
-        assert [target.name for target in targets] == ["sim-one/sim-ok", "sim-two/sim-ok"]
+        assert [target.name for target in targets] == ["sim-one/demo", "sim-two/demo"]
         assert [target.provider.base_url for target in targets] == [
             "http://127.0.0.1:9999/sim-one/v1", "http://127.0.0.1:9999/sim-two/v1",
         ]  # fmt: skip

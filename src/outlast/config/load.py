@@ -113,9 +113,9 @@ def simulated(url: str, config: Config | None = None) -> Config:
         name: ProviderSection(
             type="openai-compatible",
             base_url=f"{url}/{name}/v1",
-            default="sim-ok",
-            fast="sim-ok",
-            models={"sim-ok": ModelSection(family="simulated")},
+            default="demo",
+            fast="demo",
+            models={"demo": ModelSection(family="simulated")},
         )
         for name in SIMULATED
     }
