@@ -25,6 +25,7 @@ from outlast.config.reader import Reader
 from outlast.config.resolve import CallerKey, Resolver, caller_key, marked, route
 from outlast.config.routes import Routes, Shelf
 from outlast.config.schema import File, ModelSection, ProviderSection, ServerConfig
+from outlast.config.tokens import TokenRules, token_rules
 from outlast.engine import EngineConfig
 from outlast.layers.limits import LimitConfig
 from outlast.model.target import Provider, Target
@@ -46,7 +47,8 @@ class Config(Struct, frozen=True):
         kinds: name of a provider → the catalog's row that it follows.
         routes: finds the route that a caller's `model` means.
         keys: SHA-256 of a caller's key, hexadecimal → who comes with it.
-        users: limits of each user behind a key.
+        tokens: how signed tokens of callers are verified; None: they are not taken.
+        users: limits of each user behind a key or a token.
         limits: "provider" or "provider/model" → its limits, where there are any.
         layers: the tables of the layers.
         request: how long a request may take.
@@ -59,6 +61,7 @@ class Config(Struct, frozen=True):
     kinds: dict[str, str]
     routes: Routes
     keys: dict[str, CallerKey]
+    tokens: TokenRules | None
     users: LimitConfig
     limits: dict[str, LimitConfig]
     layers: LayersConfig
@@ -183,6 +186,7 @@ def _resolved(file: File, source: str, folder: FilePath, environment: Environmen
         kinds={name: shelf.kind for name, shelf in shelves.items()},
         routes=_routes(file, shelves, catalog, implicit=implicit),
         keys=_keys(file, folder),
+        tokens=token_rules(file.jwt, folder),
         users=file.users,
         limits=_limits(on),
         layers=_layers(file),

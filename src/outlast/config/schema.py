@@ -19,6 +19,7 @@ from outlast.model.target import REASONING_TIMERS, Auth, Price, Quirks, Secret, 
 from outlast.stack import LayersConfig
 
 Port = Annotated[int, Meta(ge=0, le=65535, description="a port from 0 to 65535")]
+Algorithm = Literal["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
 Digest = Annotated[str, Meta(pattern="^[0-9a-fA-F]{64}$", description="a SHA-256 of 64 hexadecimal digits")]
 
 
@@ -59,6 +60,8 @@ class ServerConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Bytes of a request; a larger one is refused before it is read."""
     body_timeout: float = 30.0
     """How long a caller may take to send a request."""
+    write_timeout: float = 60.0
+    """How long a caller may take to read the next piece of its answer; then it is cut off."""
     errors: Literal["vendor", "semantic"] = "vendor"
     """Statuses as the vendor would answer, so that SDKs behave; or the native ones."""
     metrics: bool = True
@@ -149,6 +152,26 @@ class KeySection(Struct, frozen=True, forbid_unknown_fields=True):
     limits: LimitConfig = LimitConfig()
 
 
+class JwtSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[jwt]`: how tokens are verified. One of `key` and `key_file` is needed."""
+
+    enabled: bool = True
+    key: Secret | None = None
+    """The shared secret of HS algorithms."""
+    key_file: str = ""
+    """A file with the shared secret, or with the public key of the others, as PEM."""
+    algorithms: tuple[Algorithm, ...] = ("RS256",)
+    """What a token may be signed with; all of one family."""
+    audience: str = ""
+    """What a token's `aud` must hold; not looked at when left out."""
+    issuer: str = ""
+    """What a token's `iss` must be; not looked at when left out."""
+    leeway: float = 30.0
+    """Seconds by which the issuer's clock may be off."""
+    priority: Literal["critical", "high", "normal", "low", "batch"] = "normal"
+    """The best class that these callers may ask for."""
+
+
 class File(LayersConfig, frozen=True, forbid_unknown_fields=True):
     """`outlast.toml`."""
 
@@ -156,8 +179,10 @@ class File(LayersConfig, frozen=True, forbid_unknown_fields=True):
     providers: dict[str, ProviderSection] = field(default_factory=dict)
     routes: dict[str, RouteSection] = field(default_factory=dict)
     keys: dict[str, KeySection] = field(default_factory=dict)
+    jwt: JwtSection | None = None
+    """Callers who come with a signed token."""
     users: LimitConfig = LimitConfig()
-    """Limits of each user behind a key."""
+    """Limits of each user behind a key or a token."""
     timers: Timers = Timers()
     """How long each phase of an attempt may take."""
     reasoning_timers: TimersChanges = REASONING
