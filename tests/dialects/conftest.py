@@ -28,25 +28,36 @@ class Wire:
     def reply(self, message=None, finish="stop", **fields):
         choice = {"index": 0, "message": {"role": "assistant", "content": "hello"} | (message or {})}
         base = {
-            "id": "chatcmpl-1", "object": "chat.completion", "created": 7, "model": "m-1",
+            "id": "chatcmpl-1",
+            "object": "chat.completion",
+            "created": 7,
+            "model": "m-1",
             "choices": [choice | {"logprobs": None, "finish_reason": finish}],
             "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
-        }  # fmt: skip
+        }
         return json.dumps(base | fields).encode()
 
     def message(self, content=None, stop="end_turn", **fields):
         base = {
-            "id": "msg_1", "type": "message", "role": "assistant", "model": "m-1",
-            "content": [{"type": "text", "text": "hello"}] if content is None else content, "stop_reason": stop,
-            "stop_sequence": None, "usage": {"input_tokens": 3, "output_tokens": 2},
-        }  # fmt: skip
+            "id": "msg_1",
+            "type": "message",
+            "role": "assistant",
+            "model": "m-1",
+            "content": [{"type": "text", "text": "hello"}] if content is None else content,
+            "stop_reason": stop,
+            "stop_sequence": None,
+            "usage": {"input_tokens": 3, "output_tokens": 2},
+        }
         return json.dumps(base | fields).encode()
 
     def chunk(self, delta=None, finish=None, index=0, **fields):
         base = {
-            "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 7, "model": "m-1",
+            "id": "chatcmpl-1",
+            "object": "chat.completion.chunk",
+            "created": 7,
+            "model": "m-1",
             "choices": [{"index": index, "delta": delta or {}, "logprobs": None, "finish_reason": finish}],
-        }  # fmt: skip
+        }
         return b"data: " + json.dumps(base | fields).encode() + b"\n\n"
 
     def stream(self, *words, usage=True, done=True):

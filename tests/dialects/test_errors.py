@@ -58,7 +58,11 @@ def test_all_bodies_carry_our_facts(name):
     ("failure", "kind", "code"),
     [
         (e.Quota("x"), "insufficient_quota", "insufficient_quota"),
-        (e.Rejected("x", gate="budget", status=429, code="insufficient_quota"), "insufficient_quota", "insufficient_quota"),
+        (
+            e.Rejected("x", gate="budget", status=429, code="insufficient_quota"),
+            "insufficient_quota",
+            "insufficient_quota",
+        ),
         (e.Throttled("x"), "rate_limit_error", "rate_limit_exceeded"),
         (e.Missing("x"), "invalid_request_error", "model_not_found"),
         (e.ContextLength("x"), "invalid_request_error", "context_length_exceeded"),
@@ -68,7 +72,7 @@ def test_all_bodies_carry_our_facts(name):
         (e.Caller("x", code="unknown_parameter"), "invalid_request_error", "unknown_parameter"),
         (e.Caller("x"), "invalid_request_error", None),
     ],
-)  # fmt: skip
+)
 def test_openai_types_and_codes(failure, kind, code):
     """SDKs and frameworks look at these."""
     error = json.loads(DIALECTS["openai"].error(failure, "r")[1])["error"]

@@ -27,13 +27,24 @@ ROWS = [
     ("B41-6m0s", {"x-ratelimit-reset": "6m0s"}, 360.0),
     ("B41-ms", {"x-ratelimit-reset-tokens": "12ms"}, 0.012),
     ("B41-mixed", {"x-ratelimit-reset-requests": "1h2m3.5s"}, 3723.5),
-    ("B41-spent-one", {"x-ratelimit-remaining-requests": "7", "x-ratelimit-reset-requests": "6m0s",
-                       "x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "8.64s"}, 8.64),
+    (
+        "B41-spent-one",
+        {
+            "x-ratelimit-remaining-requests": "7",
+            "x-ratelimit-reset-requests": "6m0s",
+            "x-ratelimit-remaining-tokens": "0",
+            "x-ratelimit-reset-tokens": "8.64s",
+        },
+        8.64,
+    ),
     ("not-spent", {"x-ratelimit-remaining-requests": "7", "x-ratelimit-reset-requests": "6m0s"}, None),
     ("azure", {"x-ratelimit-reset-requests": "10"}, 10.0),
     ("azure-minus", {"x-ratelimit-reset-requests": "-1"}, None),
-    ("B42", {"anthropic-ratelimit-requests-remaining": "0",
-             "anthropic-ratelimit-requests-reset": "2026-11-21T12:00:05Z"}, 5.0),
+    (
+        "B42",
+        {"anthropic-ratelimit-requests-remaining": "0", "anthropic-ratelimit-requests-reset": "2026-11-21T12:00:05Z"},
+        5.0,
+    ),
     ("B42-offset", {"anthropic-ratelimit-tokens-reset": "2026-11-21T13:00:05+01:00"}, 5.0),
     ("B42-past", {"anthropic-ratelimit-requests-reset": "2026-11-21T11:59:00Z"}, None),
     ("cohere-epoch", {"x-ratelimit-reset": "1795262407"}, 7.0),
@@ -45,7 +56,7 @@ ROWS = [
     ("RT-21-nan", {"retry-after": "nan"}, None),
     ("RT-21-inf", {"retry-after": "inf"}, None),
     ("bad-ms", {"retry-after-ms": "nan", "retry-after": "3"}, 3.0),
-]  # fmt: skip
+]
 
 
 def header(values, date=DATE):
@@ -77,11 +88,17 @@ def test_any_header_is_read(value, date):
 
 def test_quota_is_the_tightest_limit():
     """Anthropic limits input and output tokens apart; what is left is the smaller."""
-    told = hints.quota(header({
-        "anthropic-ratelimit-requests-remaining": "49", "anthropic-ratelimit-requests-reset": "2026-11-21T12:00:01Z",
-        "anthropic-ratelimit-input-tokens-remaining": "9000", "anthropic-ratelimit-output-tokens-remaining": "70",
-        "anthropic-ratelimit-output-tokens-reset": "2026-11-21T12:00:30Z",
-    }))  # fmt: skip
+    told = hints.quota(
+        header(
+            {
+                "anthropic-ratelimit-requests-remaining": "49",
+                "anthropic-ratelimit-requests-reset": "2026-11-21T12:00:01Z",
+                "anthropic-ratelimit-input-tokens-remaining": "9000",
+                "anthropic-ratelimit-output-tokens-remaining": "70",
+                "anthropic-ratelimit-output-tokens-reset": "2026-11-21T12:00:30Z",
+            }
+        )
+    )
     assert told is not None
     assert (told.requests_left, told.requests_reset) == (49, 1.0)
     assert (told.tokens_left, told.tokens_reset) == (70, 30.0)

@@ -20,18 +20,36 @@ def decode(wire, body, dialect="openai"):
 
 def test_an_answer_is_read(wire):
     """Words, reason, usage, id, model and time."""
-    reply = decode(wire, wire.reply(usage={
-        "prompt_tokens": 9, "completion_tokens": 4, "prompt_tokens_details": {"cached_tokens": 5, "cache_write_tokens": 1},
-        "completion_tokens_details": {"reasoning_tokens": 3}}))  # fmt: skip
+    reply = decode(
+        wire,
+        wire.reply(
+            usage={
+                "prompt_tokens": 9,
+                "completion_tokens": 4,
+                "prompt_tokens_details": {"cached_tokens": 5, "cache_write_tokens": 1},
+                "completion_tokens_details": {"reasoning_tokens": 3},
+            }
+        ),
+    )
     assert (reply.text, reply.finish, reply.id, reply.model, reply.created) == ("hello", "stop", "chatcmpl-1", "m-1", 7)
     assert reply.usage == Usage(9, 4, 5, 1, 3)
 
 
 def test_an_anthropic_answer_is_read(wire):
     """Its input tokens are counted with the cached ones, as everywhere else."""
-    reply = decode(wire, wire.message(usage={
-        "input_tokens": 3, "output_tokens": 4, "cache_read_input_tokens": 5, "cache_creation_input_tokens": 1,
-        "output_tokens_details": {"thinking_tokens": 2}}), "anthropic")  # fmt: skip
+    reply = decode(
+        wire,
+        wire.message(
+            usage={
+                "input_tokens": 3,
+                "output_tokens": 4,
+                "cache_read_input_tokens": 5,
+                "cache_creation_input_tokens": 1,
+                "output_tokens_details": {"thinking_tokens": 2},
+            }
+        ),
+        "anthropic",
+    )
     assert (reply.text, reply.finish, reply.id, reply.usage) == ("hello", "stop", "msg_1", Usage(9, 4, 5, 1, 2))
 
 
@@ -51,7 +69,7 @@ NONE = [
     ("message-null", b'{"choices":[{"message":null}],"content":null}'),
     ("stream", b"data: {}\n\n"),
     ("bytes", b"\x00\xff\xfe"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("dialect", ["openai", "anthropic"])
@@ -176,8 +194,16 @@ def test_d21_a_refusal_is_told_in_each_dialect(wire):
 @pytest.mark.parametrize("dialect", ["openai", "anthropic"])
 def test_the_same_dialect_gets_the_providers_bytes(wire, dialect):
     """Nothing is written anew where nothing must be, several answers included."""
-    body = wire.message() if dialect == "anthropic" else wire.reply(choices=[
-        {"index": n, "message": {"role": "assistant", "content": str(n)}, "finish_reason": "stop"} for n in (0, 1)])  # fmt: skip
+    body = (
+        wire.message()
+        if dialect == "anthropic"
+        else wire.reply(
+            choices=[
+                {"index": n, "message": {"role": "assistant", "content": str(n)}, "finish_reason": "stop"}
+                for n in (0, 1)
+            ]
+        )
+    )
     reply = decode(wire, body, dialect)
     assert DIALECTS[dialect].render(reply, wire.ask(dialect)) is body
 
@@ -205,10 +231,17 @@ def test_surrogates_of_our_own_are_written(wire):
 
 WORDS = st.text(st.characters(codec="utf-8"), min_size=1).filter(str.strip)
 IDS = st.text("abcXYZ019_-", min_size=1, max_size=20)
-CALLS = st.builds(ToolCall, IDS, IDS, st.dictionaries(WORDS, st.integers(-9, 9) | WORDS, max_size=3).map(
-    lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":"))))  # fmt: skip
-USAGE = st.builds(Usage, st.integers(200, 10**9), st.integers(0, 10**9), st.integers(0, 99), st.integers(0, 99),
-                  st.integers(0, 10**6))  # fmt: skip
+CALLS = st.builds(
+    ToolCall,
+    IDS,
+    IDS,
+    st.dictionaries(WORDS, st.integers(-9, 9) | WORDS, max_size=3).map(
+        lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    ),
+)
+USAGE = st.builds(
+    Usage, st.integers(200, 10**9), st.integers(0, 10**9), st.integers(0, 99), st.integers(0, 99), st.integers(0, 10**6)
+)
 FINISH = st.sampled_from(["stop", "length", "tool_calls", "eos"])
 
 
@@ -222,7 +255,8 @@ def test_openai_replies_survive_being_written(wire, text, thought, calls, usage,
 
 
 BLOCKS = st.lists(
-    st.builds(Text, WORDS) | CALLS | st.builds(Reasoning, WORDS, WORDS) | st.builds(Reasoning, data=WORDS), max_size=5)  # fmt: skip
+    st.builds(Text, WORDS) | CALLS | st.builds(Reasoning, WORDS, WORDS) | st.builds(Reasoning, data=WORDS), max_size=5
+)
 
 
 @given(BLOCKS.map(tuple), USAGE, FINISH)
@@ -235,12 +269,37 @@ def test_anthropic_replies_survive_being_written(wire, parts, usage, finish):
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-        st.sampled_from(["choices", "message", "content", "usage", "error", "type", "finish_reason", "tool_calls", "text",
-                         "id", "model", "created", "stop_reason", "input", "function", "arguments", "data", "embedding"]),
-        inner, max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "choices",
+                    "message",
+                    "content",
+                    "usage",
+                    "error",
+                    "type",
+                    "finish_reason",
+                    "tool_calls",
+                    "text",
+                    "id",
+                    "model",
+                    "created",
+                    "stop_reason",
+                    "input",
+                    "function",
+                    "arguments",
+                    "data",
+                    "embedding",
+                ]
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
     max_leaves=15,
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("dialect", ["openai", "anthropic"])

@@ -36,7 +36,11 @@ REFUSED = [
     ("G11-long", body()[:-1] + b',"max_tokens":' + b"9" * 5000 + b"}", "max_tokens"),
     ("G11-huge", body()[:-1] + b',"max_tokens":' + b"9" * 400 + b"}", "max_tokens"),
     ("G12-deep", body()[:-1] + b',"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "deeply"),
-    ("no-model", json.dumps({"max_tokens": 1, "messages": [{"role": "user", "content": "hi"}]}).encode(), "model is required"),
+    (
+        "no-model",
+        json.dumps({"max_tokens": 1, "messages": [{"role": "user", "content": "hi"}]}).encode(),
+        "model is required",
+    ),
     ("empty-model", body(model=""), "model must not be empty"),
     ("model-number", body(model=5), "model must be str, not int"),
     ("no-messages", json.dumps({"model": "m", "max_tokens": 1}).encode(), "messages is required"),
@@ -50,7 +54,7 @@ REFUSED = [
     ("bad-limit", body(max_tokens="9"), "max_tokens"),
     ("negative-limit", body(max_tokens=-1), "max_tokens"),
     ("bad-tools", body(tools={"a": 1}), "tools"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("dialect", CHATS)
@@ -73,13 +77,21 @@ def test_anthropic_asks_for_a_limit():
 def test_what_the_engine_must_know_is_read_at_once(wire):
     """Model, stream, limit, needs and usage are there without reading the rest."""
     asked = wire.ask(
-        stream=True, stream_options={"include_usage": True}, max_completion_tokens=7,
+        stream=True,
+        stream_options={"include_usage": True},
+        max_completion_tokens=7,
         tools=[{"type": "function", "function": {"name": "f"}}],
         response_format={"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}},
-        messages=[{"role": "user", "content": [
-            {"type": "image_url", "image_url": {"url": PICTURE}},
-            {"type": "file", "file": {"file_data": "data:application/pdf;base64,AA=="}}]}],
-    )  # fmt: skip
+        messages=[
+            {
+                "role": "user",
+                "content": [
+                    {"type": "image_url", "image_url": {"url": PICTURE}},
+                    {"type": "file", "file": {"file_data": "data:application/pdf;base64,AA=="}},
+                ],
+            }
+        ],
+    )
     assert (asked.model, asked.stream, asked.max_tokens, asked.usage_wanted) == ("default", True, 7, True)
     assert (asked.needs.tools, asked.needs.vision, asked.needs.schema, asked.needs.documents) == (True,) * 4
 
@@ -87,8 +99,10 @@ def test_what_the_engine_must_know_is_read_at_once(wire):
 def test_anthropic_needs_are_read_from_tool_results_too(wire):
     """A picture that a tool gave back needs a model that sees."""
     image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "A" * 40_000}}
-    asked = wire.ask("anthropic", messages=[
-        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": [image]}]}])  # fmt: skip
+    asked = wire.ask(
+        "anthropic",
+        messages=[{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": [image]}]}],
+    )
     assert asked.needs.vision
     assert asked.tokens < 1200
 
@@ -107,8 +121,10 @@ def test_a_plain_chat_needs_nothing(wire):
 )
 def test_tokens_are_estimated(content, least, most):
     """English has about four bytes to a token, other scripts fewer."""
-    asked = DIALECTS["openai"].parse("chat", json.dumps(
-        {"model": "m", "messages": [{"role": "user", "content": content}]}, ensure_ascii=False).encode())  # fmt: skip
+    asked = DIALECTS["openai"].parse(
+        "chat",
+        json.dumps({"model": "m", "messages": [{"role": "user", "content": content}]}, ensure_ascii=False).encode(),
+    )
     assert least <= asked.tokens <= most
 
 
@@ -128,8 +144,14 @@ def test_the_callers_fields_go_on(wire):
 @pytest.mark.parametrize("dialect", CHATS)
 def test_g31_a_caller_names_no_address(wire, dialect):
     """G31: fields that name an address, a key or a header are removed and named."""
-    evil = {"base_url": "http://x", "api_base": "http://x", "host": "x", "api_key": "k", "extra_headers": {"a": "b"},
-            "extra_body": {"base_url": "x"}}  # fmt: skip
+    evil = {
+        "base_url": "http://x",
+        "api_base": "http://x",
+        "host": "x",
+        "api_key": "k",
+        "extra_headers": {"a": "b"},
+        "extra_body": {"base_url": "x"},
+    }
     outgoing = DIALECTS[dialect].encode(wire.ask(dialect, **evil), wire.target(dialect))
     assert not wire.sent(outgoing).keys() & evil.keys()
     assert set(outgoing.dropped) == set(evil)
@@ -208,13 +230,40 @@ def test_anthropic_is_told_its_version(wire, version, told):
 
 
 KEYS = st.sampled_from(
-    ["model", "messages", "max_tokens", "role", "content", "type", "text", "tools", "function", "stream", "stop", "system",
-     "name", "prompt", "input", "schema", "source", "image_url", "url", "tool_choice", "response_format", "x"])  # fmt: skip
+    [
+        "model",
+        "messages",
+        "max_tokens",
+        "role",
+        "content",
+        "type",
+        "text",
+        "tools",
+        "function",
+        "stream",
+        "stop",
+        "system",
+        "name",
+        "prompt",
+        "input",
+        "schema",
+        "source",
+        "image_url",
+        "url",
+        "tool_choice",
+        "response_format",
+        "x",
+    ]
+)
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["user", "text", "tool", "m", "function"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["user", "text", "tool", "m", "function"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5),
     max_leaves=15,
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("dialect", [*CHATS, "native"])

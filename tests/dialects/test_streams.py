@@ -50,8 +50,12 @@ def test_a_cut_at_every_byte_changes_nothing(wire, dialect):
 
 
 @pytest.mark.parametrize("dialect", CHATS)
-@given(words=st.lists(st.text(st.characters(codec="utf-8"), min_size=1), max_size=5), size=st.integers(1, 99),
-       end=st.sampled_from([b"\n", b"\r", b"\r\n"]), extra=st.sampled_from([b"", b": ping\n\n", b"id: 1\n", b"retry: 3\n\n"]))  # fmt: skip
+@given(
+    words=st.lists(st.text(st.characters(codec="utf-8"), min_size=1), max_size=5),
+    size=st.integers(1, 99),
+    end=st.sampled_from([b"\n", b"\r", b"\r\n"]),
+    extra=st.sampled_from([b"", b": ping\n\n", b"id: 1\n", b"retry: 3\n\n"]),
+)
 def test_framing_changes_nothing(wire, dialect, words, size, end, extra):
     """E1, E4: line ends, comments and fields without data make no difference, and are not passed on."""
     data = whole(wire, dialect, *words)
@@ -100,8 +104,14 @@ def test_unusable_usage_is_counted_by_us(wire, usage):
 
 def test_anthropics_usage_is_put_together(wire):
     """The head tells the input, cached tokens apart, the end the output; later numbers overwrite."""
-    data = wire.event("message_start", message={"id": "msg_1", "model": "m", "usage": {
-        "input_tokens": 3, "cache_read_input_tokens": 10, "output_tokens": 1}})  # fmt: skip
+    data = wire.event(
+        "message_start",
+        message={
+            "id": "msg_1",
+            "model": "m",
+            "usage": {"input_tokens": 3, "cache_read_input_tokens": 10, "output_tokens": 1},
+        },
+    )
     data += wire.event("message_delta", delta={"stop_reason": "max_tokens"}, usage={"output_tokens": 25})
     batch, _ = wire.read("anthropic", data + wire.event("message_stop"))
     assert wire.usage(batch.chunks) == Usage(13, 25, cached=10)
@@ -138,9 +148,8 @@ def test_e31_a_cut_stream_is_not_complete(wire, dialect):
 def test_every_choice_must_finish(wire):
     """With several answers the stream is complete when all have finished."""
     data = wire.chunk({"content": "a"}) + wire.chunk({"content": "b"}, index=1) + wire.chunk(finish="stop")
-    batch, reader = wire.read("openai", data)
-    assert not batch.last
-    batch, reader = wire.read("openai", data + wire.chunk(finish="length", index=1))
+    assert not wire.read("openai", data)[0].last
+    batch, _ = wire.read("openai", data + wire.chunk(finish="length", index=1))
     assert batch.last
     assert [(chunk.choice, chunk.finish) for chunk in batch.chunks if chunk.finish] == [(0, "stop"), (1, "length")]
 
@@ -232,9 +241,13 @@ def test_what_came_before_a_bad_event_is_not_lost(wire, bad):
 )
 def test_error_events_are_classified(wire, dialect, error, kind):
     """E26: the class comes from the error's type, not from the 200."""
-    event = wire.event("error", error=error) if dialect == "anthropic" else b"data: %b\n\n" % json.dumps(
-        {"error": error}).encode()  # fmt: skip
-    for data in (event, event.rstrip(b"\n"), json.dumps({"type": "error", "error": error}).encode()):
+    event = (
+        wire.event("error", error=error)
+        if dialect == "anthropic"
+        else b"data: %b\n\n" % json.dumps({"error": error}).encode()
+    )
+    unnamed = b"data: %b\n\n" % json.dumps({"error": error}).encode()
+    for data in (event, event.rstrip(b"\n"), unnamed, json.dumps({"type": "error", "error": error}).encode()):
         with pytest.raises(Failure) as caught:
             wire.read(dialect, data)
         assert caught.value.kind == kind
@@ -281,19 +294,35 @@ def tool(index, id_="", name="", arguments=""):
 
 def test_e39_tool_calls_go_by_their_index(wire):
     """E39: pieces of several calls, mixed."""
-    data = b"".join(wire.chunk(delta) for delta in [
-        tool(0, "a", "f"), tool(1, "b", "g"), tool(0, arguments="{"), tool(1, arguments='{"x'), tool(0, arguments="}"),
-        tool(1, arguments='":1}')])  # fmt: skip
+    data = b"".join(
+        wire.chunk(delta)
+        for delta in [
+            tool(0, "a", "f"),
+            tool(1, "b", "g"),
+            tool(0, arguments="{"),
+            tool(1, arguments='{"x'),
+            tool(0, arguments="}"),
+            tool(1, arguments='":1}'),
+        ]
+    )
     batch, _ = wire.read("openai", data + wire.chunk(finish="tool_calls"))
     assert [chunk.tool for chunk in batch.chunks if chunk.tool] == [
-        ToolDelta(0, "a", "f"), ToolDelta(1, "b", "g"), ToolDelta(0, arguments="{"), ToolDelta(1, arguments='{"x'),
-        ToolDelta(0, arguments="}"), ToolDelta(1, arguments='":1}')]  # fmt: skip
+        ToolDelta(0, "a", "f"),
+        ToolDelta(1, "b", "g"),
+        ToolDelta(0, arguments="{"),
+        ToolDelta(1, arguments='{"x'),
+        ToolDelta(0, arguments="}"),
+        ToolDelta(1, arguments='":1}'),
+    ]
 
 
 def test_calls_without_an_index_go_by_their_id(wire):
     """Where a provider does not number its calls, a new id is a new call."""
-    calls = [{"id": "a", "function": {"name": "f", "arguments": "1"}}, {"function": {"arguments": "2"}},
-             {"id": "b", "function": {"name": "g", "arguments": {"x": 1}}}]  # fmt: skip
+    calls = [
+        {"id": "a", "function": {"name": "f", "arguments": "1"}},
+        {"function": {"arguments": "2"}},
+        {"id": "b", "function": {"name": "g", "arguments": {"x": 1}}},
+    ]
     data = b"".join(wire.chunk({"tool_calls": [call]}) for call in calls)
     pieces = [chunk.tool for chunk in wire.read("openai", data)[0].chunks]
     assert [(piece.index, piece.arguments) for piece in pieces] == [(0, "1"), (0, "2"), (1, '{"x":1}')]
@@ -304,13 +333,18 @@ def test_anthropics_tools_are_numbered_apart_from_its_texts(wire):
     use = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
     data = wire.event("content_block_start", index=1, content_block=use)
     data += wire.said(1, type="input_json_delta", partial_json="") + wire.said(
-        1, type="input_json_delta", partial_json='{"a":1}')  # fmt: skip
+        1, type="input_json_delta", partial_json='{"a":1}'
+    )
     data += wire.event("content_block_stop", index=1)
     data += wire.event("content_block_start", index=2, content_block=use | {"id": "u", "name": "g"})
     data += wire.event("content_block_stop", index=2)
     pieces = [chunk.tool for chunk in wire.read("anthropic", data)[0].chunks]
-    assert pieces == [ToolDelta(0, "t", "f"), ToolDelta(0, arguments='{"a":1}'), ToolDelta(1, "u", "g"),
-                      ToolDelta(1, arguments="{}")]  # fmt: skip
+    assert pieces == [
+        ToolDelta(0, "t", "f"),
+        ToolDelta(0, arguments='{"a":1}'),
+        ToolDelta(1, "u", "g"),
+        ToolDelta(1, arguments="{}"),
+    ]
 
 
 def test_thinking_has_its_own_place(wire):
@@ -348,14 +382,43 @@ def test_the_window_exceeded_in_a_stream(wire):
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(
-        ["content_block_delta", "message_start", "message_delta", "content_block_start", "text_delta", "tool_use"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-        st.sampled_from(["choices", "delta", "content", "usage", "error", "type", "finish_reason", "tool_calls", "index",
-                         "message", "id", "content_block", "text", "function", "arguments", "stop_reason"]),
-        inner, max_size=5),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(
+        ["content_block_delta", "message_start", "message_delta", "content_block_start", "text_delta", "tool_use"]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "choices",
+                    "delta",
+                    "content",
+                    "usage",
+                    "error",
+                    "type",
+                    "finish_reason",
+                    "tool_calls",
+                    "index",
+                    "message",
+                    "id",
+                    "content_block",
+                    "text",
+                    "function",
+                    "arguments",
+                    "stop_reason",
+                ]
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("dialect", CHATS)

@@ -39,7 +39,7 @@ class _Start(Struct):
 
 
 class _Event(Struct, gc=False):
-    type: str
+    type: str = ""
     index: int = 0
     delta: _Delta | None = None
     content_block: Block | None = None
@@ -94,12 +94,14 @@ class AnthropicReader(EventReader):
 
     def _other(self, event: _Event, chunks: list[Chunk]) -> bool:
         kind = event.type
+        if kind == "error" or event.error:
+            raise in_band(event.error, self._target)
+        if not kind:
+            raise BadResponse("an event of the stream is of another protocol")
         if kind == "message_delta":
             return self._message(event, chunks)
         if kind == "message_stop":
             return self._stop(chunks)
-        if kind == "error" or event.error:
-            raise in_band(event.error, self._target)
         if kind == "message_start" and event.message is not None:
             self.opening = Opening(id=event.message.id, model=event.message.model)
             self._count(event.message.usage)

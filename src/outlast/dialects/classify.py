@@ -151,7 +151,7 @@ def classify(status: int, header: Header, body: bytes, target: Target) -> Failur
     failure = _made(status, envelope, target)
     if isinstance(failure, _HINTED):
         failure.retry_after = _hint(failure, header, envelope)
-    advice = header(b"x-should-retry")
+    advice = (header(b"x-should-retry") or b"").strip().lower()
     if advice == b"false":
         failure.again = "never"
     elif advice == b"true" and failure.again == "never":
