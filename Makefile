@@ -67,7 +67,7 @@ cov: $(test_ready) $(js_ready) ## run all tests once and show which branches the
 requirements: | $(run_ready) ## pin the requirements anew after a change; UPGRADE=--upgrade takes newer ones
 	@$(compile) requirements/tools.in -o requirements/tools.txt
 	@$(compile) pyproject.toml --extra gateway -o requirements/run.txt
-	@$(compile) requirements/dev.in -o requirements/dev.txt
+	@$(compile) requirements/dev.in pyproject.toml --all-extras -o requirements/dev.txt
 
 .PHONY: clean
 clean: ## remove caches and build products

@@ -36,10 +36,25 @@ def test_every_javascript_package_is_pinned_and_hashed():
     assert [name for name, said in packages.items() if name and not (said["version"] and said["integrity"])] == []
 
 
+def pinned_in(name: str) -> dict[str, str]:
+    """The packages of a list, each with its version."""
+    return dict(re.findall(r"^([\w.-]+)==(\S+)", (ROOT / "requirements" / name).read_text(), re.MULTILINE))
+
+
+def names_of(declared: list[str]) -> set[str]:
+    """The names of declared requirements."""
+    return {re.split(r"[<>=; \[]", line)[0] for line in declared}
+
+
 def test_what_the_package_declares_is_what_is_pinned():
-    """Each dependency of the package and of the gateway is among the pinned."""
+    """What answering needs is in one list, every extra in the other."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared = project["dependencies"] + project["optional-dependencies"]["gateway"]
-    names = {re.split(r"[<>=; \[]", line)[0] for line in declared}
-    pinned = set(re.findall(r"^([\w.-]+)==", (ROOT / "requirements" / "run.txt").read_text(), re.MULTILINE))
-    assert names - pinned == set()
+    extras = project["optional-dependencies"]
+    assert names_of(project["dependencies"] + extras["gateway"]) - set(pinned_in("run.txt")) == set()
+    assert names_of([line for extra in extras.values() for line in extra]) - set(pinned_in("dev.txt")) == set()
+
+
+def test_what_is_tested_is_what_answers():
+    """Everything that answering needs has the same version where tests run."""
+    tested = pinned_in("dev.txt")
+    assert {name: version for name, version in pinned_in("run.txt").items() if tested.get(name) != version} == {}

@@ -163,24 +163,6 @@ def looks_like(expected: str) -> re.Pattern[str]:
     return re.compile(".*".join(re.escape(piece) for piece in expected.strip().split("...")), re.DOTALL)
 
 
-@pytest.fixture
-def gateway(tmp_path: Path, environment: dict[str, str]) -> Iterator[str]:
-    """The address of a gateway that answers without keys, as `make run` starts it, on a free port."""
-    (tmp_path / "outlast.toml").write_text("[server]\nport = 0\ndrain = 0\n")
-    with subprocess.Popen(
-        [Path(sys.executable).parent / "outlast", "serve"],
-        cwd=tmp_path,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as server:
-        said = (line for line in server.stdout or () if line.startswith("outlast listens on "))
-        yield next(said).strip().rpartition("/")[2]
-        server.terminate()
-        server.communicate(timeout=30)
-
-
 def is_configuration(block: Block) -> None:
     """It is an outlast.toml that the loader takes where its variables and every provider's key are set."""
     keys = {name for provider in builtin().providers.values() for name in provider.key_env[:1]}
@@ -199,9 +181,9 @@ def test_a_block_is_what_it_looks_like(block, tmp_path, environment, request):
         run(["bash", "-n"], tmp_path, environment, given=block.text)
     else:
         asks = GATEWAY in block.text or "outlast ask" in block.text
-        address = request.getfixturevalue("gateway") if asks else GATEWAY
+        url = request.getfixturevalue("served") if asks else f"http://{GATEWAY}"
         for command, expected in commands_of(block):
-            script = command.replace(GATEWAY, address)
-            told = environment | {"OUTLAST_URL": f"http://{address}"}
+            script = command.replace(f"http://{GATEWAY}", url)
+            told = environment | {"OUTLAST_URL": url}
             printed = run(["bash", "-euo", "pipefail", "-c", script], tmp_path, told)
             assert not expected or looks_like(expected).search(printed), f"{command} printed:\n{printed}"

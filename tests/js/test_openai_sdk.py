@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,32 +13,13 @@ HERE = Path(__file__).parent
 NODE = shutil.which("node", path=str(Path(sys.executable).parent))
 
 
-@pytest.fixture
-def gateway(tmp_path) -> Iterator[str]:
-    """The address of a gateway that has a simulated provider behind it."""
-    (tmp_path / "outlast.toml").write_text("[server]\nport = 0\ndrain = 0\n")
-    with subprocess.Popen(
-        [Path(sys.executable).parent / "outlast", "serve"],
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    ) as server:
-        assert server.stderr is not None
-        said = (line for line in server.stderr if line.startswith("outlast listens on "))
-        yield next(said).split()[-1]
-        server.terminate()
-        server.communicate(timeout=30)
-
-
 @pytest.mark.skipif(
     NODE is None or not (HERE / "node_modules").exists(), reason="needs Node and its packages: run make test"
 )
-def test_the_javascript_sdk_works_unchanged(gateway, tmp_path):
+def test_the_javascript_sdk_works_unchanged(served, tmp_path):
     """A whole answer, a stream and an error reach an application in JavaScript as OpenAI would send them."""
     done = subprocess.run(
-        [NODE, HERE / "chat.mjs", gateway],
+        [NODE, HERE / "chat.mjs", served],
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
