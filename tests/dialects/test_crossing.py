@@ -214,6 +214,11 @@ NAMED_TO_ANTHROPIC = [
     ({"logit_bias": {"1": 5}}, "logit_bias"),
     ({"presence_penalty": 0.5}, "presence_penalty"),
     ({"brand_new": 1}, "brand_new"),
+    ({"messages": [{"role": "user", "content": "x", "weight": 1}]}, "messages.weight"),
+    (
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": "x", "cache_control": {"a": 1}}]}]},
+        "messages.content.cache_control",
+    ),
     ({"metadata": {"a": "b"}}, "metadata"),
     ({"temperature": 1.5}, "temperature above 1"),
     ({"stop": ["\n"]}, "stop sequences of white space"),
@@ -277,6 +282,8 @@ def user(*blocks):
 NAMED_TO_OPENAI = [
     ({"top_k": 5}, "top_k"),
     ({"service_tier": "auto"}, "service_tier"),
+    ({"metadata": {"user_id": "u", "team": "x"}}, "metadata.team"),
+    ({"tools": [{"name": "f", "input_schema": {}, "defer_loading": True}]}, "tools.defer_loading"),
     ({"stop_sequences": ["a", "b", "c", "d", "e"]}, "stop sequences after the 4th"),
     ({"thinking": {"type": "enabled", "budget_tokens": 5000}}, "reasoning_effort"),
     ({"tools": [{"type": "web_search_20260101", "name": "w"}]}, "tools.web_search_20260101"),

@@ -118,6 +118,15 @@ class Ask(Struct):
 
 
 _CARRIED = frozenset(get_type_hints(Ask)) - {"top_k"}
+_NESTED = {
+    "messages": frozenset(_Turn.__struct_fields__),
+    "tools": frozenset(_Tool.__struct_fields__),
+    "metadata": frozenset(_Metadata.__struct_fields__),
+    "thinking": frozenset(_Thinking.__struct_fields__),
+    "output_config": frozenset(_OutputConfig.__struct_fields__),
+}
+"""What we know of the fields that are objects or lists of them; what else is in them is named."""
+
 _ASK = msgspec.json.Decoder(Ask)
 _PARAMETERS = msgspec.json.Decoder(dict[str, Any])
 _CONTENT = msgspec.json.Decoder(str | list[_Block] | None)
@@ -182,7 +191,11 @@ def _needs(ask: Ask, seen: _Seen) -> Needs:
 
 def chat(ask: Ask, body: bytes) -> Chat:
     """The whole request in our words. Raises `Caller`."""
-    extra = {name: wire.value(raw) for name, raw in wire.fields(body).items() if name not in _CARRIED}
+    fields = wire.fields(body)
+    extra = {name: wire.value(raw) for name, raw in fields.items() if name not in _CARRIED}
+    for name, known in _NESTED.items():
+        if name in fields:
+            wire.name_unknown(wire.value(fields[name]), known, name, extra)
     messages = [*_system(ask.system, extra)]
     for turn in ask.messages:
         messages.extend(_turn(turn, extra))

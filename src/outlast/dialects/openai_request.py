@@ -143,6 +143,9 @@ class Ask(Struct):
 _CARRIED = frozenset(get_type_hints(Ask)) - {"n", "frequency_penalty", "presence_penalty", "top_logprobs"}
 """Fields that have a place in `Chat`, or are set anew for each target."""
 
+_TURN_KEYS = frozenset(_Turn.__struct_fields__)
+_PART_KEYS = frozenset(_Part.__struct_fields__) | {"input_audio"}
+
 _ASK = msgspec.json.Decoder(Ask)
 _DEFINITION = msgspec.json.Decoder(_Definition)
 _SCHEMA = msgspec.json.Decoder(_JsonSchema)
@@ -191,7 +194,9 @@ def _needs(ask: Ask, vision: bool, documents: bool) -> Needs:
 
 def chat(ask: Ask, body: bytes) -> Chat:
     """The whole request in our words. Raises `Caller`."""
-    extra = {name: wire.value(raw) for name, raw in wire.fields(body).items() if name not in _CARRIED}
+    fields = wire.fields(body)
+    extra = {name: wire.value(raw) for name, raw in fields.items() if name not in _CARRIED}
+    _name_unknown(wire.value(fields["messages"]), extra)
     messages = tuple(_message(turn, extra) for turn in ask.messages)
     stop = ask.stop
     return Chat(
@@ -209,6 +214,15 @@ def chat(ask: Ask, body: bytes) -> Chat:
         user=ask.user,
         extra=extra,
     )
+
+
+def _name_unknown(turns: object, extra: dict[str, object]) -> None:
+    """Name what turns and their parts have beside what we know."""
+    wire.name_unknown(turns, _TURN_KEYS, "messages", extra)
+    for turn in turns if isinstance(turns, list) else ():
+        content = turn.get("content")
+        if isinstance(content, list):
+            wire.name_unknown(content, _PART_KEYS, "messages.content", extra)
 
 
 _ROLES: dict[str, Role] = {

@@ -76,6 +76,13 @@ def take_out(fields: dict[str, Raw], names: frozenset[str], dropped: list[str]) 
         dropped.append(name)
 
 
+def name_unknown(rows: object, known: frozenset[str], place: str, extra: dict[str, object]) -> None:
+    """Name in `extra` the keys of these objects that we do not know, and that say something."""
+    for row in rows if isinstance(rows, list) else [rows]:
+        if isinstance(row, dict):
+            extra.update((f"{place}.{key}", True) for key in row.keys() - known if not says_nothing(row[key]))
+
+
 def says_nothing(value: object) -> bool:
     """Is this the same as not being there? Then nobody need be told that it was left out."""
     return value is None or value is False or value in ("", [], {}) or (value == 0 and not isinstance(value, bool))
