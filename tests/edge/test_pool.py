@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import socket
 import threading
 
 import pytest
@@ -303,6 +304,26 @@ def test_free_retry_keeps_the_deadline(run, world, say):
             await at.whole()
             with pytest.raises(TimedOut):
                 await at.send(due=0.1)
+
+    run(story())
+
+
+def test_closing_while_connecting(run, world, say):
+    """A connection that arrives after everything was closed is closed too, and its caller is told."""
+    wanted = threading.Event()
+
+    def lookup(host, port):
+        wanted.wait(20)
+        return [(socket.AF_INET, ("127.0.0.1", port))]
+
+    async def story():
+        async with world(serving(say.answer()), host="late.internal", lookup=lookup) as at:
+            call = asyncio.ensure_future(at.whole())
+            await asyncio.sleep(0)
+            await at.io.aclose()
+            wanted.set()
+            with pytest.raises(Connect):
+                await call
 
     run(story())
 

@@ -146,6 +146,28 @@ def test_handshake_without_end(run, world, how):
     assert failure.phase == "connect" if how == "silent" else failure.again == "at_once"
 
 
+@pytest.mark.parametrize("how", ["resets", "speaks first"])
+def test_at_once(run, world, how):
+    """A4, A7: a peer that resets as soon as it is connected, or speaks first, gives no TLS and holds nobody up."""
+
+    async def scene(peer):
+        if how == "resets":
+            peer.reset()
+        else:
+            await peer.send(b"SSH-2.0-OpenSSH_9.6\r\n")
+            await peer.gone()
+
+    async def story():
+        async with world(scene) as at:
+            at.provider = type(at.provider)("p", "openai", at.provider.base_url.replace("http:", "https:"))
+            with pytest.raises(Connect) as caught:
+                await at.send()
+            await at.closed()
+            return caught.value.again
+
+    assert run(story()) == ("at_once" if how == "resets" else "never")
+
+
 def test_old_protocol(run, world, say, authority):
     """TLS below 1.2 is not spoken, whatever the server wants."""
     assert context_for(authority.file).minimum_version == ssl.TLSVersion.TLSv1_2

@@ -15,10 +15,10 @@ raised by who waits; the future only wakes, hence nothing is lost when the waite
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 from contextlib import suppress
-from enum import IntEnum
 from math import inf
 from threading import get_ident
 from typing import Protocol
@@ -28,22 +28,10 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 from outlast.edge.bounds import Bounds
 from outlast.edge.fields import keep, keep_alive_seconds
 from outlast.edge.parting import ended_cleanly, last_words
+from outlast.edge.stage import Stage
 from outlast.edge.sweeper import Sweeper
 from outlast.edge.upload import PIECE, Upload
 from outlast.model.errors import BadResponse, Connect, Failure, TimedOut
-
-
-class Stage(IntEnum):
-    """Where a connection is in its life; the picture is above."""
-
-    IDLE = 0
-    ASKED = 1
-    HEAD = 2
-    BODY = 3
-    DONE = 4
-    LINGER = 5
-    GONE = 6
-
 
 IDLE, ASKED, HEAD, BODY, DONE, LINGER, GONE = Stage  # globals: looked up several times per packet
 VERSIONS = frozenset({"1.0", "1.1"})
@@ -94,6 +82,7 @@ class Connection(asyncio.Protocol):
         "_transport",
         "_upload",
         "_waiter",
+        "asked",
         "due",
         "fields",
         "stage",
@@ -123,6 +112,7 @@ class Connection(asyncio.Protocol):
         self._idle_seconds = bounds.idle
         self.due = inf
         self.stage: Stage = IDLE
+        self.asked = False
         self._start()
 
     def _start(self) -> None:
@@ -140,6 +130,7 @@ class Connection(asyncio.Protocol):
     def ask(self, head: bytes, body: bytes, due: float) -> asyncio.Future[None]:
         """Send a request. The future is done when the head of the answer is in, or will never be: see `stage`."""
         self._start()
+        self.asked = True
         self.stage = ASKED
         waiter = self._wait(due)
         if self._transport.is_closing():
@@ -218,6 +209,13 @@ class Connection(asyncio.Protocol):
         self._parser = HttpResponseParser(self)
         self._home.opened(self)
 
+    def unspoken(self) -> None:
+        """Raises `Connect` or `OSError` if the peer spoke or left before TLS began."""
+        if self._failure is not None:
+            raise self.failure()
+        if self._transport.is_closing():
+            raise ConnectionResetError(errno.ECONNRESET, "closed before the handshake")
+
     def secured(self, transport: asyncio.Transport) -> None:
         """TLS stands; from now on it is spoken through this transport."""
         self._transport = transport
@@ -228,6 +226,8 @@ class Connection(asyncio.Protocol):
         if stage is ASKED:
             self.stage = HEAD
         elif stage in {IDLE, DONE, GONE}:
+            if not self.asked:
+                self._failure = Connect("the peer speaks before it is asked: not the protocol we expect", again="never")
             self._keep = False
             self._transport.abort()
             return

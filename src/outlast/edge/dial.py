@@ -130,13 +130,14 @@ class Dialer:
         except BaseException:
             sock.close()
             raise
-        transport = await _unbroken(opening)
+        transport = await _unbroken(opening, sock)
         if origin.secure:
             await self._secure(connection, transport, origin)
         return connection
 
     async def _secure(self, connection: Connection, bare: asyncio.Transport, origin: Origin) -> None:
         try:
+            connection.unspoken()
             secured = await self._loop.start_tls(
                 bare,
                 connection,
@@ -167,14 +168,26 @@ def _standing(transport: asyncio.Transport | None) -> asyncio.Transport:
     return transport
 
 
-async def _unbroken(opening: asyncio.Task[tuple[asyncio.Transport, Connection]]) -> asyncio.Transport:
+async def _unbroken(
+    opening: asyncio.Task[tuple[asyncio.Transport, Connection]], sock: socket.socket
+) -> asyncio.Transport:
     """The transport. Opening one takes two turns and is not cut short: half-way nobody knows who owns the socket."""
+    opening.add_done_callback(lambda task: _disown(task, sock))
     try:
         transport, _ = await asyncio.shield(opening)
     except asyncio.CancelledError:
         opening.add_done_callback(_abort_late)
         raise
     return transport
+
+
+def _disown(opening: asyncio.Task[tuple[asyncio.Transport, Connection]], sock: socket.socket) -> None:
+    """A transport of uvloop that is lost while it opens closes the descriptor, and leaves its number on the socket."""
+    if opening.cancelled() or opening.exception() is not None:
+        return
+    transport = opening.result()[0]
+    if transport.is_closing() and type(transport).__module__.startswith("uvloop"):
+        sock.detach()
 
 
 def _abort_late(opening: asyncio.Task[tuple[asyncio.Transport, Connection]]) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from outlast.edge.bounds import Bounds
-from outlast.edge.connection import Connection, Stage
+from outlast.edge.connection import Connection
 from outlast.edge.decoding import decoder_for
+from outlast.edge.stage import Stage
 from outlast.model.errors import BadResponse
 
 BODY, DONE = Stage.BODY, Stage.DONE

@@ -22,11 +22,28 @@ KEPT = frozenset(
 KEPT_PREFIXES = (b"x-ratelimit-", b"anthropic-ratelimit-", b"x-tokenlimit-", b"ratelimit")
 
 
+MOST_NAMES = 1024
+_seen: dict[bytes, bytes] = {}
+"""Names as peers wrote them → lower case, or empty for those that are dropped: peers send the same ones all day."""
+
+
 def keep(fields: dict[bytes, bytes], name: bytes, value: bytes) -> None:
     """Add a header to `fields` if anybody may ask for it; a repeated one is joined with a comma."""
-    name = name.lower()
-    if name in KEPT or name.startswith(KEPT_PREFIXES):
-        fields[name] = fields[name] + b", " + value if name in fields else value
+    known = _seen.get(name)
+    if known is None:
+        known = _learn(name)
+    if known:
+        fields[known] = fields[known] + b", " + value if known in fields else value
+
+
+def _learn(name: bytes) -> bytes:
+    lower = name.lower()
+    known = lower if lower in KEPT or lower.startswith(KEPT_PREFIXES) else b""
+    if len(_seen) >= MOST_NAMES:
+        _seen.clear()
+    if len(name) <= 64:
+        _seen[name] = known
+    return known
 
 
 def keep_alive_seconds(fields: dict[bytes, bytes], default: float) -> float:

@@ -22,13 +22,11 @@ TURNS_TO_CLOSE = 100
 class Shelf:
     """The connections of one origin. Implements `Home`."""
 
-    __slots__ = ("_idle", "_kept", "_open", "_sweeper", "origin")
+    __slots__ = ("_idle", "_pool", "origin")
 
-    def __init__(self, origin: Origin, everywhere: set[Connection], sweeper: Sweeper, kept: int) -> None:
+    def __init__(self, origin: Origin, pool: Pool) -> None:
         self.origin = origin
-        self._open = everywhere
-        self._sweeper = sweeper
-        self._kept = kept
+        self._pool = pool
         self._idle: dict[Connection, None] = {}
 
     def take(self) -> Connection | None:
@@ -41,43 +39,52 @@ class Shelf:
 
     def opened(self, connection: Connection) -> None:
         """There is one more."""
-        self._open.add(connection)
+        self._pool.open.add(connection)
+        if self._pool.closed:
+            connection.abort()
 
     def put(self, connection: Connection, seconds: float) -> None:
         """Keep it for so many seconds, unless there are enough."""
-        if len(self._idle) >= self._kept:
+        pool = self._pool
+        if len(self._idle) >= pool.bounds.kept or pool.closed:
             connection.abort()
             return
         self._idle[connection] = None
-        self._sweeper.watch(connection, self._sweeper.now() + seconds)
+        pool.sweeper.watch(connection, pool.sweeper.now() + seconds)
 
     def closed(self, connection: Connection) -> None:
         """It is gone."""
         self._idle.pop(connection, None)
-        self._open.discard(connection)
+        self._pool.open.discard(connection)
 
 
 class Pool:
-    """All connections of one loop."""
+    """All connections of one loop.
 
-    __slots__ = ("_bounds", "_dialer", "_open", "_shelves", "_sweeper")
+    Attributes:
+        open: every connection that stands, idle or not.
+        closed: nothing is kept any more; what is being connected just now is closed on arrival.
+    """
+
+    __slots__ = ("_dialer", "_shelves", "bounds", "closed", "open", "sweeper")
 
     def __init__(self, sweeper: Sweeper, dialer: Dialer, bounds: Bounds) -> None:
-        self._sweeper = sweeper
+        self.sweeper = sweeper
+        self.bounds = bounds
+        self.open: set[Connection] = set()
+        self.closed = False
         self._dialer = dialer
-        self._bounds = bounds
         self._shelves: dict[Origin, Shelf] = {}
-        self._open: set[Connection] = set()
 
     def __len__(self) -> int:
         """Open connections, idle or not."""
-        return len(self._open)
+        return len(self.open)
 
     def shelf(self, origin: Origin) -> Shelf:
         """Where the connections of `origin` are."""
         shelf = self._shelves.get(origin)
         if shelf is None:
-            shelf = self._shelves[origin] = Shelf(origin, self._open, self._sweeper, self._bounds.kept)
+            shelf = self._shelves[origin] = Shelf(origin, self)
         return shelf
 
     async def send(self, shelf: Shelf, head: bytes, body: bytes, connect_due: float, due: float) -> HttpExchange:
@@ -87,17 +94,18 @@ class Pool:
             try:
                 return await self._converse(connection, head, body, due)
             except Connect:
-                if self._sweeper.now() >= connect_due:
+                if self.sweeper.now() >= connect_due:
                     raise
         connection = await self._dialer.connect(shelf.origin, shelf, connect_due)
         return await self._converse(connection, head, body, due)
 
     async def aclose(self) -> None:
         """Close every connection, and give the transports the turns that they need to say goodbye to the loop."""
-        for connection in list(self._open):
+        self.closed = True
+        for connection in list(self.open):
             connection.abort()
         for _ in range(TURNS_TO_CLOSE):
-            if not self._open:
+            if not self.open:
                 return
             await asyncio.sleep(0)
 
@@ -105,7 +113,7 @@ class Pool:
         try:
             await connection.ask(head, body, due)
             connection.confirm()
-            return HttpExchange(connection, self._bounds)
+            return HttpExchange(connection, self.bounds)
         except BaseException:
             connection.abort()
             raise
