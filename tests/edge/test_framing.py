@@ -99,6 +99,23 @@ def test_no_answer(run, world, data):
     assert not {"random", "OpenSSH", "html", "cut"} & set(failure.message.split())
 
 
+def test_banner(run, world):
+    """A7: a peer that speaks first is no HTTP server, whether its banner comes before our request or after."""
+
+    async def scene(peer):
+        await peer.send(b"SSH-2.0-OpenSSH_9.6\r\n")
+        await peer.gone()
+
+    async def story():
+        async with world(scene) as at:
+            for _ in range(20):
+                with pytest.raises(BadResponse):
+                    await at.send()
+            return at.connected
+
+    assert run(story()) == 20
+
+
 def test_dripping(run, world):
     """C9: a byte now and then does not keep a whole answer alive."""
 

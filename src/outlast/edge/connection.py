@@ -59,6 +59,7 @@ class Connection(asyncio.Protocol):
     """A connection and the one answer that is under way on it. Implements `Timed`."""
 
     __slots__ = (
+        "_babbled",
         "_bounds",
         "_chunks",
         "_clean_end",
@@ -82,7 +83,6 @@ class Connection(asyncio.Protocol):
         "_transport",
         "_upload",
         "_waiter",
-        "asked",
         "due",
         "fields",
         "stage",
@@ -112,7 +112,7 @@ class Connection(asyncio.Protocol):
         self._idle_seconds = bounds.idle
         self.due = inf
         self.stage: Stage = IDLE
-        self.asked = False
+        self._babbled = False
         self._start()
 
     def _start(self) -> None:
@@ -130,11 +130,10 @@ class Connection(asyncio.Protocol):
     def ask(self, head: bytes, body: bytes, due: float) -> asyncio.Future[None]:
         """Send a request. The future is done when the head of the answer is in, or will never be: see `stage`."""
         self._start()
-        self.asked = True
         self.stage = ASKED
         waiter = self._wait(due)
         if self._transport.is_closing():
-            self._fail(Connect("the connection was closed before the request was sent"))
+            self._fail(self._too_early())
         else:
             self._write(head, body)
         return waiter
@@ -211,8 +210,8 @@ class Connection(asyncio.Protocol):
 
     def unspoken(self) -> None:
         """Raises `Connect` or `OSError` if the peer spoke or left before TLS began."""
-        if self._failure is not None:
-            raise self.failure()
+        if self._babbled:
+            raise Connect("the peer speaks before TLS does: another protocol", again="never")
         if self._transport.is_closing():
             raise ConnectionResetError(errno.ECONNRESET, "closed before the handshake")
 
@@ -226,8 +225,7 @@ class Connection(asyncio.Protocol):
         if stage is ASKED:
             self.stage = HEAD
         elif stage in {IDLE, DONE, GONE}:
-            if not self.asked:
-                self._failure = Connect("the peer speaks before it is asked: not the protocol we expect", again="never")
+            self._babbled = True
             self._keep = False
             self._transport.abort()
             return
@@ -332,6 +330,11 @@ class Connection(asyncio.Protocol):
             self._settle()
 
     # ── inside ──
+
+    def _too_early(self) -> Failure:
+        if self._babbled:
+            return BadResponse("the peer spoke before it was asked: another protocol")
+        return Connect("the connection was closed before the request was sent")
 
     def _wait(self, due: float) -> asyncio.Future[None]:
         self._sweeper.watch(self, due)
