@@ -14,9 +14,12 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from outlast.build import Outlast
-from outlast.gateway.exchange import Flowing, Inbound, Outbound
+from outlast.gateway.conversation import Conversation
+from outlast.gateway.descriptors import UNBOUNDED
+from outlast.gateway.exchange import Inbound, Outbound
+from outlast.gateway.faults import told
 from outlast.gateway.routes import Surface
-from outlast.model.errors import Caller, Failure, Internal
+from outlast.model.errors import Caller, Failure, Internal, Rejected
 from outlast.model.events import Fault
 
 Message = MutableMapping[str, Any]
@@ -24,46 +27,19 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-WRITE_STALL = 60.0
-"""Seconds after which a caller who does not read is cut off."""
 ID_CHARACTERS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:")
 LONGEST_ID = 128
+SLICE = 64 * 1024
+"""Bytes of a whole answer that are sent at once; the caller has the write timeout for each."""
 CUT_OFF = "outlast.cut_off"
 """Where our own server puts, in the state of a request, what closes the caller's connection at once."""
+CROWDED = "outlast.crowded"
+"""Where it says that there are more callers than we have descriptors for."""
+CLOSE = (b"connection", b"close")
 
 
 class CallerGone(Exception):  # noqa: N818  (no error: the conversation is over)
     """The caller has left while it was still sending."""
-
-
-class Conversation:
-    """One request under way: what must be stopped when the caller leaves, stops reading, or we stop."""
-
-    __slots__ = ("_cut_off", "due", "flow", "gone", "interrupted", "task")
-
-    def __init__(self, task: asyncio.Task[Any], cut_off: Callable[[], None] | None) -> None:
-        self.task = task
-        self.flow: Flowing | None = None
-        self.gone = False
-        self.interrupted = ""
-        self.due = float("inf")
-        self._cut_off = cut_off
-
-    def leave(self) -> None:
-        """The caller has left."""
-        self.gone = True
-        self.task.cancel()
-
-    def interrupt(self, why: str) -> None:
-        """We stop before the answer is whole."""
-        self.interrupted = why
-        self.task.cancel()
-
-    def expire(self) -> None:
-        """The caller has not read for too long."""
-        if self._cut_off is not None:
-            self._cut_off()
-        self.leave()
 
 
 class App:
@@ -72,16 +48,27 @@ class App:
     Args:
         surface: answers requests.
         outlast: the engine, for its clock and its ear.
+        most_connections: callers beyond these are told to come back, where our own server counts them.
     """
 
-    def __init__(self, surface: Surface, outlast: Outlast) -> None:
+    def __init__(self, surface: Surface, outlast: Outlast, *, most_connections: int = UNBOUNDED) -> None:
+        server = outlast.config.server
+        self.write_timeout = server.write_timeout
+        self.most_connections = most_connections
         self._surface = surface
         self._outlast = outlast
         self._io = outlast.io
-        self._max_body = outlast.config.server.max_body
-        self._body_timeout = outlast.config.server.body_timeout
+        self._max_body = server.max_body
+        self._body_timeout = server.body_timeout
         self._under_way: set[Conversation] = set()
         self._idle: asyncio.Future[None] | None = None
+
+    # -- stopping ----------------------------------------------------------------------------------------------
+
+    @property
+    def under_way(self) -> int:
+        """Requests that are being answered."""
+        return len(self._under_way)
 
     async def idle(self, within: float) -> bool:
         """True when nothing is under way any more, False when that has not come about `within` so many seconds."""
@@ -95,6 +82,13 @@ class App:
         """End every answer that is under way, streams with an error event."""
         for conversation in list(self._under_way):
             conversation.interrupt(why)
+
+    def cut_off_all(self) -> None:
+        """Close the connection of everybody who is still there."""
+        for conversation in list(self._under_way):
+            conversation.expire()
+
+    # -- answering ---------------------------------------------------------------------------------------------
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the life of the application."""
@@ -120,39 +114,50 @@ class App:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("an ASGI application runs in a task")
-        conversation = Conversation(task, scope.get("state", {}).get(CUT_OFF))
+        state = scope.get("state", {})
+        conversation = Conversation(task, state.get(CUT_OFF), crowded=state.get(CROWDED, False))
         self._under_way.add(conversation)
-        watcher: asyncio.Task[None] | None = None
         try:
-            problem = await self._read(inbound, receive)
-            watcher = task.get_loop().create_task(self._watch(receive, conversation))
-            out = self._surface.failed(inbound, problem) if problem else await self._answer(inbound)
-            await self._send(out, send, conversation, close=problem is not None)
+            await self._converse(conversation, inbound, receive, send)
         except CallerGone:
-            pass
+            conversation.gone = True
         except asyncio.CancelledError:
-            await self._cancelled(conversation, inbound, send, task)
+            await self._cancelled(conversation, inbound, send)
+        except Exception as fault:  # noqa: BLE001  (the server's own page for this tells the caller nothing)
+            self._io.emit(Fault("gateway", told(fault)))
+            conversation.cut_off()
         finally:
-            self._under_way.discard(conversation)
-            if self._idle is not None and not self._under_way and not self._idle.done():
-                self._idle.set_result(None)
-            conversation.due = float("inf")
-            if watcher is not None:
-                watcher.cancel()
+            self._over(conversation)
+
+    async def _converse(self, conversation: Conversation, inbound: Inbound, receive: Receive, send: Send) -> None:
+        problem = self._crowded() if conversation.crowded else await self._read(inbound, receive)
+        conversation.watcher = conversation.task.get_loop().create_task(self._watch(receive, conversation))
+        out = self._surface.failed(inbound, problem) if problem else await self._answer(inbound)
+        await self._send(out, send, conversation, close=problem is not None)
+
+    def _over(self, conversation: Conversation) -> None:
+        conversation.over()
+        self._under_way.discard(conversation)
+        if self._idle is not None and not self._under_way and not self._idle.done():
+            self._idle.set_result(None)
 
     async def _answer(self, inbound: Inbound) -> Outbound:
         try:
             return await self._surface.answer(inbound)
         except Exception as fault:  # noqa: BLE001  (the caller gets an envelope, whatever went wrong here)
-            self._io.emit(Fault("gateway", f"{type(fault).__name__}: {fault}"))
+            self._io.emit(Fault("gateway", told(fault)))
             return self._surface.failed(inbound, Internal("an internal error; it has been logged"))
+
+    def refused(self, path: str, headers: dict[bytes, bytes], failure: Failure) -> Outbound:
+        """The answer to what is no request, and so never reaches us."""
+        return self._surface.failed(Inbound("", path, headers, b"", request_id(headers)), failure)
 
     # -- receiving ---------------------------------------------------------------------------------------------
 
     async def _read(self, inbound: Inbound, receive: Receive) -> Failure | None:
         """Read the body into `inbound`; what is wrong with it, if anything is."""
         length = inbound.headers.get(b"content-length", b"")
-        if length.isdigit() and int(length) > self._max_body:
+        if length.isdigit() and (len(length) > 18 or int(length) > self._max_body):
             return self._too_large()
         coding = inbound.headers.get(b"content-encoding", b"identity").strip().lower()
         if coding not in {b"", b"identity"}:
@@ -161,6 +166,9 @@ class App:
         inbound.body = message.get("body", b"")
         if not message.get("more_body"):
             return None
+        refused = self._surface.refusal(inbound)
+        if refused is not None:  # nobody needs the rest
+            return refused
         try:
             async with asyncio.timeout(self._body_timeout):
                 return await self._rest(inbound, receive)
@@ -191,6 +199,9 @@ class App:
     def _too_large(self) -> Failure:
         return Caller(f"the body is larger than {self._max_body} bytes", status=413)
 
+    def _crowded(self) -> Failure:
+        return Rejected("too many callers are connected", gate="connections", code="overloaded", retry_after=1.0)
+
     async def _watch(self, receive: Receive, conversation: Conversation) -> None:
         """Wait for the caller to leave."""
         while (await receive())["type"] != "http.disconnect":
@@ -201,47 +212,62 @@ class App:
 
     async def _send(self, out: Outbound, send: Send, conversation: Conversation, *, close: bool) -> None:
         if close or self._surface.draining:
-            out.headers.append((b"connection", b"close"))
-        watch, now = self._io.watch, self._io.now
-        watch(conversation, now() + WRITE_STALL)
+            out.headers.append(CLOSE)
+        watch, now, patience = self._io.watch, self._io.now, self.write_timeout
+        watch(conversation, now() + patience)
         conversation.flow = flow = out.flow
         await send({"type": "http.response.start", "status": out.status, "headers": out.headers})
+        conversation.started = True
         if flow is None:
-            await send({"type": "http.response.body", "body": out.body})
+            await self._send_whole(out.body, send, conversation)
             return
         while True:
             watch(conversation, float("inf"))
             piece = await flow.next()
             if piece is None:
                 break
-            watch(conversation, now() + WRITE_STALL)
+            watch(conversation, now() + patience)
             await send({"type": "http.response.body", "body": piece, "more_body": True})
+        watch(conversation, now() + patience)
         await send({"type": "http.response.body", "body": b""})
 
-    async def _cancelled(
-        self, conversation: Conversation, inbound: Inbound, send: Send, task: asyncio.Task[Any]
-    ) -> None:
+    async def _send_whole(self, body: bytes, send: Send, conversation: Conversation) -> None:
+        """In slices, each of which waits until the caller has taken most of what came before it."""
+        start = 0
+        while len(body) - start > SLICE:
+            await send({"type": "http.response.body", "body": body[start : start + SLICE], "more_body": True})
+            self._io.watch(conversation, self._io.now() + self.write_timeout)
+            start += SLICE
+        await send({"type": "http.response.body", "body": body[start:] if start else body})
+
+    async def _cancelled(self, conversation: Conversation, inbound: Inbound, send: Send) -> None:
         """The handler was cancelled: by the caller who left, by our stopping, or by somebody above us."""
-        flow = conversation.flow
+        task = conversation.task
         if conversation.interrupted and not conversation.gone:
             task.uncancel()
-            await self._break_off(conversation, inbound, send)
-            return
-        if flow is not None:
-            flow.abort()
-        if not conversation.gone:
+            try:
+                await self._break_off(conversation, inbound, send)
+            except asyncio.CancelledError:
+                if not conversation.gone:
+                    raise
+        elif not conversation.gone:
             raise asyncio.CancelledError
-        task.uncancel()
+        if conversation.gone:
+            task.uncancel()
 
     async def _break_off(self, conversation: Conversation, inbound: Inbound, send: Send) -> None:
         """Tell the caller that we stop: in the stream, or as the answer when none has begun."""
-        if conversation.flow is not None:
+        if not conversation.started:
+            why = Rejected(conversation.interrupted, gate="shutdown", code="stopping", retry_after=1.0)
+            await self._send(self._surface.failed(inbound, why), send, conversation, close=True)
+        elif conversation.flow is not None:
             last = conversation.flow.interrupt(conversation.interrupted)
-            await send({"type": "http.response.body", "body": last})
-            return
-        failure = Internal(conversation.interrupted, status=503, retry_after=1.0)
-        out = self._surface.failed(inbound, failure)
-        await self._send(out, send, conversation, close=True)
+            if last:
+                await send({"type": "http.response.body", "body": last})
+            else:
+                conversation.cut_off()  # its last piece was still to be sent, and is lost
+        else:
+            conversation.cut_off()  # half of a whole answer is out: only its length tells that it is cut
 
 
 def request_id(headers: dict[bytes, bytes]) -> str:

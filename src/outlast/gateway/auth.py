@@ -1,4 +1,4 @@
-"""Who is calling: the key a request comes with, the user behind it, and what both may ask for.
+"""Who is calling: the key or the token a request comes with, the user behind it, and what both may ask for.
 
 Keys are known by their SHA-256 alone, so that comparing takes the same time for every wrong one.
 """
@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Mapping
 
 from outlast.config import CallerKey
+from outlast.gateway.tokens import Tokens
 from outlast.model.caller import PRIORITIES, Caller
 from outlast.model.errors import Caller as BadRequest
 from outlast.model.errors import Unauthorized
@@ -20,35 +21,35 @@ LONGEST_USER = 256
 
 
 class Door:
-    """Lets callers in by their keys; when there are none, all of them as `everybody`."""
+    """Lets callers in by their keys or tokens; when there are neither, all of them as `everybody`."""
 
-    __slots__ = ("_callers", "_everybody", "_trusted")
+    __slots__ = ("_callers", "_everybody", "_tokens", "_trusted")
 
-    def __init__(self, keys: Mapping[str, CallerKey], *, everybody: Caller = ANONYMOUS) -> None:
+    def __init__(
+        self, keys: Mapping[str, CallerKey], tokens: Tokens | None = None, *, everybody: Caller = ANONYMOUS
+    ) -> None:
         self._everybody = everybody
+        self._tokens = tokens
         self._callers = {
             digest: Caller(key=key.name, user_type="key", priority=key.priority) for digest, key in keys.items()
         }
         self._trusted = {key.name for key in keys.values() if key.trusted}
 
-    @property
-    def guarded(self) -> bool:
-        """Does it need a key?"""
-        return bool(self._callers)
-
     def caller(self, headers: Mapping[bytes, bytes]) -> Caller:
         """Who comes with these headers.
 
         Raises:
-            Unauthorized: there are keys, and this request has none of them.
+            Unauthorized: there are keys or tokens, and this request has none that is good.
         """
-        if not self._callers:
+        if not self._callers and self._tokens is None:
             return self._everybody
         key = _presented(headers)
         if not key:
             raise Unauthorized("no API key: send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'")
         caller = self._callers.get(hashlib.sha256(key).hexdigest()) if len(key) <= LONGEST else None
         if caller is None:
+            if self._tokens is not None and self._tokens.resembles(key):
+                return self._tokens.caller(key)
             raise Unauthorized("this API key is not known here")
         user = headers.get(b"outlast-user")
         if user and caller.key in self._trusted:

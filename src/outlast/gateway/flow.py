@@ -5,20 +5,33 @@ A stream that breaks ends with an error event of the dialect, and then with noth
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from outlast.flow.stream import Stream
+from outlast.gateway.faults import told
 from outlast.model.errors import Cancelled, Failure, Internal
+from outlast.model.events import Event, Fault
 from outlast.model.messages import Batch
 from outlast.ports import Writer
 
 
 class Flow:
-    """The body of a streamed answer, piece by piece."""
+    """The body of a streamed answer, piece by piece.
 
-    __slots__ = ("_id", "_over", "_passes", "_started", "_stream", "_writer")
+    Args:
+        stream: the answer.
+        writer: renders it in the caller's dialect, unless it has the bytes of that dialect already.
+        dialect: the caller's.
+        id_: of the request.
+        emit: hears of faults of our own.
+    """
 
-    def __init__(self, stream: Stream, writer: Writer, dialect: str, id_: str) -> None:
+    __slots__ = ("_emit", "_id", "_over", "_passes", "_started", "_stream", "_writer")
+
+    def __init__(self, stream: Stream, writer: Writer, dialect: str, id_: str, emit: Callable[[Event], None]) -> None:
         self._stream = stream
         self._writer = writer
+        self._emit = emit
         self._passes = stream.dialect == dialect
         self._id = id_
         self._started = False
@@ -32,8 +45,9 @@ class Flow:
                 piece = self._piece(batch)
             except Failure as failure:
                 return self._fail(failure)
-            except Exception:  # noqa: BLE001  (a fault of our own must end the stream honestly too)
+            except Exception as fault:  # noqa: BLE001  (a fault of our own must end the stream honestly too)
                 self._stream.abort()
+                self._emit(Fault("gateway stream", told(fault)))
                 return self._fail(Internal("an internal error"))
             if piece:
                 return piece

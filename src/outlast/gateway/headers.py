@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from math import ceil
 
 from outlast.flow.call import Allowance, Answer
@@ -16,6 +19,9 @@ EVENTS = (
 )
 LONGEST_SLEEP = 60.0
 """SDKs sleep through a `Retry-After` as long as they take for reasonable; above this we ask them not to retry."""
+LONGEST = 512
+"""Bytes of a value that callers or configurations have a say in."""
+UNITS = {"rpm": b"requests", "tpm": b"tokens"}
 
 
 def request_id(dialect: str, id_: str) -> Headers:
@@ -30,46 +36,71 @@ def request_id(dialect: str, id_: str) -> Headers:
 def of_answer(answer: Answer) -> Headers:
     """Who answered, as what, and after how many attempts."""
     headers = [
-        (b"outlast-target", answer.target.encode("utf-8", "replace")),
+        (b"outlast-target", plain(answer.target)),
         (b"outlast-source", answer.source.encode()),
-        (b"outlast-attempts", str(answer.attempts).encode()),
+        (b"outlast-attempts", b"%d" % answer.attempts),
     ]
     if answer.dropped:
-        headers.append((b"outlast-dropped", ", ".join(answer.dropped).encode("ascii", "replace")))
+        headers.append((b"outlast-dropped", plain(", ".join(answer.dropped))))
     return headers
 
 
 def of_failure(failure: Failure) -> Headers:
     """When to come back, or that it is of no use; and what was tried."""
-    headers = [(b"outlast-attempts", str(len(failure.attempts)).encode())]
+    headers = [(b"outlast-attempts", b"%d" % len(failure.attempts))]
     if failure.target:
-        headers.append((b"outlast-target", failure.target.encode("utf-8", "replace")))
+        headers.append((b"outlast-target", plain(failure.target)))
     wait = failure.retry_after
     if wait is not None:
-        headers.append((b"retry-after", str(ceil(wait)).encode()))
-        headers.append((b"retry-after-ms", str(ceil(wait * 1000)).encode()))
+        headers.append((b"retry-after", b"%d" % ceil(wait)))
+        headers.append((b"retry-after-ms", b"%d" % ceil(wait * 1000)))
     if not failure.retryable or (wait is not None and wait > LONGEST_SLEEP):
         headers.append((b"x-should-retry", b"false"))
     return headers
 
 
-def of_limits(allowances: list[Allowance], dialect: str) -> Headers:
-    """The RateLimit fields of the IETF draft, and the vendor's own beside them."""
-    if not allowances:
-        return []
-    policies = ", ".join(f'"{a.name}";q={int(a.limit)};w={int(a.period)}' for a in allowances)
-    left = ", ".join(f'"{a.name}";r={int(a.remaining)};t={ceil(a.reset)}' for a in allowances)
-    headers = [(b"ratelimit-policy", policies.encode()), (b"ratelimit", left.encode())]
+def of_limits(allowances: Iterable[Allowance], dialect: str, retry_after: float | None = None) -> Headers:
+    """The RateLimit fields of the IETF draft, and the vendor's own beside them: the tightest limit of each name.
+
+    Args:
+        allowances: what is left of the caller's limits.
+        dialect: whose words are used beside the draft's.
+        retry_after: what the answer says in `Retry-After`; no limit may promise room later than that.
+    """
+    tightest: dict[str, Allowance] = {}
     for allowance in allowances:
-        unit = {"rpm": b"requests", "tpm": b"tokens"}.get(allowance.name)
-        if unit is not None and dialect == "openai":
-            headers += _openai(allowance, unit)
+        known = tightest.setdefault(allowance.name, allowance)
+        if allowance.remaining < known.remaining:
+            tightest[allowance.name] = allowance
+    if not tightest:
+        return []
+    latest = float("inf") if retry_after is None else retry_after
+    rows = tightest.values()
+    policies = ", ".join(f'"{a.name}";q={ceil(a.limit)};w={ceil(a.period)}' for a in rows)
+    left = ", ".join(f'"{a.name}";r={int(a.remaining)};t={ceil(min(a.reset, latest))}' for a in rows)
+    headers = [(b"ratelimit-policy", policies.encode()), (b"ratelimit", left.encode())]
+    for allowance in rows:
+        if allowance.name in UNITS:
+            headers += _in_the_vendors_words(allowance, UNITS[allowance.name], dialect)
     return headers
 
 
-def _openai(allowance: Allowance, unit: bytes) -> Headers:
+def _in_the_vendors_words(allowance: Allowance, unit: bytes, dialect: str) -> Headers:
+    limit, remaining = b"%d" % ceil(allowance.limit), b"%d" % int(allowance.remaining)
+    if dialect == "anthropic":
+        start = b"anthropic-ratelimit-" + unit
+        at = datetime.fromtimestamp(ceil(time.time() + allowance.reset), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return [(start + b"-limit", limit), (start + b"-remaining", remaining), (start + b"-reset", at.encode())]
+    if dialect != "openai":
+        return []
     return [
-        (b"x-ratelimit-limit-" + unit, str(int(allowance.limit)).encode()),
-        (b"x-ratelimit-remaining-" + unit, str(int(allowance.remaining)).encode()),
+        (b"x-ratelimit-limit-" + unit, limit),
+        (b"x-ratelimit-remaining-" + unit, remaining),
         (b"x-ratelimit-reset-" + unit, f"{allowance.reset:.3f}s".encode()),
     ]
+
+
+def plain(text: str) -> bytes:
+    """A value that is safe in a header: printable ASCII, and not too long; "?" stands for all else."""
+    clean = "".join(sign if " " <= sign <= "~" else "?" for sign in text[:LONGEST])
+    return clean.strip().encode("ascii")

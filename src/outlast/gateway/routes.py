@@ -21,6 +21,7 @@ from outlast.gateway import models
 from outlast.gateway.auth import Door, priority, timeout
 from outlast.gateway.exchange import Headers, Inbound, Outbound
 from outlast.gateway.flow import Flow
+from outlast.gateway.tokens import Tokens
 from outlast.model.errors import Caller, Failure
 from outlast.model.messages import Operation
 from outlast.ports import Dialect
@@ -40,6 +41,8 @@ ENDPOINTS: Mapping[str, Endpoint] = {
     "/v1/generate": Endpoint("native", "chat"),
 }
 PLAIN = ("/livez", "/readyz", "/healthz", "/metrics", "/v1/models")
+MODEL = "/v1/models/"
+METRICS = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 
 
 class Surface:
@@ -49,7 +52,10 @@ class Surface:
         outlast: the engine and its configuration.
         dialects: the wire formats, by name.
         metrics: renders the metrics, None where there are none.
-        door: who may come in; by the keys of the configuration unless given.
+        door: who may come in; by the keys and tokens of the configuration unless given.
+
+    Raises:
+        ConfigError: the configuration asks for tokens that cannot be verified here.
     """
 
     __slots__ = ("_dialects", "_door", "_metrics", "_outlast", "_semantic", "draining")
@@ -64,7 +70,7 @@ class Surface:
         self._outlast = outlast
         self._dialects = dialects
         self._metrics = metrics
-        self._door = door or Door(outlast.config.keys)
+        self._door = door or _door(outlast)
         self._semantic = outlast.config.server.errors == "semantic"
         self.draining = False
 
@@ -72,7 +78,7 @@ class Surface:
         """The answer to a request. Raises nothing but a cancellation."""
         endpoint = ENDPOINTS.get(inbound.path)
         if endpoint is None or inbound.method != "POST":
-            return self._plain(inbound, endpoint)
+            return self._plain(inbound)
         dialect = self._dialects[endpoint.dialect]
         asked = Asked(inbound.id)
         try:
@@ -89,56 +95,75 @@ class Surface:
         head += with_headers.of_limits(asked.allowances, dialect.name)
         if isinstance(answer, Stream):
             head += with_headers.EVENTS
-            return Outbound(200, head, flow=Flow(answer, dialect.writer(request), dialect.name, inbound.id))
+            writer = dialect.writer(request)
+            return Outbound(200, head, flow=Flow(answer, writer, dialect.name, inbound.id, self._outlast.io.emit))
         return _whole(200, head, dialect.render(answer, request))
+
+    def refusal(self, inbound: Inbound) -> Failure | None:
+        """Why a request will be refused whatever its body says; so that nobody waits for a large one in vain."""
+        if inbound.path not in ENDPOINTS or inbound.method != "POST":
+            return self._nothing_here(inbound)
+        try:
+            self._door.caller(inbound.headers)
+        except Failure as failure:
+            return failure
+        return None
 
     def failed(self, inbound: Inbound, failure: Failure) -> Outbound:
         """The answer that tells a failure which happened before the request could be read."""
         endpoint = ENDPOINTS.get(inbound.path)
         name = endpoint.dialect if endpoint else _vendor(inbound)
-        return self._failed(self._dialects[name], failure, Asked(inbound.id))
+        out = self._failed(self._dialects[name], failure, Asked(inbound.id))
+        if failure.status == 405:
+            out.headers.append((b"allow", b"POST" if endpoint else b"GET, HEAD"))
+        return out
 
     def _failed(self, dialect: Dialect, failure: Failure, asked: Asked) -> Outbound:
         status, body = dialect.error(failure, asked.id)
         head = with_headers.request_id(dialect.name, asked.id)
         head += with_headers.of_failure(failure)
-        head += with_headers.of_limits(asked.allowances, dialect.name)
+        head += with_headers.of_limits(asked.allowances, dialect.name, failure.retry_after)
         return _whole(failure.status if self._semantic else status, head, body)
 
-    def _plain(self, inbound: Inbound, endpoint: Endpoint | None) -> Outbound:
+    def _plain(self, inbound: Inbound) -> Outbound:
         """What needs no engine."""
         path = inbound.path
-        if endpoint is not None or (inbound.method not in {"GET", "HEAD"} and path in PLAIN):
-            allowed = "POST" if endpoint is not None else "GET"
-            out = self.failed(inbound, Caller(f"{path} takes {allowed}, not {inbound.method}", status=405))
-            out.headers.append((b"allow", allowed.encode()))
-            return out
+        known = path in PLAIN or path.startswith(MODEL)
+        if not known or inbound.method not in {"GET", "HEAD"} or (path == "/metrics" and self._metrics is None):
+            return self.failed(inbound, self._nothing_here(inbound))
         if path in {"/livez", "/readyz", "/healthz"}:
-            return self._health(path)
+            return self._health(inbound)
         try:
+            self._door.caller(inbound.headers)
             if path == "/metrics" and self._metrics is not None:
-                self._door.caller(inbound.headers)
-                kind = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
-                return _whole(200, [], self._metrics(), kind)
-            if path == "/v1/models" or path.startswith("/v1/models/"):
-                self._door.caller(inbound.headers)
-                return self._models(inbound, path.removeprefix("/v1/models").removeprefix("/"))
+                return _whole(200, with_headers.request_id("", inbound.id), self._metrics(), METRICS)
+            return self._models(inbound, path.removeprefix("/v1/models").removeprefix("/"))
         except Failure as failure:
             return self.failed(inbound, failure)
-        known = ", ".join((*ENDPOINTS, *PLAIN))
-        return self.failed(inbound, Caller(f"there is nothing at this path; there is: {known}", status=404))
 
-    def _health(self, path: str) -> Outbound:
-        if self.draining and path != "/livez":
-            return _whole(503, [(b"retry-after", b"5")], b'{"status":"draining"}')
-        return _whole(200, [], b'{"status":"ok"}')
+    def _nothing_here(self, inbound: Inbound) -> Failure:
+        path = inbound.path
+        if path in ENDPOINTS:
+            return Caller(f"{path} takes POST", status=405)
+        if (path in PLAIN or path.startswith(MODEL)) and inbound.method not in {"GET", "HEAD"}:
+            return Caller("this path takes GET", status=405)
+        return Caller(f"there is nothing at this path; there is: {', '.join((*ENDPOINTS, *PLAIN))}", status=404)
+
+    def _health(self, inbound: Inbound) -> Outbound:
+        head = with_headers.request_id("", inbound.id)
+        if self.draining and inbound.path != "/livez":
+            return _whole(503, [(b"retry-after", b"5"), *head], b'{"status":"draining"}')
+        return _whole(200, head, b'{"status":"ok"}')
 
     def _models(self, inbound: Inbound, name: str) -> Outbound:
-        routes = self._outlast.config.routes
-        head = with_headers.request_id(_vendor(inbound), inbound.id)
-        if not name:
-            return _whole(200, head, models.listed(routes, _vendor(inbound)))
-        return _whole(200, head, models.one(routes, name, _vendor(inbound)))
+        routes, vendor = self._outlast.config.routes, _vendor(inbound)
+        body = models.one(routes, name, vendor) if name else models.listed(routes, vendor)
+        return _whole(200, with_headers.request_id(vendor, inbound.id), body)
+
+
+def _door(outlast: Outlast) -> Door:
+    rules = outlast.config.tokens
+    return Door(outlast.config.keys, Tokens(rules) if rules is not None else None)
 
 
 def _vendor(inbound: Inbound) -> str:
@@ -147,4 +172,4 @@ def _vendor(inbound: Inbound) -> str:
 
 
 def _whole(status: int, headers: Headers, body: bytes, kind: tuple[bytes, bytes] = with_headers.JSON) -> Outbound:
-    return Outbound(status, [kind, (b"content-length", str(len(body)).encode()), *headers], body)
+    return Outbound(status, [kind, (b"content-length", b"%d" % len(body)), *headers], body)

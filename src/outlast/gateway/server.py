@@ -8,17 +8,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Generator
+import threading
+from collections.abc import Callable, Generator, Iterable
 
 import uvicorn
 
 from outlast.build import Outlast
 from outlast.config import Config, ConfigError
 from outlast.dialects import DIALECTS
+from outlast.gateway import gauges
 from outlast.gateway.app import App
+from outlast.gateway.descriptors import room
 from outlast.gateway.protocol import Protocol
 from outlast.gateway.routes import Surface
 from outlast.ports import Sink
@@ -28,30 +32,43 @@ from outlast.telemetry.prometheus import Prometheus
 
 LAST_WORDS = 2.0
 """Seconds for telling the callers that are left that we stop."""
+STOPPING = "the gateway is stopping"
+BACKLOG = 4096
 
 
 class Server(uvicorn.Server):
-    """uvicorn, stopped in our way."""
+    """uvicorn, stopped in our way.
 
-    def __init__(self, config: Config, surface: Surface, app: App, listening: Callable[[str], None]) -> None:
-        super().__init__(uvicorn_config(app, config))
+    Args:
+        outlast: the engine.
+        surface: is told that we drain.
+        app: answers requests.
+        listening: called with our address when we listen.
+    """
+
+    def __init__(self, outlast: Outlast, surface: Surface, app: App, listening: Callable[[str], None]) -> None:
+        super().__init__(uvicorn_config(app))
+        self.outlast = outlast
         self._surface = surface
         self._app = app
-        self._drain = config.server.drain
-        self._grace = config.server.grace
+        self._drain = outlast.config.server.drain
+        self._grace = outlast.config.server.grace
         self._listening = listening
         self._stopping: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say where."""
         await super().startup(sockets)
-        if self.started:
-            host, port = self.servers[0].sockets[0].getsockname()[:2]
+        if self.started and sockets:
+            host, port = sockets[0].getsockname()[:2]
             self._listening(f"http://{f'[{host}]' if ':' in host else host}:{port}")
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """SIGTERM and SIGINT stop us gracefully; a second one at once."""
+        """SIGTERM and SIGINT stop us gracefully; a second one at once. Only the main thread hears signals."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self.stop, self._drain)
         loop.add_signal_handler(signal.SIGINT, self.stop, 0.0)  # somebody sits there and waits
@@ -68,22 +85,32 @@ class Server(uvicorn.Server):
             self._stopping = asyncio.get_running_loop().create_task(self._stop(drain))
             return
         self._stopping.cancel()
-        self._app.interrupt_all("the gateway is stopping")
+        self._app.interrupt_all(STOPPING)
         self.should_exit = True
         self.force_exit = True
 
     async def _stop(self, drain: float) -> None:
         await asyncio.sleep(drain)
-        self.should_exit = True  # the listener is closed, and what is under way goes on
-        if not await self._app.idle(self._grace):
-            self._app.interrupt_all("the gateway is stopping")
-            self.force_exit = not await self._app.idle(LAST_WORDS)
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close the listener, wait for what is under way, and let the application close."""
+        ending = asyncio.get_running_loop().create_task(self._end())
         await super().shutdown(sockets)
+        ending.cancel()
+        self._app.cut_off_all()
         if self.force_exit:  # uvicorn leaves the application open then
             await self.lifespan.shutdown()
+
+    async def _end(self) -> None:
+        """Bound the wait: at the end of the grace the callers who are left are told, and soon after that cut off."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + self._grace
+        if not await self._app.idle(self._grace):
+            self._app.interrupt_all(STOPPING)
+            await self._app.idle(LAST_WORDS)
+        await asyncio.sleep(max(due - loop.time(), LAST_WORDS))  # until all callers have taken what was sent
+        self.force_exit = True
 
 
 def check_exposed(config: Config) -> None:
@@ -97,7 +124,7 @@ def check_exposed(config: Config) -> None:
         local = ipaddress.ip_address(host).is_loopback
     except ValueError:
         local = host == "localhost"
-    if not local and not config.keys:
+    if not local and not config.keys and config.tokens is None:
         raise ConfigError(
             f'will not listen on "{host}" without API keys; add a [keys.NAME] table, or listen on 127.0.0.1',
             ("server", "host"),
@@ -106,36 +133,81 @@ def check_exposed(config: Config) -> None:
 
 
 async def serve(config: Config, listening: Callable[[str], None]) -> None:
-    """Serve until told to stop; `listening` is called with our address when we do."""
+    """Serve until told to stop; `listening` is called with our address when we do.
+
+    Raises:
+        ConfigError: the address cannot be listened on, or strangers could come in.
+    """
     check_exposed(config)
-    outlet = Outlet(sys.stdout.fileno())
-    metrics = Prometheus() if config.server.metrics else None
-    sinks: list[Sink] = [Log(outlet.put)]
-    if metrics is not None:
-        sinks.append(metrics)
-    outlast = Outlast(config, sinks=sinks)
-    surface = Surface(outlast, DIALECTS, metrics.render if metrics else None)
-    app = App(surface, outlast)
+    sockets = await listen(config)
+    outlet = Outlet(sys.stdout.fileno() if sys.stdout is not None else os.open(os.devnull, os.O_WRONLY))
     try:
-        await Server(config, surface, app, listening).serve()
+        await assemble(config, outlet, listening).serve(sockets)
     finally:
-        await outlast.aclose()
+        for sock in sockets:
+            sock.close()
         outlet.close()
 
 
-def uvicorn_config(app: App, config: Config) -> uvicorn.Config:
+def assemble(config: Config, outlet: Outlet, listening: Callable[[str], None], *, sinks: Iterable[Sink] = ()) -> Server:
+    """A gateway, ready to serve: its engine, its ears and its face.
+
+    Args:
+        config: all of it.
+        outlet: where log lines go.
+        listening: called with our address when we listen.
+        sinks: who hears of every event beside the log and the metrics.
+
+    Raises:
+        ConfigError: the configuration asks for what is not installed.
+    """
+    metrics = Prometheus() if config.server.metrics else None
+    ears: list[Sink] = [Log(outlet.put), *sinks]
+    if metrics is not None:
+        ears.append(metrics)
+    outlast = Outlast(config, sinks=ears)
+    surface = Surface(outlast, DIALECTS, metrics.render if metrics else None)
+    app = App(surface, outlast, most_connections=room())
+    if metrics is not None:
+        gauges.add(metrics, outlast, app, outlet)
+    return Server(outlast, surface, app, listening)
+
+
+async def listen(config: Config) -> list[socket.socket]:
+    """Sockets that listen on the configured address; one for each meaning that its name has.
+
+    Raises:
+        ConfigError: the address is taken, not ours, or means nothing.
+    """
+    host, port = config.server.host, config.server.port
+    sockets: list[socket.socket] = []
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        for family, _, _, _, address in dict.fromkeys(found):
+            taken = sockets[0].getsockname()[1] if sockets else port  # port 0: the same for all of them
+            sockets.append(socket.create_server((str(address[0]), taken), family=family, backlog=BACKLOG))
+    except OSError as error:
+        for sock in sockets:
+            sock.close()
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else "no such address"
+        raise ConfigError(f"cannot listen on {host}:{port}: {why}", ("server",), source=config.source) from None
+    return sockets
+
+
+def uvicorn_config(app: App) -> uvicorn.Config:
     """How uvicorn runs our application."""
     return uvicorn.Config(
         app,
-        host=config.server.host,
-        port=config.server.port,
         http=Protocol,
         ws="none",
         lifespan="on",
         log_config=None,
+        log_level="error",
         access_log=False,
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=75,
-        backlog=4096,
+        backlog=BACKLOG,
     )

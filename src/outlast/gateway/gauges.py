@@ -1,0 +1,30 @@
+"""What the metrics page reads off the gateway at each scrape: queues, slots, connections, lost log lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from outlast.build import Outlast
+from outlast.gateway.app import App
+from outlast.telemetry.outlet import Outlet
+from outlast.telemetry.prometheus import Labels, Prometheus
+
+
+def add(metrics: Prometheus, outlast: Outlast, app: App, outlet: Outlet) -> None:
+    """Show these beside what the events add up to, and every configured name from the start."""
+    routes = outlast.config.routes
+    metrics.know((target.name for target in routes.targets()), (route.name for route in routes))
+    stack = outlast.stack
+
+    def queues() -> Iterable[tuple[Labels, float]]:
+        yield ("gateway",), float(stack.admission.waiting())
+        yield ("targets",), float(stack.bulkhead.waiting())
+
+    metrics.measure("queue_depth", "Requests that wait for a slot.", queues, labels=("queue",))
+    metrics.measure("requests_under_way", "Requests that are being answered.", lambda: [((), float(app.under_way))])
+    metrics.measure(
+        "log_lines_lost_total",
+        "Log lines that could not be written.",
+        lambda: [((), float(outlet.lost))],
+        kind="counter",
+    )
