@@ -64,7 +64,7 @@ WRONG = {
     "number for a text": ("[server]\nhost = 5", ":2: server.host: expected a text, not 5"),
     "fraction": ("[retry]\ntotal = 1.5", ":2: retry.total: expected a whole number, not 1.5"),
     "truth": ("[retry]\nenabled = 1", ":2: retry.enabled: expected true or false, not 1"),
-    "negative": ("[breaker]\nfailures = -1", ":2: breaker.failures: expected a finite number, 0 or more, not -1"),
+    "negative": ("[breaker]\nfailures = -1", ":2: breaker.failures: expected a whole number, 1 or more, not -1"),
     "endless": ("[timers]\nstall = inf", ":2: timers.stall: expected a finite number, 0 or more, not Infinity"),
     "port": ("[server]\nport = 99999", ":2: server.port: expected a port from 0 to 65535, not 99999"),
     "no table": ("server = 1", ":1: server: expected a table, not 1"),
@@ -143,7 +143,7 @@ WRONG = {
         OPENAI + 'models = { x = { price = { input = "y" } } }',
         ':3: providers.openai.models.x.price.input: expected a number, not "y"',
     ),
-    "dotted": (OPENAI + "limits.rpm = 'x'", ':3: providers.openai.limits.rpm: expected a number, not "x"'),
+    "dotted": (OPENAI + "limits.rpm = 'x'", ':3: providers.openai.limits.rpm: expected a number above 0, not "x"'),
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 
 class Quantiles:
     """The last `size` values that are at most `age` seconds old, and their quantiles.
@@ -25,7 +27,7 @@ class Quantiles:
         self._values[slot] = value
         self._times[slot] = now
         self._next += 1
-        if self._next % (len(self._values) // 8) == 0 or self._next < len(self._values) // 2:
+        if self._next % max(1, len(self._values) // 8) == 0 or self._next < len(self._values) // 2:
             self._fresh = float("-inf")
 
     def _in_order(self, now: float) -> list[float]:
@@ -40,8 +42,8 @@ class Quantiles:
         return len(self._in_order(now))
 
     def at(self, share: float, now: float, least: int = 1) -> float | None:
-        """The value that this share of the values does not exceed; None with fewer than `least` values."""
+        """The least value that this share of the values does not exceed; None with fewer than `least` values."""
         ordered = self._in_order(now)
         if len(ordered) < max(1, least):
             return None
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+        return ordered[max(0, min(len(ordered), ceil(share * len(ordered) - 1e-9)) - 1)]

@@ -1,7 +1,8 @@
 """Slots and their queue: how many calls may be under way at once, and who is next when one is free.
 
-    five classes       critical, high, normal, low, batch: the best class goes first, but who has waited `age` seconds
-                       counts as one class better, so that nobody waits for ever
+    five classes       critical, high, normal, low, batch: the best class goes first; but who has waited `age` seconds
+                       counts as one class better, and every fourth slot goes to the oldest that by now counts as
+                       the best, so that nobody waits for ever and a flood of batch work still delays nobody else
     inside a class     callers take turns, so that no caller starves another
     inside a caller    first come first served, until its oldest has waited longer than `target`; then newest first,
                        for the oldest will not make it anyway (CoDel's insight)
@@ -16,13 +17,15 @@ Sources: Google SRE ch. 21, failsafe-go's semaphore (hand-off), Netflix concurre
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 from msgspec import Struct
 
+from outlast.flow.bounds import AboveZero, AtLeastOne
 from outlast.flow.call import Call, Layer
 from outlast.flow.gate import gate
+from outlast.flow.kept import Kept
 from outlast.flow.stream import End
 from outlast.model.caller import PRIORITIES
 from outlast.model.errors import Rejected
@@ -34,7 +37,7 @@ class SlotsConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """How many at once, and how many may wait for how long. Times in seconds."""
 
     enabled: bool = True
-    slots: int = 64
+    slots: AtLeastOne = 64
     """Calls under way at once."""
     queue: int = 256
     """Calls that may wait."""
@@ -42,18 +45,21 @@ class SlotsConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """None waits longer."""
     target: float = 0.5
     """A caller whose oldest call has waited longer is served newest first."""
-    age: float = 0.5
+    age: AboveZero = 0.4
     """Who has waited so long counts as one class better, twice as long as two, and so on."""
 
 
 GATEWAY = SlotsConfig(slots=1024, queue=1000, wait=10.0, target=2.0, age=2.0)
 """Admission's defaults."""
 
+AGED_EVERY = 4
+"""Of so many slots that are handed on, one goes to a call whose class has improved by waiting, if there is one."""
+
 
 class Ticket:
     """A place in the queue, or a slot. `granted` says which; `shed` that the place was taken away."""
 
-    __slots__ = ("caller", "granted", "over", "priority", "shed", "since", "taken", "waiter")
+    __slots__ = ("caller", "granted", "over", "priority", "shed", "since", "waiter")
 
     def __init__(self, caller: str, priority: int, since: float, waiter: Waiter | None) -> None:
         self.caller = caller
@@ -61,7 +67,6 @@ class Ticket:
         self.since = since
         self.waiter = waiter
         self.granted = waiter is None
-        self.taken = since
         self.shed = False
         self.over = False
 
@@ -73,50 +78,61 @@ class Full(Struct, frozen=True):
     retry_after: float
 
 
+Waiting = OrderedDict[Ticket, None]
+"""Waiting calls in the order in which they came; any of them can be taken out at once."""
+
+
 class Line:
     """The waiting calls of one class: callers take turns."""
 
-    __slots__ = ("callers", "size")
+    __slots__ = ("all", "callers")
 
     def __init__(self) -> None:
-        self.callers: OrderedDict[str, deque[Ticket]] = OrderedDict()
-        self.size = 0
+        self.all: Waiting = OrderedDict()
+        self.callers: OrderedDict[str, Waiting] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self.all)
 
     def add(self, ticket: Ticket) -> None:
         """Behind the caller's others; a caller that had none waits for its turn."""
         own = self.callers.get(ticket.caller)
         if own is None:
-            own = self.callers[ticket.caller] = deque()
-        own.append(ticket)
-        self.size += 1
+            own = self.callers[ticket.caller] = OrderedDict()
+        own[ticket] = self.all[ticket] = None
 
     def remove(self, ticket: Ticket) -> None:
         """Out of the line, wherever it stands."""
+        del self.all[ticket]
         own = self.callers[ticket.caller]
-        own.remove(ticket)
-        self.size -= 1
+        del own[ticket]
         if not own:
             del self.callers[ticket.caller]
 
     def next(self, now: float, target: float) -> Ticket:
         """The next call of the caller whose turn it is. The line must not be empty."""
         caller, own = next(iter(self.callers.items()))
-        self.size -= 1
-        ticket = own.pop() if now - own[0].since > target else own.popleft()
-        del self.callers[caller]
+        ticket = next(iter(own))
+        if now - ticket.since > target:
+            ticket = next(reversed(own))
+        self.remove(ticket)
         if own:
-            self.callers[caller] = own
+            self.callers.move_to_end(caller)
         return ticket
+
+    def oldest(self) -> Ticket:
+        """Who came first. The line must not be empty."""
+        return next(iter(self.all))
 
     def newest(self) -> Ticket:
         """Who came last. The line must not be empty."""
-        return max((own[-1] for own in self.callers.values()), key=lambda ticket: ticket.since)
+        return next(reversed(self.all))
 
 
 class Slots:
     """The slots of one target, or of the gateway. No method waits; a waiter is woken by who releases."""
 
-    __slots__ = ("_arrivals", "_config", "_freed_at", "_lines", "_pace", "capacity", "used", "waiting")
+    __slots__ = ("_config", "_freed_at", "_handed_on", "_lines", "_pace", "capacity", "used", "waiting")
 
     def __init__(self, config: SlotsConfig) -> None:
         self._config = config
@@ -124,14 +140,18 @@ class Slots:
         self.used = 0
         self.waiting = 0
         self._lines = [Line() for _ in PRIORITIES]
-        self._arrivals: deque[Ticket] = deque()  # all that wait, oldest first; some may be gone
+        self._handed_on = 0
         self._pace = 0.0  # mean seconds between two releases while calls wait
-        self._freed_at: float | None = None
+        self._freed_at = 0.0  # the last release, or when the queue formed
 
     def expected_wait(self, priority: int) -> float:
         """Seconds that a new call of that class would wait, as far as the pace of the last releases tells."""
-        ahead = sum(line.size for line in self._lines[: priority + 1])
+        ahead = sum(len(line) for line in self._lines[: priority + 1])
         return (ahead + 1) * self._pace
+
+    def idle(self, now: float) -> bool:  # noqa: ARG002
+        """Is it as good as new, so that it may be forgotten?"""
+        return not (self.used or self.waiting)
 
     def enter(
         self, caller: str, priority: int, now: float, deadline: float, waiter: Callable[[], Waiter]
@@ -141,22 +161,21 @@ class Slots:
             self.used += 1
             return Ticket(caller, priority, now, None)
         expected = self.expected_wait(priority)
-        if self.waiting >= self._config.queue and not self._displace(priority):
-            return Full("the queue is full", max(expected, 1.0))
         if expected > min(deadline - now, self._config.wait):
             return Full("it could not be served in time", expected)
+        if self.waiting >= self._config.queue and not self._displace(priority):
+            return Full("the queue is full", max(expected, 1.0))
         if not self.waiting:
-            self._arrivals.clear()
+            self._freed_at = now
         ticket = Ticket(caller, priority, now, waiter())
         self._lines[priority].add(ticket)
-        self._arrivals.append(ticket)
         self.waiting += 1
         return ticket
 
     def _displace(self, priority: int) -> bool:
         """Make room by sending away the newest call of the lowest class below `priority`, if there is one."""
         for line in reversed(self._lines[priority + 1 :]):
-            if line.size:
+            if line:
                 ticket = line.newest()
                 ticket.shed = True
                 self._leave_queue(ticket)
@@ -179,21 +198,18 @@ class Slots:
             return
         ticket.over = True
         self.used -= 1
-        self._note_pace(now)
-        self._hand_on(now)
+        if self.waiting:
+            gap = max(0.0, now - self._freed_at)
+            self._freed_at = now
+            self._pace = gap if self._pace == 0.0 else 0.8 * self._pace + 0.2 * gap
+            self._hand_on(now)
+        else:
+            self._pace *= 0.9
 
     def resize(self, capacity: int, now: float) -> None:
         """From now on so many at once. Fewer takes effect as calls end."""
         self.capacity = capacity
         self._hand_on(now)
-
-    def _note_pace(self, now: float) -> None:
-        if self._freed_at is not None and self.waiting:
-            gap = max(0.0, now - self._freed_at)
-            self._pace = gap if self._pace == 0.0 else 0.8 * self._pace + 0.2 * gap
-        elif not self.waiting:
-            self._pace *= 0.9
-        self._freed_at = now
 
     def _hand_on(self, now: float) -> None:
         while self.waiting and self.used < self.capacity:
@@ -201,21 +217,28 @@ class Slots:
             self.waiting -= 1
             self.used += 1
             ticket.granted = True
-            ticket.taken = now
             if ticket.waiter is not None:
                 ticket.waiter.wake()
 
     def _choose(self, now: float) -> Ticket:
         """Who is next, taken out of its line."""
-        best = next(number for number, line in enumerate(self._lines) if line.size)
-        arrivals = self._arrivals
-        while arrivals[0].over or arrivals[0].granted:
-            arrivals.popleft()
-        oldest = arrivals[0]
-        if oldest.priority > best and now - oldest.since >= (oldest.priority - best) * self._config.age:
-            self._lines[oldest.priority].remove(oldest)
-            return oldest
+        best = next(number for number, line in enumerate(self._lines) if line)
+        self._handed_on += 1
+        if self._handed_on % AGED_EVERY == 0 and (aged := self._aged(best, now)) is not None:
+            self._lines[aged.priority].remove(aged)
+            return aged
         return self._lines[best].next(now, self._config.target)
+
+    def _aged(self, best: int, now: float) -> Ticket | None:
+        """The oldest call of a lower class that has waited long enough to count as one of the best, if there is one."""
+        found: Ticket | None = None
+        for number, line in enumerate(self._lines[best + 1 :], start=1):
+            if line:
+                oldest = line.oldest()
+                long_enough = now - oldest.since >= number * self._config.age
+                if long_enough and (found is None or oldest.since < found.since):
+                    found = oldest
+        return found
 
 
 class Held:
@@ -261,14 +284,11 @@ class Bulkhead:
         self.name = name
         self._name_of = name_of
         self._lowers = lowers
-        self._slots: dict[str, Slots] = {}
+        self._slots: Kept[Slots] = Kept()
 
-    def of(self, name: str) -> Slots:
+    def of(self, name: str, now: float = 0.0) -> Slots:
         """The slots of that name."""
-        slots = self._slots.get(name)
-        if slots is None:
-            slots = self._slots[name] = Slots(self.config)
-        return slots
+        return self._slots.get(name) or self._slots.put(name, Slots(self.config), now)
 
     def waiting(self) -> int:
         """How many calls wait, over all."""
@@ -276,7 +296,7 @@ class Bulkhead:
 
     def admit(self, call: Call, now: float) -> Held | Rejected:
         """The gate: a slot, or a place in the queue."""
-        slots = self.of(self._name_of(call))
+        slots = self.of(self._name_of(call), now)
         lower = self._lowers and call.story.made > call.earlier
         priority = min(call.priority + lower, len(PRIORITIES) - 1)
         ticket = slots.enter(call.caller.name, priority, now, call.deadline, call.io.waiter)

@@ -16,9 +16,13 @@ from msgspec import Struct
 
 from outlast.flow.call import Call, Layer
 from outlast.flow.gate import gate
+from outlast.flow.kept import Kept
 from outlast.flow.stream import End
 from outlast.model.errors import Credential, Failure, Missing, Quota, Rejected, Throttled
 from outlast.model.events import BackIn, TakenOut
+
+JITTER_MAX = 1.0
+"""Seconds that the jitter adds to a hint at most."""
 
 
 class PauseConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,11 +57,15 @@ class Pause:
         """Seconds until it may be tried again; 0 when it is in."""
         return max(0.0, self.until - now)
 
+    def idle(self, now: float) -> bool:
+        """Is it over, so that it may be forgotten?"""
+        return self.until <= now and self.probing is None
+
 
 def throttled_for(config: PauseConfig, times: int, hint: float | None, dice: float) -> float:
     """Seconds that a target pauses which was throttled `times` in a row. A hint is a floor, and jitter only added."""
     if hint is not None:
-        return hint + dice * min(1.0, 0.1 * hint)
+        return hint + dice * min(JITTER_MAX, 0.1 * hint)
     return max(config.throttled_floor, dice * min(config.throttled_max, 2.0 ** min(times - 1, 60)))
 
 
@@ -67,24 +75,27 @@ def credential_out_for(config: PauseConfig, times: int) -> float:
 
 
 class Held:
-    """Leave to try a target, perhaps after waiting for the end of its pause."""
+    """Leave to try a target, perhaps after waiting for the end of its pause. `probe`: it tries a credential."""
 
-    __slots__ = ("_call", "_pauses", "_until", "probe")
+    __slots__ = ("_call", "_paused", "_pauses", "probe")
 
-    def __init__(self, pauses: Pauses, call: Call, until: float) -> None:
+    def __init__(self, pauses: Pauses, call: Call, paused: bool, probe: bool) -> None:
         self._pauses = pauses
         self._call = call
-        self._until = until
-        self.probe = False
+        self._paused = paused
+        self.probe = probe
 
     def wait(self, call: Call) -> Awaitable[None] | None:
         """The end of the pause, or None when there is none."""
-        left = self._until - call.io.now()
-        return call.io.sleep(left) if left > 0 else None
+        return self._sleep(call) if self._paused else None
 
-    def answered(self, call: Call, now: float) -> None:  # noqa: ARG002
+    async def _sleep(self, call: Call) -> None:
+        while (left := self._pauses.bearable(call, call.io.now())) > 0:
+            await call.io.sleep(left)  # when it is over, another call may have made it longer
+
+    def answered(self, call: Call, now: float) -> None:
         """It works: a credential that was out is back."""
-        self._pauses.works(call)
+        self._pauses.works(call, self, now)
 
     def settle(self, end: End, now: float) -> None:
         """The attempt is over; what the provider said may take the target out."""
@@ -98,8 +109,8 @@ class Pauses:
 
     def __init__(self, config: PauseConfig) -> None:
         self._config = config
-        self._targets: dict[str, Pause] = {}
-        self._credentials: dict[str, Pause] = {}
+        self._targets: Kept[Pause] = Kept()
+        self._credentials: Kept[Pause] = Kept()
 
     def left(self, name: str, credential: str, now: float) -> tuple[float, bool]:
         """Seconds until the target may be tried, and whether waiting that long is of any use.
@@ -109,6 +120,9 @@ class Pauses:
         out = self._credentials.get(credential)
         if out is not None and (out.until > now or out.probing is not None):
             return max(out.left(now), 1.0), False
+        return self._target_left(name, now)
+
+    def _target_left(self, name: str, now: float) -> tuple[float, bool]:
         pause = self._targets.get(name)
         if pause is None or pause.until <= now:
             return 0.0, True
@@ -116,60 +130,85 @@ class Pauses:
 
     def admit(self, call: Call, now: float) -> Held | Rejected:
         """The gate: leave to try the target, after its pause if that is short enough."""
-        target = call.target
         if not self._targets and not self._credentials:
-            return Held(self, call, 0.0)
+            return Held(self, call, paused=False, probe=False)
+        target = call.target
         left, waitable = self.left(target.name, target.provider.name, now)
-        longest = min(call.others.patience(now), self._config.max_wait, call.deadline - now)
-        if left > 0 and (not waitable or left > longest):
-            return Rejected(f"{target.name} is paused", gate="pause", code="paused", retry_after=left)
-        held = Held(self, call, now + left)
+        if left > 0 and (not waitable or left > self._longest(call, now)):
+            return _paused(call, left)
         out = self._credentials.get(target.provider.name)
+        held = Held(self, call, paused=left > 0, probe=out is not None)
         if out is not None:
             out.probing = held
         return held
 
-    def works(self, call: Call) -> None:
-        """The target has answered."""
+    def bearable(self, call: Call, now: float) -> float:
+        """Seconds left of the target's pause; raises `Rejected` when that is longer than the call should wait."""
+        left, waitable = self._target_left(call.target.name, now)
+        if left > 0 and (not waitable or left > self._longest(call, now)):
+            raise _paused(call, left)
+        return left
+
+    def _longest(self, call: Call, now: float) -> float:
+        """The longest wait that makes sense; a hint of just the most that is waited for may have been jittered."""
+        return min(call.others.patience(now), self._config.max_wait + JITTER_MAX, call.deadline - now)
+
+    def works(self, call: Call, held: Held, now: float) -> None:
+        """The target has answered. Calls from before a pause say nothing of it: it lasts until its time is over."""
         if self._targets:
-            self._targets.pop(call.target.name, None)
-        if self._credentials and self._credentials.pop(call.target.provider.name, None) is not None:
+            pause = self._targets.get(call.target.name)
+            if pause is not None and pause.until <= now:
+                del self._targets[call.target.name]
+        if held.probe and self._credentials.pop(call.target.provider.name, None) is not None:
             call.io.emit(BackIn("credential", call.target.provider.name))
 
     def learn(self, call: Call, held: Held, error: BaseException | None, now: float) -> None:
         """What an attempt's end means for its target and credential."""
-        out = self._credentials.get(call.target.provider.name)
-        if out is not None and out.probing is held:
-            out.probing = None
+        if held.probe:
+            out = self._credentials.get(call.target.provider.name)
+            if out is not None and out.probing is held:
+                out.probing = None
         match error:
             case Throttled():
                 self._throttled(call, error, now)
             case Quota() | Credential():
-                self._credential_out(call, error, now)
+                self._credential_out(call, held, error, now)
             case Missing():
-                pause = self._targets.setdefault(call.target.name, Pause())
-                pause.until, pause.times = now + self._config.missing, 0
-                call.io.emit(TakenOut("target", call.target.name, error.kind, self._config.missing))
+                self._missing(call, error, now)
             case _:
                 pass
 
     def _throttled(self, call: Call, error: Failure, now: float) -> None:
-        pause = self._targets.setdefault(call.target.name, Pause())
-        pause.times += 1
+        name = call.target.name
+        pause = self._targets.get(name) or self._targets.put(name, Pause(), now)
+        if pause.until <= now or not pause.times:
+            pause.times += 1  # calls that were under way together are throttled together, and that counts once
         seconds = throttled_for(self._config, pause.times, error.retry_after, call.io.random())
         pause.until = max(pause.until, now + seconds)
         error.until = pause.until
-        call.io.emit(TakenOut("target", call.target.name, error.kind, pause.until - now))
+        call.io.emit(TakenOut("target", name, error.kind, pause.until - now))
 
-    def _credential_out(self, call: Call, error: Failure, now: float) -> None:
-        pause = self._credentials.setdefault(call.target.provider.name, Pause())
-        if pause.until > now:
+    def _missing(self, call: Call, error: Failure, now: float) -> None:
+        name = call.target.name
+        pause = self._targets.get(name) or self._targets.put(name, Pause(), now)
+        pause.until, pause.times = max(pause.until, now + self._config.missing), 0
+        call.io.emit(TakenOut("target", name, error.kind, pause.until - now))
+
+    def _credential_out(self, call: Call, held: Held, error: Failure, now: float) -> None:
+        name = call.target.provider.name
+        pause = self._credentials.get(name)
+        if pause is not None and not held.probe:
             return  # calls that were under way when it went out say nothing new
+        pause = pause or self._credentials.put(name, Pause(), now)
         pause.times += 1
         seconds = credential_out_for(self._config, pause.times)
         pause.until = now + seconds
-        call.io.emit(TakenOut("credential", call.target.provider.name, error.kind, seconds))
+        call.io.emit(TakenOut("credential", name, error.kind, seconds))
 
     def layer(self) -> Layer:
         """Wait for, or refuse, a target that is paused; learn from every attempt who must be."""
         return gate(self.admit)
+
+
+def _paused(call: Call, left: float) -> Rejected:
+    return Rejected(f"{call.target.name} is paused", gate="pause", code="paused", retry_after=left)

@@ -1,0 +1,131 @@
+"""Circuit breaker: stop calling a target that keeps failing, then let a few probes test it.
+
+                 5 failures in a row, or of >= 10 calls in 60 s half failed, or 80 % were slow
+     closed ─────────────────────────────────────────────────────────────────────────▶ open(until)
+        ▲                                                                                │   ▲
+        │ 2 successes                                                        until, or   │   │ one failure
+        └────────────────────────────── half-open ◀── the one early probe succeeds ──────┘   │
+                                            └────────────────────────────────────────────────┘
+
+Open for `min(10 s * 2^(n-1), 20 s) * U(0.9, 1.1)`, where n counts openings and falls by one per healthy minute; a
+provider's hint of at most 60 s is a floor. Every transition starts a new epoch, and a result that comes from an older
+epoch changes nothing: a late failure never lengthens an outage. A probe's permit has a lease, so that a hung probe
+cannot pin the state. After closing, calls in flight are bounded, 2 at first and doubling, while other targets are left.
+
+Sources: resilience4j CircuitBreakerStateMachine, sony/gobreaker (epochs), Envoy outlier detection (n), Finagle
+FailureAccrual. Time is an argument: the machine can be stepped by hand, by Hypothesis and by a simulator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from outlast.flow.call import Call, Layer
+from outlast.flow.gate import gate
+from outlast.flow.kept import Kept
+from outlast.flow.stream import End
+from outlast.layers.breaker.circuit import Breaker, Change, Override, Permit, Refusal, State
+from outlast.layers.breaker.config import BreakerConfig
+from outlast.layers.breaker.window import Window
+from outlast.model.errors import Failure, Rejected, TimedOut
+from outlast.model.events import BreakerChanged
+
+__all__ = [
+    "Breaker",
+    "BreakerConfig",
+    "Breakers",
+    "Change",
+    "Override",
+    "Permit",
+    "Refusal",
+    "State",
+    "Window",
+]
+
+
+class Held:
+    """A breaker's permit in the hands of the engine: it tells the sinks what changed."""
+
+    __slots__ = ("_breaker", "_call", "_permit", "_slow_after")
+
+    def __init__(self, breaker: Breaker, permit: Permit, call: Call, slow_after: float | None) -> None:
+        self._breaker = breaker
+        self._permit = permit
+        self._call = call
+        self._slow_after = slow_after
+
+    def wait(self, call: Call) -> Awaitable[None] | None:  # noqa: ARG002
+        """Never: a breaker says yes or no."""
+        return None
+
+    def answered(self, call: Call, now: float) -> None:
+        """The first content is there: a success, perhaps a slow one."""
+        slow = self._slow_after is not None and call.first is not None and call.first > self._slow_after
+        breaker = self._breaker
+        breaker.answered(self._permit, now, slow)
+        if breaker.changes:
+            _tell(breaker, self._call)
+
+    def settle(self, end: End, now: float) -> None:
+        """The attempt is over."""
+        breaker, error = self._breaker, end.error
+        if error is None:
+            breaker.settle(self._permit, end.outcome, now)
+        else:
+            slow = isinstance(error, TimedOut) or getattr(error, "stalled", False)
+            hint = (error.retry_after or 0.0) if isinstance(error, Failure) else 0.0
+            breaker.settle(self._permit, end.outcome, now, slow=slow, hint=hint, dice=self._call.io.random)
+        if breaker.changes:
+            _tell(breaker, self._call)
+
+
+def _tell(breaker: Breaker, call: Call) -> None:
+    changes, breaker.changes = breaker.changes, []
+    for change in changes:
+        call.io.emit(BreakerChanged(call.target.name, change.before, change.after, change.seconds, change.reason))
+
+
+class Breakers:
+    """The circuits of all targets, by name; made when a target is first called."""
+
+    __slots__ = ("_circuits", "_config")
+
+    def __init__(self, config: BreakerConfig) -> None:
+        self._config = config
+        self._circuits: Kept[Breaker] = Kept()
+
+    def of(self, name: str, now: float = 0.0) -> Breaker:
+        """The circuit of that target. With `now`, others that are as good as new may be forgotten for it."""
+        return self._circuits.get(name) or self._circuits.put(name, Breaker(self._config), now)
+
+    def ready(self, name: str, now: float) -> float:
+        """Seconds until that target's circuit may admit a call; 0 when it may now."""
+        circuit = self._circuits.get(name)
+        return circuit.ready(now) if circuit is not None else 0.0
+
+    def items(self) -> list[tuple[str, Breaker]]:
+        """All circuits that exist, by target."""
+        return list(self._circuits.items())
+
+    def admit(self, call: Call, now: float) -> Held | Rejected:
+        """The gate: a permit of the target's circuit."""
+        target = call.target
+        breaker = self.of(target.name, now)
+        timers = target.timers
+        limit = timers.first_content if call.request.stream else timers.whole
+        others = breaker.slow_start() and call.others.healthy(now) > 0
+        permit = breaker.admit(now, limit=limit, early=call.early, others=others)
+        if breaker.changes:
+            _tell(breaker, call)
+        if isinstance(permit, Refusal):
+            return Rejected(
+                f"{target.name}: {permit.why}",
+                gate="breaker",
+                code="circuit_open",
+                retry_after=permit.retry_after if permit.retry_after < float("inf") else None,
+            )
+        return Held(breaker, permit, call, self._config.slow_after)
+
+    def layer(self) -> Layer:
+        """Ask the target's circuit before every attempt, and tell it how the attempt ended."""
+        return gate(self.admit)

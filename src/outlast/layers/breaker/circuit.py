@@ -1,0 +1,363 @@
+"""One circuit: a machine whose methods take the time and never wait. The picture is in the package's docstring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from msgspec import Struct
+
+from outlast.layers.breaker.config import BreakerConfig
+from outlast.layers.breaker.window import Window
+from outlast.model.errors import Outcome
+
+State = Literal["closed", "open", "half_open"]
+Override = Literal["forced_open", "disabled", "observe"]
+Kind = Literal["call", "probe", "early"]
+
+
+class Permit(Struct, eq=False):
+    """Leave to make one call on a target. Give it back with `settle`, whatever happened to the call."""
+
+    epoch: int
+    kind: Kind = "call"
+    lease: float = 0.0
+    bucket: int = -1
+    run: int = 0
+    streak: int = 0
+    slow: bool = False
+    succeeded: bool = False
+    settled: bool = False
+
+
+class Refusal(Struct, frozen=True):
+    """No call now: why, and for how many seconds."""
+
+    why: str
+    retry_after: float
+
+
+class Change(Struct, frozen=True):
+    """One transition, with the numbers behind it."""
+
+    before: str
+    after: str
+    seconds: float
+    reason: str
+
+
+def _half() -> float:
+    return 0.5
+
+
+class Breaker:
+    """One circuit. No method waits, so each runs whole on an event loop.
+
+    Attributes:
+        state: closed, open or half_open.
+        override: an operator's word that stands above the state, or None.
+        epoch: grows with every transition.
+        until: when it ceases to be open, or forced open.
+        openings: how often it has opened, less one for each healthy minute since.
+        flying: permits that have not been given back.
+        changes: transitions that nobody has taken note of yet.
+    """
+
+    __slots__ = (
+        "_config",
+        "_early_used",
+        "_free",
+        "_hinted_until",
+        "_last",
+        "_level",
+        "_peak",
+        "_probes",
+        "_run",
+        "_since",
+        "_streak",
+        "_successes",
+        "_window",
+        "changes",
+        "epoch",
+        "flying",
+        "openings",
+        "override",
+        "state",
+        "until",
+    )
+
+    def __init__(self, config: BreakerConfig) -> None:
+        self._config = config
+        self._window = Window(config.window, config.buckets)
+        self.state: State = "closed"
+        self.override: Override | None = None
+        self.epoch = 0
+        self.until = 0.0
+        self.openings = 0
+        self.flying = 0
+        self.changes: list[Change] = []
+        self._free = True  # nothing would be refused
+        self._run = 0  # failures in a row
+        self._streak = 0  # how often the run was broken by a success
+        self._last = 0.0  # when something was last counted
+        self._since = 0.0  # when the state was entered
+        self._probes: list[Permit] = []
+        self._successes = 0
+        self._early_used = False
+        self._hinted_until = 0.0  # the provider asked to be left alone for so long
+        self._peak = 0  # most calls in flight since closing
+        self._level = 0  # the former level that a slow start climbs to; 0: no slow start under way
+
+    def __repr__(self) -> str:
+        return f"Breaker({self.override or self.state}, epoch={self.epoch}, flying={self.flying})"
+
+    # -- asking ------------------------------------------------------------------------------------------------
+
+    def ready(self, now: float) -> float:
+        """Seconds until a call may be admitted, without asking for a permit; 0 when one may go now."""
+        if self._free:
+            return 0.0
+        refusal = self._refusal(now)
+        return refusal.retry_after if refusal else 0.0
+
+    def admit(self, now: float, *, limit: float = 0.0, early: bool = False, others: bool = False) -> Permit | Refusal:
+        """A permit if a call may go out now, else why not.
+
+        Args:
+            now: monotonic seconds.
+            limit: how long the attempt may take; a probe's lease is that and a little more.
+            early: routing has found every target open, and sends its one early probe here.
+            others: other targets could take the call, so a slow start may divert it.
+        """
+        if not self._free:
+            refusal = self._refusal(now)
+            if refusal is not None:
+                return self._early_probe(now) if early and self.can_probe_early(now) else refusal
+            if self.state != "closed":
+                return self._probe(now, limit)
+        elif others and self.flying and self._level and (ramped := self._ramped(now)) is not None:
+            return ramped
+        self.flying = flying = self.flying + 1
+        if flying > self._peak:  # noqa: PLR1730  (four times as fast as max)
+            self._peak = flying
+        return Permit(self.epoch)
+
+    def can_probe_early(self, now: float | None = None) -> bool:
+        """Is the one early probe of this opening still to be had?
+
+        Never while an operator holds it open, or while the provider wants to be left alone. Without `now`, an opening
+        that came with a hint has none.
+        """
+        hinted = self._hinted_until > (self._since if now is None else now)
+        return self.state == "open" and self.override is None and not self._early_used and not hinted
+
+    def slow_start(self) -> bool:
+        """May a call be diverted although the circuit is closed, because it closed a short while ago?"""
+        return self._level > 0 and self.flying > 0
+
+    def idle(self, now: float) -> bool:
+        """Is it as good as new, so that it may be forgotten?"""
+        quiet = self.state == "closed" and self.override is None and not self.flying
+        return quiet and now - self._last > self._config.window and now - self._since >= 60.0 * self.openings
+
+    def _early_probe(self, now: float) -> Permit:
+        self._early_used = True
+        self.flying += 1
+        return Permit(self.epoch, "early", now)
+
+    def _probe(self, now: float, limit: float) -> Permit:
+        if self.state == "open":
+            self._enter("half_open", now, "its time is over")
+        permit = Permit(self.epoch, "probe", now + limit + self._config.lease)
+        self._probes.append(permit)
+        self.flying += 1
+        return permit
+
+    def _refusal(self, now: float) -> Refusal | None:
+        if self.override == "forced_open":
+            if now < self.until:
+                return Refusal("an operator holds the circuit open", self.until - now)
+            self.operate(None, now)
+        if self._free:
+            return None
+        if self.state == "open":
+            return Refusal("the circuit is open", self.until - now) if now < self.until else None
+        self._probes = [probe for probe in self._probes if probe.lease > now]
+        config = self._config
+        places = max(config.probes, config.successes) - len(self._probes) - self._successes
+        if places > 0 and len(self._probes) < config.probes:
+            return None
+        wait = min((probe.lease - now for probe in self._probes), default=1.0)
+        return Refusal("the circuit is half-open and its probes are out", min(wait, 1.0))
+
+    def _ramped(self, now: float) -> Refusal | None:
+        """The refusal of a slow start that is under way, if it has no room."""
+        allowed = self._allowed(now)
+        if allowed >= self._level:
+            self._level = 0
+            return None
+        if self.flying < allowed:
+            return None
+        left = self._config.ramp - (now - self._since) % self._config.ramp
+        return Refusal("the circuit has just closed and starts slowly", left)
+
+    def _allowed(self, now: float) -> float:
+        """Calls in flight that the slow start allows by now."""
+        ramp = self._config.ramp
+        return 2.0 ** (1 + min(int((now - self._since) / ramp), 60)) if ramp > 0 else float("inf")
+
+    # -- learning ----------------------------------------------------------------------------------------------
+
+    def answered(self, permit: Permit, now: float, slow: bool = False) -> None:
+        """The first content, or the whole answer, is there: a success, unless the stream breaks later."""
+        if permit.settled or permit.succeeded or permit.epoch != self.epoch:
+            return
+        if permit.kind == "call":
+            self._succeeded(permit, now, slow)
+            window = self._window
+            if window.failed or window.slow:  # the tenth call may be what makes the rates tell
+                self._trip(now, 0.0, _half)
+        elif permit.kind == "early" or permit in self._probes:
+            self._succeeded(permit, now, slow)
+            self._probe_succeeded(permit, now)
+
+    def settle(
+        self,
+        permit: Permit,
+        outcome: Outcome,
+        now: float,
+        *,
+        slow: bool = False,
+        hint: float = 0.0,
+        dice: Callable[[], float] = _half,
+    ) -> None:
+        """Report how the call ended. Reports from before the last transition change nothing.
+
+        Args:
+            permit: what `admit` gave; settled once, further calls do nothing.
+            outcome: success, failure, throttled or neutral.
+            now: monotonic seconds.
+            slow: it ran into a timer.
+            hint: seconds that the provider asked us to wait; 0 for none.
+            dice: gives a number in [0, 1) to spread the time open.
+        """
+        if permit.settled:
+            return
+        if outcome == "success" and not permit.succeeded:
+            self.answered(permit, now, slow)
+        permit.settled = True
+        self.flying -= 1
+        if permit.epoch != self.epoch or outcome == "success":
+            return
+        if permit.kind == "early":
+            if outcome == "neutral":
+                self._early_used = False
+            return  # a failed early probe leaves the opening as it is: no shorter, and no longer
+        lost = permit.kind == "probe" and not permit.succeeded and not self._gave_back(permit)
+        if outcome == "failure" and not lost:
+            self._failed(permit, now, slow, hint, dice)
+
+    def _gave_back(self, permit: Permit) -> bool:
+        """Free the place of a probe. False when its lease was over, and the place given to another."""
+        if permit not in self._probes:
+            return False
+        self._probes.remove(permit)
+        return True
+
+    def _succeeded(self, permit: Permit, now: float, slow: bool) -> None:
+        permit.succeeded = True
+        permit.slow = slow
+        permit.run = self._run if now - self._last <= self._config.window else 0
+        permit.bucket = self._window.add_success(now, slow)
+        self._last = now
+        self._run = 0
+        self._streak = permit.streak = self._streak + 1
+
+    def _failed(self, permit: Permit, now: float, slow: bool, hint: float, dice: Callable[[], float]) -> None:
+        if now - self._last > self._config.window:
+            self._run = 0  # after an idle window nothing is known any more
+        if permit.succeeded:
+            self._window.take_back_success(permit.bucket, permit.slow)
+            if permit.streak == self._streak:  # nobody else has succeeded since: the run was never broken
+                self._run += permit.run
+        self._last = now
+        self._run += 1
+        self._window.add_failure(now, slow or permit.slow)
+        if permit.kind == "probe":
+            self._open(now, hint, dice, "a probe failed")
+        else:
+            self._trip(now, hint, dice)
+
+    def _probe_succeeded(self, permit: Permit, now: float) -> None:
+        if permit.kind == "early":
+            self._enter("half_open", now, "the early probe succeeded")
+        else:
+            self._probes.remove(permit)
+        self._successes += 1
+        if self._successes >= self._config.successes:
+            self._enter("closed", now, f"{self._successes} probes succeeded")
+
+    def _trip(self, now: float, hint: float, dice: Callable[[], float]) -> None:
+        reason = self._reason_to_open()
+        if reason and self.override is None:
+            self._open(now, hint, dice, reason)
+
+    def _reason_to_open(self) -> str | None:
+        config, window = self._config, self._window
+        if self._run >= config.failures:
+            return f"{self._run} failures in a row"
+        total = window.ok + window.failed
+        if total < config.min_calls:
+            return None
+        if window.failed >= config.failure_rate * total:
+            return f"{window.failed} of {total} calls failed"
+        if window.slow >= config.slow_rate * total:
+            return f"{window.slow} of {total} calls were slow"
+        return None
+
+    # -- transitions -------------------------------------------------------------------------------------------
+
+    def _open(self, now: float, hint: float, dice: Callable[[], float], reason: str) -> None:
+        config = self._config
+        if self.state == "closed":
+            healthy_minutes = int((now - self._since) / 60.0)
+            self.openings = max(0, self.openings - healthy_minutes)
+            climbing = self._level if self._allowed(now) < self._level else 0
+            self._level = max(climbing, self._peak)
+        self.openings += 1
+        seconds = min(config.open * 2.0 ** min(self.openings - 1, 60), config.open_max)
+        seconds *= 1.0 + config.jitter * (2.0 * dice() - 1.0)
+        hinted = min(hint, config.hint_max)
+        self.until = now + max(seconds, hinted)
+        self._hinted_until = now + hinted
+        self._enter("open", now, reason)
+
+    def _enter(self, state: State, now: float, reason: str) -> None:
+        seconds = self.until - now if state == "open" else 0.0
+        self.changes.append(Change(self.state, state, seconds, reason))
+        self.state = state
+        self._free = state == "closed" and self.override != "forced_open"
+        self.epoch += 1
+        self._since = now
+        self._run = 0
+        self._successes = 0
+        self._early_used = False
+        self._probes = []
+        self._peak = 0
+        self._window.clear()
+
+    def operate(self, override: Override | None, now: float, *, until: float = float("inf")) -> None:
+        """An operator's word: hold it open until a time of his, let everything pass, only observe, or None: as usual.
+
+        Raises:
+            ValueError: for anything else; half-open, say, is not to be asked for.
+        """
+        if override not in {"forced_open", "disabled", "observe", None}:
+            raise ValueError(f"a breaker cannot be set to {override!r}: use forced_open, disabled, observe or None")
+        before = self.override or self.state
+        self.override = override
+        self.until = until if override == "forced_open" else 0.0
+        self.openings = 0
+        self._level = 0
+        self._enter("closed", now, "an operator's word")
+        self.changes[-1] = Change(before, override or "closed", max(0.0, self.until - now), "an operator's word")

@@ -1,0 +1,74 @@
+"""Counts of the last seconds, in a ring of buckets."""
+
+from __future__ import annotations
+
+
+class Window:
+    """Counts of the last `span` seconds in a ring of buckets; old ones fall out by themselves."""
+
+    __slots__ = ("_current", "_ring", "_width", "failed", "ok", "slow")
+
+    def __init__(self, span: float, buckets: int) -> None:
+        self._width = span / buckets
+        self._ring = [[0, 0, 0] for _ in range(buckets)]
+        self._current = 0
+        self.ok = self.failed = self.slow = 0
+
+    @property
+    def total(self) -> int:
+        """Calls in the window, as of the last `move`."""
+        return self.ok + self.failed
+
+    def move(self, now: float) -> int:
+        """Let fall out what is too old; the number of the current bucket."""
+        number = int(now / self._width)
+        if number > self._current:
+            self._drop_until(number)
+        return self._current
+
+    def _drop_until(self, number: int) -> None:
+        size = len(self._ring)
+        for stale in range(max(self._current, number - size) + 1, number + 1):
+            bucket = self._ring[stale % size]
+            self.ok -= bucket[0]
+            self.failed -= bucket[1]
+            self.slow -= bucket[2]
+            bucket[0] = bucket[1] = bucket[2] = 0
+        self._current = number
+
+    def add_success(self, now: float, slow: bool) -> int:
+        """Count one success; the number of its bucket."""
+        number = self.move(now)
+        bucket = self._ring[number % len(self._ring)]
+        bucket[0] += 1
+        self.ok += 1
+        if slow:
+            bucket[2] += 1
+            self.slow += 1
+        return number
+
+    def add_failure(self, now: float, slow: bool) -> None:
+        """Count one failure."""
+        bucket = self._ring[self.move(now) % len(self._ring)]
+        bucket[1] += 1
+        self.failed += 1
+        if slow:
+            bucket[2] += 1
+            self.slow += 1
+
+    def take_back_success(self, number: int, slow: bool) -> None:
+        """A success counted in that bucket was none after all."""
+        size = len(self._ring)
+        if number > self._current - size:
+            bucket = self._ring[number % size]
+            bucket[0] -= 1
+            self.ok -= 1
+            if slow:
+                bucket[2] -= 1
+                self.slow -= 1
+
+    def clear(self) -> None:
+        """Forget everything."""
+        for bucket in self._ring:
+            bucket[0] = bucket[1] = bucket[2] = 0
+        self.ok = self.failed = self.slow = 0

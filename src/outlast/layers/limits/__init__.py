@@ -1,0 +1,224 @@
+"""Limits of requests, tokens, money and calls at once, by GCRA with reservation.
+
+The state of a limit is one number, the theoretical arrival time (TAT); T = period / rate, tolerance = burst * T:
+
+    tat = max(tat, now);  new = tat + cost * T;  wait = max(0, new - tolerance - now)
+
+`wait <= max_wait`: commit `new` and sleep `wait` once, for the place is reserved: first come, first served, and nobody
+polls. Else refuse with `retry_after = wait` and write nothing. All limits of one request are one decision. What was
+estimated is settled with what was used: too much is refunded, too little becomes a debt that the next callers wait for.
+Who gives up before its turn gets back what nobody has reserved behind it, so that no two ever go at one place.
+
+Sources: ITU-T I.371 (GCRA), throttled/throttled and redis_rate (the arithmetic), failsafe-go (reservation),
+golang.org/x/time/rate (what a cancelled reservation gives back).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from msgspec import Struct
+
+from outlast.flow.call import Allowance, Call, Layer
+from outlast.flow.gate import gate
+from outlast.flow.kept import Kept
+from outlast.flow.quantiles import Quantiles
+from outlast.flow.stream import End
+from outlast.layers.limits.config import LimitConfig, LimitsConfig
+from outlast.layers.limits.gcra import NOTHING, Costs, Denied, Gcra, Limits
+from outlast.model.caller import UserType
+from outlast.model.errors import BrokenStream, Cancelled, Failure, Rejected, TimedOut
+from outlast.model.events import LimitHit
+from outlast.model.target import Price, Target
+
+__all__ = ["Costs", "Denied", "Gcra", "Keeper", "LimitConfig", "Limits", "LimitsConfig", "Scope", "ScopesOf"]
+
+
+class Scope(Struct, frozen=True):
+    """Whose limits: a key, a user, a provider or a target; and how a refusal is counted."""
+
+    key: str
+    config: LimitConfig
+    user_type: UserType
+    window: int = 0
+
+
+ScopesOf = Callable[[Call], Sequence[Scope]]
+MaxWait = Callable[[Call, float], float]
+Asked = Sequence[tuple[Scope, Limits]]
+
+
+class Held:
+    """Charges made for one call in all its scopes, perhaps with a sleep still to come."""
+
+    __slots__ = ("_call", "_charged", "_keeper", "_limits", "_made", "_reserved", "_wait")
+
+    def __init__(self, keeper: Keeper, call: Call, limits: Asked, charged: Costs, wait: float) -> None:
+        self._keeper = keeper
+        self._call = call
+        self._limits = limits
+        self._charged = charged
+        self._made = call.story.made
+        self._wait = wait
+        self._reserved = [of.reserved() for _, of in limits] if wait > 0 else None
+
+    def wait(self, call: Call) -> Awaitable[None] | None:
+        """The one sleep that the reservation asks for."""
+        return None if self._reserved is None else self._sleep(call)
+
+    async def _sleep(self, call: Call) -> None:
+        await call.io.sleep(self._wait)
+        self._reserved = None
+
+    def answered(self, call: Call, now: float) -> None:
+        """Nothing yet: the bill comes at the end."""
+
+    def settle(self, end: End, now: float) -> None:
+        """Refund what was not used, owe what was used beyond the estimate."""
+        if self._reserved is not None:  # it left before its turn
+            for (_, limits), reserved in zip(self._limits, self._reserved, strict=True):
+                limits.leave(self._charged, reserved, now)
+            return
+        if self._limits:
+            used = self._used(end)
+            for scope, limits in self._limits:
+                limits.settle(self._charged, used, now)
+                if end.quota is not None and scope.user_type == "operator":
+                    limits.learn(end.quota, now)
+        if end.usage is not None:
+            self._keeper.note_output(_aimed_at(self._call).name, end.usage.output, now)
+
+    def _used(self, end: End) -> Costs:
+        usage = end.usage
+        if usage is not None:
+            usd = self._charged.usd if end.cost is None else end.cost
+            return Costs(1.0, float(usage.input + usage.output), usd)
+        if end.outcome == "success":
+            return self._charged
+        if self._call.story.made == self._made:
+            return NOTHING  # never sent
+        if isinstance(end.error, Failure) and not isinstance(end.error, (TimedOut, BrokenStream, Cancelled)):
+            return Costs(1.0, 0.0, 0.0)  # the provider refused it
+        prompt = self._call.request.tokens  # nobody knows how far the answer got, but the prompt was read
+        price = _aimed_at(self._call).price
+        return Costs(1.0, float(prompt), price.of(prompt, 0) if price else 0.0)
+
+
+class Keeper:
+    """The limits of many scopes, and the gate over them. Those that are as good as new are forgotten."""
+
+    __slots__ = ("_config", "_kept", "_max_wait", "_outputs", "_scopes_of")
+
+    def __init__(
+        self,
+        config: LimitsConfig,
+        scopes_of: ScopesOf,
+        *,
+        max_wait: MaxWait = lambda _call, _now: 0.0,
+    ) -> None:
+        self._config = config
+        self._scopes_of = scopes_of
+        self._max_wait = max_wait
+        self._kept: Kept[Limits] = Kept(10_000)
+        self._outputs: dict[str, Quantiles] = {}
+
+    def limits(self, scope: Scope, now: float) -> Limits:
+        """The limits of that scope."""
+        kept = self._kept.get(scope.key)
+        if kept is None:
+            made = Limits.of(scope.config, burst_seconds=self._config.burst, window=scope.window)
+            kept = self._kept.put(scope.key, made, now)
+        return kept
+
+    def note_output(self, model: str, tokens: int, now: float) -> None:
+        """An answer had so many tokens."""
+        outputs = self._outputs.get(model)
+        if outputs is None:
+            if len(self._outputs) >= 1_000:
+                self._outputs.clear()
+            outputs = self._outputs[model] = Quantiles()
+        outputs.add(float(tokens), now)
+
+    def costs(self, call: Call, price: Price | None, now: float) -> Costs:
+        """What the call is charged before anything is known of its answer."""
+        request = call.request
+        output = 0.0
+        if request.operation == "chat":
+            known = self._outputs.get(_aimed_at(call).name)
+            p95 = known.at(0.95, now, self._config.samples) if known else None
+            output = float(self._config.expected_output) if p95 is None else p95
+            if request.max_tokens is not None:
+                output = min(output, float(request.max_tokens))
+        usd = price.of(request.tokens, int(output)) if price else 0.0
+        return Costs(1.0, request.tokens + output, usd)
+
+    def admit(self, call: Call, now: float) -> Held | Rejected:
+        """The gate: all limits of all scopes, or none."""
+        scopes = self._scopes_of(call)
+        if not scopes:
+            return Held(self, call, (), NOTHING, 0.0)
+        costs = self.costs(call, _aimed_at(call).price, now)
+        limits = [(scope, self.limits(scope, now)) for scope in scopes]
+        wait = _ask(limits, costs, now, 0.0)
+        if isinstance(wait, Refused) and (max_wait := self._max_wait(call, now)) > 0:
+            wait = _ask(limits, costs, now, max_wait)
+        if isinstance(wait, Refused):
+            return _refusal(call, wait)
+        for scope, of in limits:
+            of.take(costs, now)
+            if scope.user_type != "operator":
+                call.story.allowances.extend(_allowances(of, now))
+        return Held(self, call, limits, costs, wait)
+
+    def layer(self) -> Layer:
+        """Charge every call to its scopes, and settle with what it used."""
+        return gate(self.admit)
+
+
+class Refused(Struct, frozen=True):
+    """One scope's limit said no."""
+
+    scope: Scope
+    limit: str
+    retry_after: float | None
+
+
+def _ask(limits: Asked, costs: Costs, now: float, max_wait: float) -> float | Refused:
+    """Seconds to wait until all scopes let the charges pass, or which of them says no for longest."""
+    longest = 0.0
+    refused: Refused | None = None
+    for scope, of in limits:
+        wait = of.ask(costs, now, max_wait)
+        if not isinstance(wait, Denied):
+            longest = max(longest, wait)
+        elif refused is None or _longer(wait.retry_after, refused.retry_after):
+            refused = Refused(scope, wait.limit, wait.retry_after)
+    return longest if refused is None else refused
+
+
+def _longer(one: float | None, other: float | None) -> bool:
+    """Is the one time to come back later than the other? None is never."""
+    return other is not None and (one is None or one > other)
+
+
+def _refusal(call: Call, refused: Refused) -> Rejected:
+    scope = refused.scope
+    call.io.emit(LimitHit(call.id, scope.key, refused.limit, scope.user_type, refused.retry_after))
+    spent = refused.limit == "usd_per_day" or refused.retry_after is None
+    ours = scope.user_type == "operator"
+    return Rejected(
+        f"the limit {refused.limit} of {scope.key} is used up",
+        gate="limits" if ours else "caller_limits",
+        code="insufficient_quota" if spent else "rate_limit_exceeded",
+        status=503 if ours else 429,
+        retry_after=refused.retry_after,
+    )
+
+
+def _aimed_at(call: Call) -> Target:
+    """Where the call goes; before it is routed, where it would rather go."""
+    return call.target if call.target.name else call.route.targets[0]
+
+
+def _allowances(limits: Limits, now: float) -> list[Allowance]:
+    return [Allowance(b.name, b.amount, b.period, b.remaining(now), b.reset(now)) for b in limits.buckets]

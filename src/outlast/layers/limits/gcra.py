@@ -1,0 +1,177 @@
+"""The limits themselves: one number each, and one decision over all. The formula is in the package's docstring."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from outlast.layers.limits.config import LimitConfig
+from outlast.model.messages import Quota
+
+Unit = Literal["requests", "tokens", "usd"]
+
+MINUTE = 60.0
+DAY = 86_400.0
+NEVER = float("inf")
+EPSILON = 1e-9
+
+
+class Gcra:
+    """One limit. Costs may be fractions; a negative cost is a refund."""
+
+    __slots__ = ("amount", "burst", "most", "name", "period", "spacing", "tat", "unit")
+
+    def __init__(self, name: str, unit: Unit, amount: float, period: float, burst: float) -> None:
+        self.name = name
+        self.unit: Unit = unit
+        self.amount = amount
+        self.period = period
+        self.burst = burst
+        self.most = max(amount, burst)
+        self.spacing = period / amount
+        self.tat = 0.0
+
+    def wait(self, cost: float, now: float) -> float:
+        """Seconds until `cost` may be spent; infinite for more than a whole period's amount.
+
+        A cost above the burst waits for a full bucket, and goes into debt.
+        """
+        if cost > self.most:
+            return NEVER
+        if cost <= 0:
+            return 0.0
+        ready = self.tat if self.tat > now else now  # noqa: FURB136  (max takes four times as long)
+        if cost < self.burst:
+            ready -= (self.burst - cost) * self.spacing
+        return ready - now if ready - now > EPSILON else 0.0
+
+    def take(self, cost: float, now: float) -> None:
+        """Spend `cost`, or refund it when it is negative. A refund never overfills the bucket."""
+        self.tat = (self.tat if self.tat > now else now) + cost * self.spacing  # noqa: FURB136
+
+    def give_back(self, cost: float, reserved: float, now: float) -> None:
+        """A reserved place is not used: refund what nobody has reserved behind it.
+
+        Whoever did goes at the time that he was given; a newcomer in the free place would go beside him.
+
+        Args:
+            cost: what was reserved.
+            reserved: the TAT just after that reservation.
+            now: monotonic seconds.
+        """
+        behind = max(0.0, self.tat - reserved) / self.spacing
+        self.take(-max(0.0, cost - behind), now)
+
+    def remaining(self, now: float) -> float:
+        """What may be spent now, without waiting."""
+        return max(0.0, self.burst - max(0.0, self.tat - now) / self.spacing)
+
+    def reset(self, now: float) -> float:
+        """Seconds until the bucket is full again."""
+        return max(0.0, self.tat - now)
+
+    def anchor(self, remaining: float, now: float) -> None:
+        """The provider says what is left. That only ever tightens: what is more than we thought is not believed."""
+        left = max(0.0, min(remaining, self.burst))
+        self.tat = max(self.tat, now + (self.burst - left) * self.spacing)
+
+
+class Costs(Struct):
+    """What one request is charged, in each unit."""
+
+    requests: float = 1.0
+    tokens: float = 0.0
+    usd: float = 0.0
+
+
+NOTHING = Costs(0.0, 0.0, 0.0)
+
+
+class Denied(Struct, frozen=True):
+    """A limit said no: which, and for how many seconds; None when a repetition cannot change it."""
+
+    limit: str
+    retry_after: float | None
+
+
+class Limits:
+    """All limits of one caller or provider: one decision over all of them."""
+
+    __slots__ = ("buckets", "concurrent", "under_way")
+
+    def __init__(self, buckets: Sequence[Gcra], concurrent: int | None = None) -> None:
+        self.buckets = tuple(buckets)
+        self.concurrent = concurrent
+        self.under_way = 0
+
+    @classmethod
+    def of(cls, config: LimitConfig, *, burst_seconds: float = 10.0, window: int = 0) -> Limits:
+        """The limits that a configuration asks for. `window` is the largest prompt that must pass at once."""
+        buckets = []
+        if config.rpm is not None:
+            burst = max(1.0, config.rpm * burst_seconds / MINUTE)
+            buckets.append(Gcra("rpm", "requests", config.rpm, MINUTE, burst))
+        if config.tpm is not None:
+            burst = min(max(config.tpm * burst_seconds / MINUTE, float(window)), config.tpm)
+            buckets.append(Gcra("tpm", "tokens", config.tpm, MINUTE, burst))
+        if config.usd_per_day is not None:
+            buckets.append(Gcra("usd_per_day", "usd", config.usd_per_day, DAY, config.usd_per_day))
+        return cls(buckets, config.concurrent)
+
+    def ask(self, costs: Costs, now: float, max_wait: float = 0.0) -> float | Denied:
+        """Seconds that the charges would have to wait, or who denies them and for how long. Writes nothing."""
+        if self.concurrent is not None and self.under_way >= self.concurrent:
+            return Denied("concurrent", 1.0)
+        longest, slowest = 0.0, ""
+        for bucket in self.buckets:
+            wait = bucket.wait(getattr(costs, bucket.unit), now)
+            if wait > longest:
+                longest, slowest = wait, bucket.name
+        if longest <= max_wait:
+            return longest
+        return Denied(slowest, None if longest == NEVER else longest)
+
+    def take(self, costs: Costs, now: float) -> None:
+        """Make the charges."""
+        for bucket in self.buckets:
+            bucket.take(getattr(costs, bucket.unit), now)
+        self.under_way += 1
+
+    def acquire(self, costs: Costs, now: float, max_wait: float = 0.0) -> float | Denied:
+        """Seconds to sleep before going on, all charges made; or who denied it, and nothing charged."""
+        wait = self.ask(costs, now, max_wait)
+        if not isinstance(wait, Denied):
+            self.take(costs, now)
+        return wait
+
+    def settle(self, charged: Costs, used: Costs, now: float) -> None:
+        """The call is over: refund or owe the difference."""
+        self.under_way -= 1
+        for bucket in self.buckets:
+            difference = getattr(used, bucket.unit) - getattr(charged, bucket.unit)
+            if difference:
+                bucket.take(difference, now)
+
+    def reserved(self) -> tuple[float, ...]:
+        """The state of every limit; taken after a reservation, it is what `leave` needs."""
+        return tuple(bucket.tat for bucket in self.buckets)
+
+    def leave(self, charged: Costs, reserved: tuple[float, ...], now: float) -> None:
+        """The call gave up before its turn: refund what nobody has reserved behind it."""
+        self.under_way -= 1
+        for bucket, tat in zip(self.buckets, reserved, strict=True):
+            bucket.give_back(getattr(charged, bucket.unit), tat, now)
+
+    def learn(self, quota: Quota, now: float) -> None:
+        """The provider's own count, as its headers tell it."""
+        for bucket in self.buckets:
+            if bucket.unit == "requests" and quota.requests_left is not None:
+                bucket.anchor(quota.requests_left, now)
+            elif bucket.unit == "tokens" and quota.tokens_left is not None:
+                bucket.anchor(quota.tokens_left, now)
+
+    def idle(self, now: float) -> bool:
+        """Is it as good as new, so that it may be forgotten?"""
+        return not self.under_way and all(bucket.tat <= now for bucket in self.buckets)

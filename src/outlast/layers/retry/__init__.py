@@ -1,0 +1,176 @@
+"""Retry on the same target: with full jitter, within a budget, and only where another target is no better.
+
+    delay of attempt k:  U(0, min(cap, base * 2^(k-1)))         base 0.25 s, 1 s when overloaded; cap 20 s
+    with a hint h:       max(delay, h + U(0, min(1, h / 10)))   a hint is a floor, jitter is only added
+
+Two attempts per target while another is left, three on the last, six in all per routed call; a retry is made only while
+the attempts left exceed the untried healthy targets. A wait longer than the caller's patience moves the call on.
+
+Budget, per target: every request deposits 0.2 for 60 s; a retry costs 1, after a throttle 0.36, drawn before the sleep
+and given back when the retry is not made after all. Beyond deposits there is a floor of 3 at a time and 10 in 10 s.
+
+Sources: AWS "Exponential backoff and jitter", botocore's standard retry mode (costs), Finagle RetryBudget (deposits),
+Envoy retry budgets (the floor).
+"""
+
+from __future__ import annotations
+
+from outlast.flow.call import Answer, Call, Handler, Layer
+from outlast.flow.kept import Kept
+from outlast.layers.retry.budget import Budget, Draw
+from outlast.layers.retry.config import RetryConfig
+from outlast.layers.retry.decide import Move, SoFar, Wait, backoff, decide, delay_of, hinted
+from outlast.model.errors import Failure, Rejected
+from outlast.model.events import RetryRefused, RetryScheduled
+
+__all__ = [
+    "Budget",
+    "Draw",
+    "Move",
+    "Retries",
+    "RetryConfig",
+    "SoFar",
+    "Wait",
+    "backoff",
+    "decide",
+    "delay_of",
+    "hinted",
+]
+
+
+class Run:
+    """One call's stay on one target, after its first failure there."""
+
+    __slots__ = ("_before", "_budget", "_call", "_config", "_reconnected", "_waited")
+
+    def __init__(self, config: RetryConfig, budget: Budget, call: Call, before: int) -> None:
+        self._config = config
+        self._budget = budget
+        self._call = call
+        self._before = before
+        self._waited = False
+        self._reconnected = False
+
+    def next(self, failure: Failure) -> tuple[Draw, float] | None:
+        """A draw on the budget and the seconds to wait; None to move on.
+
+        `failure.again_at` is set where coming back later may help.
+        """
+        call, config = self._call, self._config
+        io = call.io
+        now = io.now()
+        decision = decide(config, failure, self._so_far(now), now, io.random())
+        if isinstance(decision, Wait):
+            cost = config.cost_throttled if failure.again == "pause" else config.cost
+            draw = self._budget.withdraw(cost, now)
+            if draw is not None:
+                self._waited = self._waited or failure.again in {"once", "last"}
+                self._reconnected = self._reconnected or failure.again == "at_once"
+                io.emit(RetryScheduled(call.id, call.target.name, failure.kind, decision.delay))
+                return draw, decision.delay
+            decision = Move("the retry budget is spent")
+        failure.again_at = decision.ready
+        if decision.reason is not None:
+            io.emit(RetryRefused(call.id, call.target.name, failure.kind, decision.reason))
+        return None
+
+    def revisit(self) -> tuple[Draw, float] | None:
+        """Coming back to a target that has failed before is a retry too."""
+        draw = self._budget.withdraw(self._config.cost_throttled, self._call.io.now())
+        return (draw, 0.0) if draw is not None else None
+
+    def refused(self, failure: Failure, by: Rejected) -> None:
+        """A gate of our own has refused the retry: the caller hears of the real failure, not of that."""
+        call = self._call
+        if by.gate == "pause" and by.retry_after is not None:
+            failure.again_at = call.io.now() + by.retry_after
+        call.io.emit(RetryRefused(call.id, call.target.name, failure.kind, by.message))
+
+    def _so_far(self, now: float) -> SoFar:
+        call = self._call
+        timers = call.target.timers
+        return SoFar(
+            here=call.story.made - self._before,
+            made=call.story.made - call.earlier,
+            total=call.story.made,
+            healthy=call.others.healthy(now),
+            patience=call.others.patience(now),
+            left=call.deadline - now,
+            limit=timers.first_content if call.request.stream else timers.whole,
+            waited=self._waited,
+            reconnected=self._reconnected,
+        )
+
+
+def _made_here(call: Call) -> int:
+    """Attempts that the routed call has made on this target before."""
+    return sum(1 for past in call.story.tried if past.number > call.earlier and past.target == call.target.name)
+
+
+class Retries:
+    """The budgets of all targets, and the layer that draws on them."""
+
+    __slots__ = ("_budgets", "_config")
+
+    def __init__(self, config: RetryConfig) -> None:
+        self._config = config
+        self._budgets: Kept[Budget] = Kept()
+
+    def budget(self, target: str, now: float = 0.0) -> Budget:
+        """The budget of that target. With `now`, others that are as good as new may be forgotten for it."""
+        return self._budgets.get(target) or self._budgets.put(target, Budget(self._config), now)
+
+    def layer(self) -> Layer:
+        """Ask the same target again while that is allowed, affordable and better than moving on."""
+
+        def layer(inner: Handler) -> Handler:
+            async def handle(call: Call) -> Answer:
+                now = call.io.now()
+                budget = self.budget(call.target.name, now)
+                before = call.story.made
+                if call.revisit:
+                    run = Run(self._config, budget, call, before - _made_here(call))
+                    return await _again(inner, call, None, run)
+                budget.deposit(now)
+                try:
+                    return await inner(call)
+                except Failure as error:
+                    failure = error
+                return await _again(inner, call, failure, Run(self._config, budget, call, before))
+
+            return handle
+
+        return layer
+
+
+async def _again(inner: Handler, call: Call, failure: Failure | None, run: Run) -> Answer:
+    """Ask again until there is an answer, or raise the last failure for routing to move on."""
+    try:
+        while True:
+            granted = run.next(failure) if failure is not None else run.revisit()
+            if granted is None:
+                raise failure if failure is not None else _spent(call)
+            made = call.story.made
+            draw, delay = granted
+            try:
+                if delay > 0:
+                    await call.io.sleep(delay)
+                return await inner(call)
+            except Rejected as refusal:
+                if failure is None:
+                    raise
+                run.refused(failure, refusal)
+                raise failure from None
+            except Failure as error:
+                failure = error
+            finally:
+                if call.story.made > made:
+                    draw.done()
+                else:
+                    draw.undo(call.io.now())
+    finally:
+        del failure  # an error that names the frame that names the error is freed by no count
+
+
+def _spent(call: Call) -> Rejected:
+    return Rejected(f"{call.target.name}: the retry budget is spent", gate="retry", code="retry_budget")
