@@ -49,41 +49,45 @@ class Asked(Struct):
     allowances: list[Allowance] = []
 
 
+NO_ROUTE = Route(name="", targets=())
+"""The route of a call whose model nobody knows. Callers' own words for it are free text, and not told."""
+
+
 class Told:
-    """What will be told of one request, when it is over."""
+    """What will be told of one request, when it is over. It is a debt of the answer, so it must not hold it."""
 
-    __slots__ = ("_call", "_first", "_route", "_started", "answer")
+    __slots__ = ("_call", "_first", "_source", "_started", "_target")
 
-    def __init__(self, call: Call, route: str, started: float) -> None:
+    def __init__(self, call: Call, started: float) -> None:
         self._call = call
-        self._route = route
         self._started = started
         self._first: float | None = None
-        self.answer: Answer | None = None
+        self._target = ""
+        self._source = ""
 
     def answered(self, answer: Answer, now: float) -> None:
         """The first content, or the whole answer, is there."""
         self._first = now - self._started
-        self.answer = answer
+        self._target, self._source = answer.target, answer.source
 
     def settle(self, end: End, now: float) -> None:
         """The request is over."""
-        call, answer = self._call, self.answer
+        call = self._call
         error = end.error
         failure = error if isinstance(error, Failure) else None
         kind = "ok" if error is None else failure.kind if failure else "cancelled"
         call.io.emit(
             RequestEnded(
                 call=call.id,
-                route=self._route,
+                route=call.route.name,
                 operation=call.request.operation,
                 caller=call.caller.name,
                 user_type=call.caller.user_type,
                 stream=call.request.stream,
                 kind=kind,
                 status=200 if error is None else failure.status if failure else 499,
-                target=answer.target if answer else failure.target if failure else "",
-                source=answer.source if answer else "",
+                target=self._target or (failure.target if failure else ""),
+                source=self._source,
                 attempts=call.story.made,
                 seconds=now - self._started,
                 first=self._first,
@@ -112,37 +116,28 @@ class Engine:
         Raises:
             Failure: why there is no answer; `attempts` tells what was tried. Nothing else, save a cancellation.
         """
-        io = self._io
-        started = io.now()
+        started = self._io.now()
         caller = asked.caller
-        route = self.routes.find(request.model)
         call = Call(
             request=request,
-            route=route,
-            deadline=started + self.time_for(request, route, asked.timeout),
-            io=io,
+            route=NO_ROUTE,
+            deadline=started,
+            io=self._io,
             id=asked.id,
             caller=caller,
             priority=caller.priority if asked.priority is None else max(asked.priority, caller.priority),
         )
         asked.allowances = call.story.allowances
-        told = Told(call, route.name, started)
-        return await self._answer(call, told)
+        return await self._told(call, asked, Told(call, started))
 
-    async def _answer(self, call: Call, told: Told) -> Answer:
+    async def _told(self, call: Call, asked: Asked, told: Told) -> Answer:
         io = self._io
         try:
-            answer = await self._handler(call)
+            answer = await self._routed(call, asked)
         except Failure as failure:
             failure.attempts = tuple(call.story.tried)
             told.settle(End(failure.outcome, failure), io.now())
             raise
-        except Exception as fault:
-            io.emit(Fault("engine", f"{type(fault).__name__}: {fault}"))
-            ours = Internal("an internal error; it has been logged")
-            ours.attempts = tuple(call.story.tried)
-            told.settle(End("neutral", ours), io.now())
-            raise ours from fault
         except BaseException as gone:
             told.settle(End("neutral", gone), io.now())
             raise
@@ -153,6 +148,18 @@ class Engine:
         else:
             told.settle(End("success", None, answer.usage, answer.cost), now)
         return answer
+
+    async def _routed(self, call: Call, asked: Asked) -> Answer:
+        """Find the route and the deadline, and send the call down the stack; a fault of our own is a failure too."""
+        try:
+            call.route = self.routes.find(call.request.model)
+            call.deadline += self.time_for(call.request, call.route, asked.timeout)
+            return await self._handler(call)
+        except Failure:
+            raise
+        except Exception as fault:
+            self._io.emit(Fault("engine", f"{type(fault).__name__} at {_place(fault)}"))
+            raise Internal("an internal error; it has been logged") from fault
 
     def time_for(self, request: Request, route: Route, timeout: float | None) -> float:
         """Seconds that the request has.
@@ -165,3 +172,11 @@ class Engine:
         timers = (target.timers for target in route.targets[:8])
         limit = max((t.first_content if request.stream else t.whole for t in timers), default=0.0)
         return max(config.deadline, min(limit, config.deadline_max))
+
+
+def _place(fault: Exception) -> str:
+    """File and line where it was raised. Its own words may quote a prompt."""
+    trace = fault.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "?" if trace is None else f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"

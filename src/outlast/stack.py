@@ -77,6 +77,7 @@ class Stack:
             peek=self.standing,
             can_probe_early=lambda target: self.breakers.of(target.name).can_probe_early(),
             attempts=config.retry.total,
+            useful=config.retry.useful,
         )
         self._attempts = Attempts(config.attempt, dialects)
         self.handler: Handler = compose(self.layers().values(), self._attempts.handler())
@@ -106,6 +107,6 @@ class Stack:
 
     def _quota_wait(self, call: Call, now: float) -> float:
         """How long a call may wait for a provider's quota: not at all while another target is left."""
-        if call.others.patience(now) < float("inf"):
+        if call.others.healthy(now):
             return 0.0
         return max(0.0, min(self.config.limits.max_wait, call.deadline - now))

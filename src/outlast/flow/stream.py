@@ -42,6 +42,18 @@ def ended_by(error: BaseException) -> End:
     return End(error.outcome if isinstance(error, Failure) else "neutral", error)
 
 
+def _remembered(error: BaseException) -> Failure:
+    """What later reads raise: the same failure, or that the reading was cancelled, without a traceback.
+
+    A traceback names the frames of the reader, and those the Stream: together they would be freed by no count.
+    """
+    if not isinstance(error, Failure):
+        return Cancelled("the stream was given up while it was read")
+    twin = type(error).__new__(type(error), *error.args)
+    twin.__dict__.update(error.__dict__)
+    return twin
+
+
 class Ending:
     """The one place where a stream ends. The loop may hold this; it knows nothing of the Stream."""
 
@@ -71,7 +83,7 @@ class Ending:
         self.cost: float | None = None
         self.quota: Quota | None = None
         self.over = False
-        self.error: BaseException | None = None
+        self.error: Failure | None = None
         self.due = float("inf")
 
     def end(self, error: BaseException | None) -> None:
@@ -80,8 +92,8 @@ class Ending:
             return
         self.over = True
         self.due = float("inf")
-        self.error = error
         if error is not None:
+            self.error = _remembered(error)
             self.source.abort()
         if self.usage is None:  # nobody told: four characters are about a token
             self.usage = Usage(input=self.prompt, output=-(-self.delivered // 4), estimated=True)
@@ -171,7 +183,7 @@ class Stream:
 
         Raises:
             BrokenStream: the answer was cut, stalled or garbled. What has been handed over is not the whole.
-            Cancelled: the stream was closed, or open for too long, before its end.
+            Cancelled: the stream was closed, given up, or open for too long, before its end.
         """
         if self._head is not None:
             batch, self._head = self._head, None
@@ -179,8 +191,8 @@ class Stream:
             return batch
         ending = self._ending
         if ending.over:
-            if isinstance(ending.error, Failure):
-                raise ending.error
+            if ending.error is not None:
+                raise _remembered(ending.error)
             return None
         if self._reading:
             raise RuntimeError("this stream is being read already: one reader at a time")

@@ -135,17 +135,17 @@ class Upstream:
         try:
             return await self._until_content(min(self._io.now() + self._limit, self._end_by))
         except TimedOut as failure:
-            seconds = self._limit if self._io.now() < self._end_by else None
-            why = "ran longer than its limit" if seconds is None else f"brought no content for {seconds:g} s"
-            broken = BrokenStream(f"the stream {why}")
-            broken.stalled = True
-            raise self._broken(broken) from failure
+            stalled = self._io.now() < self._end_by
+            why = f"brought no content for {self._limit:g} s" if stalled else "ran longer than its limit"
+            raise self._broken(why, failure) from failure
         except Failure as failure:
-            raise self._broken(BrokenStream("the stream broke before its end", code=failure.code)) from failure
+            raise self._broken("broke before its end", failure) from failure
 
-    def _broken(self, failure: BrokenStream) -> BrokenStream:
-        failure.target = self.target
-        return failure
+    def _broken(self, why: str, cause: Failure) -> BrokenStream:
+        broken = BrokenStream(f"the stream {why}", code=cause.code)
+        broken.stalled = isinstance(cause, TimedOut)
+        broken.target = self.target
+        return broken
 
     async def _until_content(self, due: float) -> Batch:
         """Read until there is content, or the answer is complete; what came before it is kept and goes along."""
@@ -254,7 +254,7 @@ class Attempts:
         sent = io.now()
         due, limited = _due(call, target.timers, sent)
         if due <= sent:
-            raise TimedOut("the deadline has passed before the request could be sent")
+            raise _too_late(target)
         call.story.made += 1
         record = Record(call, sent)
         exchange: Exchange | None = None
@@ -318,6 +318,14 @@ def _due(call: Call, timers: Timers, sent: float) -> tuple[float, float]:
     """When the attempt must have answered, and its own limit in seconds."""
     limit = timers.first_content if call.request.stream else timers.whole
     return min(sent + limit, call.deadline), limit
+
+
+def _too_late(target: Target) -> TimedOut:
+    """Nothing was sent, so nothing was learned about the target."""
+    late = TimedOut("the deadline has passed before the request could be sent")
+    late.outcome = "neutral"
+    late.target = target.name
+    return late
 
 
 def _is_json(exchange: Exchange) -> bool:

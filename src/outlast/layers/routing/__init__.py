@@ -39,7 +39,7 @@ LACKS = (
 class Routing:
     """The routes, their live order, and the layer that tries their targets."""
 
-    __slots__ = ("_latencies", "_off", "_probe_early", "_rankings", "attempts", "config", "peek")
+    __slots__ = ("_latencies", "_off", "_probe_early", "_rankings", "attempts", "config", "peek", "useful")
 
     def __init__(
         self,
@@ -48,11 +48,13 @@ class Routing:
         peek: Peek,
         can_probe_early: Callable[[Target], bool],
         attempts: int = 6,
+        useful: float = 0.05,
     ) -> None:
         self.config = config
         self.peek = peek
         self._probe_early = can_probe_early
         self.attempts = attempts
+        self.useful = useful
         self._latencies = Latencies()
         self._rankings: dict[Route, Ranking] = {}
         self._off: set[str] = set()
@@ -67,7 +69,7 @@ class Routing:
 
     def reorder(self, route: Route, targets: tuple[Target, ...]) -> None:
         """From now on try the route's targets in this order."""
-        self._ranking(route).targets = targets
+        self._ranking(route).reorder(targets)
 
     def _ranking(self, route: Route) -> Ranking:
         ranking = self._rankings.get(route)
@@ -120,7 +122,8 @@ class Routing:
             try:
                 answer = await inner(view)
             except Failure as failure:
-                run.failed(view, failure)
+                if run.ended_by(view, failure):
+                    raise
                 continue
             self._sample(view, io.now())
             answer.source = "primary" if view.target is order[0] else "fallback"

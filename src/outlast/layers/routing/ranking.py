@@ -37,12 +37,16 @@ class Ranking:
         self._config = config
         self._latencies = latencies
         self._order = route.order
-        self.targets = route.targets
         self._ranked_at = float("-inf")
-        self.smallest_window = min((t.window for t in self.targets if t.window), default=float("inf"))
-        self._cumulative = list(accumulate(max(0.0, target.weight) for target in self.targets))
-        if self._order == "cost":
-            self.targets = tuple(sorted(self.targets, key=lambda target: _blended(target.price)))
+        dearest_last = route.order == "cost"
+        targets = sorted(route.targets, key=lambda target: _blended(target.price)) if dearest_last else route.targets
+        self.reorder(tuple(targets))
+
+    def reorder(self, targets: tuple[Target, ...]) -> None:
+        """From now on these targets in this order; with order "latency" until they are ranked anew."""
+        self.targets = targets
+        self.smallest_window = min((t.window for t in targets if t.window), default=float("inf"))
+        self._cumulative = list(accumulate(max(0.0, target.weight) for target in targets))
 
     def order(self, call: Call, now: float) -> tuple[Target, ...]:
         """The targets, best first."""

@@ -20,6 +20,7 @@ class Knowledge(Protocol):
     config: RoutingConfig
     peek: Peek
     attempts: int
+    useful: float
 
     def unfit(self, target: Target, request: Request) -> str | None:
         """Why the target can not do what is asked, or None."""
@@ -35,6 +36,7 @@ class Run:
 
     __slots__ = (
         "_call",
+        "_code",
         "_earlier",
         "_failed_at",
         "_later",
@@ -59,6 +61,7 @@ class Run:
         self._previous: Target | None = None
         self._why = ""
         self._refusal: float | None = None
+        self._code = "no_target_available"
         self.failure: Failure | None = None
         self.ready = 0.0  # when the target that was chosen may be called
 
@@ -70,14 +73,15 @@ class Run:
         return sum(1 for target in self._untried() if peek(target, now).wait <= 0)
 
     def patience(self, now: float) -> float:
-        """The longest wait that is better than moving on; infinite without another healthy target."""
+        """The longest wait that is better than moving on, or coming back; infinite without another target."""
         peek, config = self._routing.peek, self._routing.config
         here = self._previous
         for target in self._untried():
             if peek(target, now).wait <= 0:
                 same = here is not None and bool(here.family) and here.family == target.family
                 return config.patience_same if same else config.patience_other
-        return float("inf")
+        back = self._first_back(now)
+        return float("inf") if back is None else max(0.0, self._later[back] - now)
 
     def _untried(self) -> Iterator[Target]:
         routing, call, tried = self._routing, self._call, self._tried
@@ -87,9 +91,14 @@ class Run:
 
     def next(self, now: float) -> Call | None:
         """The call bound for the next target, or None when there is none."""
-        if self.failure is not None and self._call.story.made - self._earlier >= self._routing.attempts:
+        if self._previous is not None and not self._may_go_on(now):
             return None
         return self._untried_target(now) or self._come_back(now) or self._early_probe(now)
+
+    def _may_go_on(self, now: float) -> bool:
+        """Are attempts left, and time for one that is of any use?"""
+        routing, call = self._routing, self._call
+        return call.story.made - self._earlier < routing.attempts and now + routing.useful < call.deadline
 
     def _untried_target(self, now: float) -> Call | None:
         routing = self._routing
@@ -127,27 +136,33 @@ class Run:
 
     def _come_back(self, now: float) -> Call | None:
         """No untried target is left: the one that is ready first, if that is soon enough."""
-        if not self._later:
+        name = self._first_back(now)
+        if name is None:
             return None
-        name = min(self._later, key=self._later.__getitem__)
-        ready = self._later.pop(name)
-        if ready - now > self._routing.config.max_wait or ready >= self._call.deadline:
-            return None
-        self.ready = ready
+        self.ready = self._later.pop(name)
         target = next(target for target in self._order if target.name == name)
         return self._to(target, revisit=name in self._failed_at)
 
+    def _first_back(self, now: float) -> str | None:
+        """The target worth coming back to that is ready first, if that is soon enough."""
+        if not self._later:
+            return None
+        name = min(self._later, key=self._later.__getitem__)
+        ready = self._later[name]
+        too_late = ready - now > self._routing.config.max_wait or ready + self._routing.useful >= self._call.deadline
+        return None if too_late else name
+
     def _early_probe(self, now: float) -> Call | None:
-        """Every circuit is open: one probe before its time, to the one that opens soonest."""
+        """Every circuit is open: one probe before its time, to the one that opens soonest; none if that had its own."""
         if self.failure is not None:
             return None
         routing = self._routing
         fit = (t for t in self._order if routing.unfit(t, self._call.request) is None)
-        closed = [(standing.wait, t) for t in fit if (standing := routing.peek(t, now)).open]
-        for _, target in sorted(closed, key=lambda pair: pair[0]):
-            if routing.can_probe_early(target):
-                return self._to(target, early=True)
-        return None
+        shut = [(standing.wait, t) for t in fit if (standing := routing.peek(t, now)).open]
+        if not shut:
+            return None
+        _, target = min(shut, key=lambda pair: pair[0])
+        return self._to(target, early=True) if routing.can_probe_early(target) else None
 
     def _to(self, target: Target, *, early: bool = False, revisit: bool = False) -> Call:
         self._tried.add(target.name)
@@ -159,41 +174,45 @@ class Run:
 
     # -- learning ----------------------------------------------------------------------------------------------
 
-    def failed(self, view: Call, failure: Failure) -> None:
-        """The target gave no answer; raises the failure when no other target may be asked."""
+    def ended_by(self, view: Call, failure: Failure) -> bool:
+        """The target gave no answer; True when no other target may be asked."""
         self._why = failure.kind
         if isinstance(failure, Rejected):
-            if not failure.onward:
-                raise failure
-            if failure.retry_after is not None:
-                self._refused_for(failure.retry_after)
-            return
+            self._refused_by(failure)
+            return not failure.onward
         self.failure = failure
         self._failed_at.add(view.target.name)
         if failure.again_at is not None:
             self._later[view.target.name] = failure.again_at
         if isinstance(failure, ContextLength):
             self._only_larger(view.target)
-        elif not failure.onward:
-            raise failure
+            return False
+        return not failure.onward
 
     def _only_larger(self, target: Target) -> None:
         """The prompt did not fit: only a larger window can help."""
         self._later.clear()
         self._tried.update(t.name for t in self._order if not (target.window and t.window > target.window))
 
+    def _refused_by(self, refusal: Rejected) -> None:
+        if refusal.retry_after is not None:
+            self._refused_for(refusal.retry_after)
+        self._code = refusal.code or self._code
+
     def _refused_for(self, seconds: float) -> None:
         self._refusal = seconds if self._refusal is None else min(self._refusal, seconds)
 
     def give_up(self, now: float) -> Failure:
-        """What the caller is told: the last real failure, or why nothing could be sent."""
-        failure = self.failure
+        """What the caller is told: the last real failure, or why nothing could be sent. To be raised once."""
+        failure, self.failure = self.failure, None  # who keeps what it raises is freed by no count
         if failure is None:
             return self._nothing_sent()
-        if failure.retry_after is None and isinstance(failure, Throttled) and failure.until is not None:
-            failure.retry_after = max(0.0, failure.until - now)
+        waits = [self._routing.peek(target, now).wait for target in self._order]
+        if isinstance(failure, Throttled):
+            if failure.retry_after is None and failure.until is not None:
+                failure.retry_after = max(0.0, failure.until - now)
+            failure.retry_after = min((wait for wait in (failure.retry_after, *waits) if wait), default=None)
         elif failure.retry_after is None and failure.outcome == "failure":
-            waits = [self._routing.peek(target, now).wait for target in self._order]
             failure.retry_after = min(waits, default=0.0) or None
         return failure
 
@@ -205,6 +224,6 @@ class Run:
         return Rejected(
             f"no target of the route {route.name!r} is available now",
             gate="routing",
-            code="no_target_available",
+            code=self._code,
             retry_after=self._refusal,
         )

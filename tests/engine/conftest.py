@@ -1,0 +1,25 @@
+"""Worlds for the stories; on leaving, nothing may be held for anybody and no task be left."""
+
+import pytest
+
+from .world import World
+
+
+@pytest.fixture
+def make():
+    """Makes worlds; each must be at rest in the end."""
+    worlds = []
+
+    def made(*args, **kwargs):
+        worlds.append(World(*args, **kwargs))
+        return worlds[-1]
+
+    yield made
+    left = [world.close() for world in worlds]
+    assert left == [{}] * len(worlds)
+
+
+@pytest.fixture
+def world(make):
+    """Two targets, alpha/m and beta/m."""
+    return make()
