@@ -522,3 +522,83 @@ def test_chats_survive_the_way_there_and_back(wire, chat):
     assert outgoing.dropped == ()
     assert said(back) == said(chat)
     assert options(back) == options(chat)
+
+
+def test_a_changed_chat_of_anthropics_keeps_its_blocks(wire):
+    """Signed and redacted thinking, files of all sources and tool errors read the same again."""
+    blocks = [
+        {"type": "thinking", "thinking": "hm", "signature": "s"},
+        {"type": "redacted_thinking", "data": "xx"},
+        {"type": "text", "text": "so"},
+        {"type": "tool_use", "id": "t", "name": "f", "input": {"a": 1}},
+    ]
+    picture = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
+    results = [
+        {"type": "tool_result", "tool_use_id": "t", "is_error": True, "content": [picture]},
+        {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "wörds"}, "title": "n"},
+        {"type": "document", "source": {"type": "url", "url": "https://x/a.pdf"}},
+    ]
+    turns = [
+        {"role": "user", "content": "go"},
+        {"role": "assistant", "content": blocks},
+        {"role": "user", "content": results},
+    ]
+    asked = wire.ask("anthropic", messages=turns)
+    changed = m.Request(model="x", dialect="anthropic", read=asked.content)
+    outgoing = ANTHROPIC.encode(changed, wire.target("anthropic"))
+    assert wire.sent(outgoing)["messages"] == turns
+    assert outgoing.dropped == ()
+
+
+@pytest.mark.parametrize(
+    ("media_type", "data", "expected"),
+    [
+        ("text/markdown", "aGk=", {"type": "text", "media_type": "text/plain", "data": "hi"}),
+        ("application/pdf", PDF, {"type": "base64", "media_type": "application/pdf", "data": PDF}),
+        ("text/plain", "no base64!", None),
+        ("application/zip", "aGk=", None),
+    ],
+)
+def test_files_cross_as_far_as_they_can(wire, media_type, data, expected):
+    """PDF and text are taken, other files are named."""
+    file = {"type": "file", "file": {"file_data": f"data:{media_type};base64,{data}"}}
+    ask = [{"type": "text", "text": "read"}, file]
+    sent, dropped = to_anthropic(wire, messages=[{"role": "user", "content": ask}])
+    if expected is None:
+        assert dropped == (f"messages.document.{media_type}",)
+    else:
+        assert sent["messages"][0]["content"][1]["source"] == expected
+        assert dropped == ()
+
+
+def test_a_refusal_stays_in_the_conversation(wire):
+    """What the model declined earlier is part of what was said."""
+    turns = [
+        {"role": "user", "content": "x"},
+        {"role": "assistant", "content": None, "refusal": "no"},
+        {"role": "user", "content": "please"},
+    ]
+    sent, dropped = to_anthropic(wire, messages=turns)
+    assert sent["messages"][1] == {"role": "assistant", "content": "no"}
+    assert dropped == ()
+    asked = wire.ask(messages=turns)
+    changed = m.Request(model="x", dialect="openai", read=asked.content)
+    assert wire.sent(OPENAI.encode(changed, wire.target()))["messages"][1]["refusal"] == "no"
+
+
+def test_a_refused_field_is_taken_out_in_both(wire):
+    """A provider's row counts for requests that are written anew as well."""
+    quirks = Quirks(drops=("stop", "stop_sequences"))
+    assert to_anthropic(wire, target=wire.target("anthropic", quirks=quirks), stop="x")[1] == ("stop_sequences",)
+    assert to_openai(wire, target=wire.target(quirks=quirks), stop_sequences=["x"])[1] == ("stop",)
+    same = ANTHROPIC.encode(wire.ask("anthropic", stop_sequences=["x"]), wire.target("anthropic", quirks=quirks))
+    assert same.dropped == ("stop_sequences",)
+
+
+def test_a_limit_above_the_models_is_cut(wire):
+    """Also where the caller's own fields pass through."""
+    target = wire.target("anthropic", max_output=50)
+    outgoing = ANTHROPIC.encode(wire.ask("anthropic", max_tokens=99), target)
+    assert (wire.sent(outgoing)["max_tokens"], outgoing.dropped) == (50, ("max_tokens above 50",))
+    sent, dropped = to_openai(wire, target=wire.target(max_output=50, sampling=False), max_tokens=99, temperature=0.5)
+    assert (sent["max_completion_tokens"], set(dropped)) == (50, {"max_tokens above 50", "temperature"})

@@ -6,7 +6,8 @@ import pytest
 
 from outlast.dialects import DIALECTS
 from outlast.model.errors import BadResponse, Caller, Failure, Throttled, TimedOut
-from outlast.model.messages import Chunk, Message, Opening, Reply, Text, ToolCall, ToolDelta, Usage
+from outlast.model.messages import Chunk, Embed, Message, Opening, Reply, Request, Text, ToolCall, ToolDelta, Usage
+from outlast.model.target import Quirks
 
 NATIVE = DIALECTS["native"]
 
@@ -208,3 +209,18 @@ def test_rows_that_are_no_numbers(wire, row):
     vectors = DIALECTS["openai"].decode(body, embed(input="a"), wire.target())
     with pytest.raises(BadResponse):
         _ = vectors.vectors
+
+
+def test_a_library_call_for_embeddings_is_written(wire):
+    """No bytes to pass on: written from what was asked, without what must not go out or is refused."""
+    content = Embed(("a", (1, 2)), dimensions=3, extra={"user": "u", "api_key": "k", "encoding_format": "float"})
+    asked = Request(operation="embed", model="x", read=lambda: content)
+    outgoing = DIALECTS["openai"].encode(asked, wire.target(model="e", quirks=Quirks(drops=("user",))))
+    assert wire.sent(outgoing) == {"model": "e", "input": ["a", [1, 2]], "dimensions": 3, "encoding_format": "float"}
+    assert outgoing.dropped == ("api_key", "user")
+
+
+def test_an_error_instead_of_rows_is_classified(wire):
+    """A 200 with an envelope is what the envelope says."""
+    with pytest.raises(Throttled):
+        DIALECTS["openai"].decode(b'{"error":{"code":"rate_limit_exceeded"}}', embed(input="a"), wire.target())

@@ -145,6 +145,14 @@ def test_e31_a_cut_stream_is_not_complete(wire, dialect):
         assert "\ufffd" not in wire.text(batch.chunks)
 
 
+def test_an_end_that_the_provider_forgot_is_added(wire):
+    """Anthropic's callers wait for message_stop, so bytes that are passed on get it; OpenAI's come from the writer."""
+    data = wire.messages("hi").removesuffix(wire.event("message_stop"))
+    batch, _ = wire.read("anthropic", data)
+    assert batch.last
+    assert batch.raw == data + b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+
+
 def test_every_choice_must_finish(wire):
     """With several answers the stream is complete when all have finished."""
     data = wire.chunk({"content": "a"}) + wire.chunk({"content": "b"}, index=1) + wire.chunk(finish="stop")

@@ -66,6 +66,7 @@ class AnthropicReader(EventReader):
     __slots__ = ("_blank", "_request", "_size", "_target", "_told", "_tools", "_usage")
 
     NAMED: ClassVar[bool] = True
+    MARKER: ClassVar[bytes] = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 
     def __init__(self, request: Request, target: Target) -> None:
         super().__init__()

@@ -20,6 +20,8 @@ class EventReader:
 
     NAMED: ClassVar[bool] = False
     """Must every event that is passed on have a name?"""
+    MARKER: ClassVar[bytes] = b""
+    """The event that ends the bytes of an answer, for a provider that forgot it."""
 
     __slots__ = ("_ended", "_events", "failure", "finished", "opening")
 
@@ -63,6 +65,7 @@ class EventReader:
         if self.finished and not self._ended:
             self._ended = True
             self._total(batch.chunks)
+            batch.raw += self.MARKER
         batch.last = self._ended
         return batch
 
