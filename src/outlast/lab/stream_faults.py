@@ -171,7 +171,7 @@ def _unfinished(asked: Asked) -> list[Step]:
 STREAM_FAULTS: dict[str, Behaviour] = {
     "E1-crlf": line_ends(b"\r\n"),
     "E1-cr": line_ends(b"\r"),
-    "E1-mixed": line_ends(b"\n", b"\r\n", b"\r"),
+    "E1-mixed": line_ends(b"\r", b"\r\n", b"\n"),
     "E1-crlf-split": split_crlf(),
     "E2-bom": edited("bom", lambda events: [SimEvent(b"\xef\xbb\xbf"), *events]),
     "E4-odd-fields": edited("odd-fields", _before_each(_ODD_FIELDS)),

@@ -1,0 +1,133 @@
+"""The source of a stream: what an exchange brings, decoded, up to the next content or the end, in time."""
+
+from __future__ import annotations
+
+from outlast.flow.call import Call
+from outlast.layers.attempt.config import AttemptConfig
+from outlast.layers.attempt.mask import Mask
+from outlast.model.errors import BadResponse, BrokenStream, Failure, TimedOut
+from outlast.model.messages import Batch, Opening
+from outlast.ports import Exchange, Io, Reader
+
+
+class Upstream:
+    """The source of one stream: an exchange, the reader of its dialect, and the timers between contents."""
+
+    __slots__ = (
+        "_config",
+        "_exchange",
+        "_finished_at",
+        "_held",
+        "_io",
+        "_limit",
+        "_mask",
+        "_over",
+        "_read",
+        "_reader",
+        "dialect",
+        "end_by",
+        "target",
+    )
+
+    def __init__(self, call: Call, exchange: Exchange, reader: Reader, config: AttemptConfig) -> None:
+        timers = call.target.timers
+        self._io: Io = call.io
+        self._exchange = exchange
+        self._reader = reader
+        self._config = config
+        self._limit = timers.stall
+        self.end_by = call.io.now() + timers.max_stream
+        self._finished_at: float | None = None
+        self._mask = Mask(call.target.provider)
+        self._held = Batch(b"", [])
+        self._read = 0
+        self._over = False
+        self.target = call.target.name
+        self.dialect = call.target.provider.dialect
+
+    @property
+    def opening(self) -> Opening:
+        """What the provider said of the answer at its start."""
+        return self._reader.opening
+
+    async def first(self, due: float, begun: bytes = b"") -> Batch:
+        """All up to and including the first content, or the whole of an answer that has none. Raises what failed.
+
+        `begun` is what has been read already.
+        """
+        return (self._took(begun) if begun else None) or await self._until_content(due)
+
+    async def next(self) -> Batch | None:
+        """The next batch that has content or ends the answer. Raises `BrokenStream`, whatever went wrong."""
+        if self._over:
+            return None
+        try:
+            return await self._until_content(min(self._io.now() + self._limit, self.end_by))
+        except TimedOut as failure:
+            stalled = self._io.now() < self.end_by
+            why = f"brought no content for {self._limit:g} s" if stalled else "ran longer than its limit"
+            raise self._broken(why, failure) from failure
+        except Failure as failure:
+            raise self._broken("broke before its end", failure) from failure
+
+    def _broken(self, why: str, cause: Failure) -> BrokenStream:
+        broken = BrokenStream(f"the stream {why}", code=cause.code)
+        broken.stalled = isinstance(cause, TimedOut)
+        broken.target = self.target
+        return broken
+
+    async def _until_content(self, due: float) -> Batch:
+        """Read until there is content, or the answer is complete; what came before it is kept and goes along."""
+        while True:
+            try:
+                data = await self._exchange.read(self._grace(due))
+            except Failure:
+                if not self._reader.finished:
+                    raise
+                data = b""  # all that was asked for is here; only the end marker lacks
+            if (batch := self._took(data)) is not None:
+                return batch
+
+    def _took(self, data: bytes) -> Batch | None:
+        """What can be handed over now that these bytes are here; no bytes are the end of the body."""
+        reader, held = self._reader, self._held
+        batch = reader.feed(data) if data else reader.close()
+        self._count(len(data), batch)
+        held.chunks += self._mask.chunks(batch.chunks)
+        held.raw += self._mask.raw(batch.raw)
+        if batch.last:
+            return self._complete(held)
+        if not data:
+            raise BadResponse("the stream ended before the answer was complete")
+        if any(chunk.content for chunk in batch.chunks):
+            self._held = Batch(b"", [])
+            return held
+        if reader.failure is not None:
+            raise reader.failure
+        if len(held.raw) > self._config.max_preamble:
+            raise BadResponse("the stream brings no content")
+        return None
+
+    def _grace(self, due: float) -> float:
+        """By when something must come; the end marker, once nothing else lacks, has a short time of its own."""
+        if not self._reader.finished:
+            return due
+        if self._finished_at is None:
+            self._finished_at = self._io.now()
+        return min(due, self._finished_at + self._config.grace)
+
+    def _count(self, size: int, batch: Batch) -> None:
+        self._read += size
+        if self._read > self._config.max_stream_bytes and not batch.last:
+            raise BadResponse("the stream is longer than is allowed")
+
+    def _complete(self, held: Batch) -> Batch:
+        self._over = True
+        self._exchange.release()
+        held.last = True
+        return held
+
+    def abort(self) -> None:
+        """Close the connection."""
+        self._over = True
+        self._exchange.abort()
