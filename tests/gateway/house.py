@@ -35,10 +35,8 @@ def toml_of(url, more="", *, providers=PROVIDERS, dialects=None):
     tables = []
     for name in providers:
         dialect = (dialects or {}).get(name, "openai")
-        base = f"{url}/{name}/v1"
-        tables.append(
-            f'[providers.{name}]\ntype = "openai-compatible"\ndialect = "{dialect}"\nbase_url = "{base}"\nkey = "sk-{name}-0123456789"'
-        )
+        account = f'[providers.{name}]\ntype = "openai-compatible"\ndialect = "{dialect}"'
+        tables.append(f'{account}\nbase_url = "{url}/{name}/v1"\nkey = "sk-{name}-0123456789"')
     targets = json.dumps([f"{name}/m" for name in providers])
     routes = "" if "[routes." in more else f"[routes.default]\ntargets = {targets}"
     server = "" if "[server]" in more else "[server]\nport = 0\ndrain = 0.0"
@@ -133,7 +131,7 @@ class House:
         """Let the gateway's loop turn until this is so."""
 
         async def turning():
-            while not condition():
+            while not condition():  # noqa: ASYNC110  (machines give no event for what they hold)
                 await asyncio.sleep(0)
 
         asyncio.run_coroutine_threadsafe(turning(), self._loop).result(PATIENCE)

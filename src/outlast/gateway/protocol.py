@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
+import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
@@ -23,10 +24,18 @@ HEAD_TIMEOUT = 20.0
 MOST_AHEAD = 16
 """Requests that a connection may send ahead while we go on reading, so as to notice when the caller leaves."""
 NOT_HTTP = Caller("this is not a valid HTTP/1.1 request")
+TOO_LARGE = Caller("the head of the request is too large", status=431)
+VERSIONS = frozenset({"1.0", "1.1"})
+OFFERS = frozenset({b"connection", b"upgrade", b"http2-settings"})
+"""Headers by which a caller offers to go on in another protocol."""
 
 
 class HeadTooLarge(Exception):  # noqa: N818  (parser callbacks tell their verdict by raising)
     """The request line and headers are more than we take."""
+
+
+class NoHttp(Exception):  # noqa: N818
+    """A request in a version of HTTP that nobody speaks any more, or not here."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -46,6 +55,7 @@ class Protocol(HttpToolsProtocol):
         self.headers = []
         self._ours = cast("App", config.app)
         self._head = 0
+        self._long = 0
         self._in_head = False
         self._refusal: Failure = NOT_HTTP
         self._slow: asyncio.TimerHandle | None = None
@@ -61,8 +71,32 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Some bytes of a request; after our last word they are thrown away."""
-        if not self.transport.parted:
-            super().data_received(data)
+        if self.transport.parted:
+            return
+        self._unset_keepalive_if_required()
+        still = self._in_head
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            self._pass_over(data[offer.args[0] :])
+        except httptools.HttpParserError:
+            self.send_400_response("")
+        if still and self._in_head:  # one endless header: the parser tells of it only at its end
+            self._long += len(data)
+            if self._long > MAX_HEAD:
+                self._refusal = TOO_LARGE
+                self.send_400_response("")
+
+    def _pass_over(self, rest: bytes) -> None:
+        """The caller offers another protocol and the parser gives up: read the request again, without the offer."""
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self._refusal = Caller("this is no proxy", status=405)
+            self.send_400_response("")
+            return
+        lines = b"".join(b"%b: %b\r\n" % header for header in self.headers if header[0] not in OFFERS)
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"%b %b HTTP/1.1\r\n%b\r\n%b" % (method, self.url, lines, rest))
 
     def eof_received(self) -> None:
         """The caller has closed its half, which cannot be told from leaving."""
@@ -98,6 +132,7 @@ class Protocol(HttpToolsProtocol):
         """A request begins."""
         super().on_message_begin()
         self._head = 0
+        self._long = 0
         self._in_head = True
         state = self.scope["state"]
         state[CUT_OFF] = self._cut_off
@@ -119,6 +154,10 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
+        if self.parser.should_upgrade():
+            return
+        if self.parser.get_http_version() not in VERSIONS:
+            raise NoHttp
         self._head_is_in()
         before: RequestResponseCycle | None = self.cycle
         super().on_headers_complete()
@@ -128,10 +167,15 @@ class Protocol(HttpToolsProtocol):
             if len(self.pipeline) <= MOST_AHEAD:
                 self.flow.resume_reading()
 
+    def on_message_complete(self) -> None:
+        """The body is whole."""
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
+
     def _count(self, size: int) -> None:
         self._head += size
         if self._head > MAX_HEAD:
-            self._refusal = Caller("the head of the request is too large", status=431)
+            self._refusal = TOO_LARGE
             raise HeadTooLarge
 
     def _head_is_in(self) -> None:
