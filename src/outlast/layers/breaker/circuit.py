@@ -156,8 +156,8 @@ class Breaker:
         return self._level > 0 and self.flying > 0
 
     def idle(self, now: float) -> bool:
-        """Is it as good as new, so that it may be forgotten?"""
-        quiet = self.state == "closed" and self.override is None and not self.flying
+        """Is it as good as new, or was it open so long ago that a call would be let in, so that it may be forgotten?"""
+        quiet = self.override is None and not self.flying and now >= self.until
         return quiet and now - self._last > self._config.window and now - self._since >= 60.0 * self.openings
 
     def _early_probe(self, now: float) -> Permit:

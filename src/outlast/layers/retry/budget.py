@@ -44,12 +44,12 @@ class Budget:
         config = self._config
         due = now + config.deposit_ttl
         deposits = self._deposits
-        self._balance += config.deposit
         if deposits and due - deposits[-1][0] < self._grain:
             deposits[-1][1] += config.deposit
         else:
             self._expire(now)
             deposits.append([due, config.deposit])
+        self._balance += config.deposit
 
     def withdraw(self, cost: float, now: float) -> Draw | None:
         """Leave to retry once, or None. Give it back with `Draw.undo`, end it with `Draw.done`."""
