@@ -90,17 +90,18 @@ class House:
         return self
 
     def __exit__(self, kind, error, trace):
-        if kind is None:
-            self.until(lambda: not self.app.under_way)
-            self.at_rest()
+        if self._thread.is_alive():
+            self.close()
+
+    def close(self):
+        """Stop when everybody is gone, and look for what is left. The log is complete afterwards."""
+        self.until(lambda: not self.app.under_way)
+        self.at_rest()
         self._loop.call_soon_threadsafe(self.server.stop, 0.0)
-        if kind is not None:
-            self._loop.call_soon_threadsafe(self.server.stop, 0.0)
         self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
-        if kind is None:
-            left = self._over.result(0)
-            assert not left, left
+        left = self._over.result(0)
+        assert not left, left
 
     def _run(self):
         try:

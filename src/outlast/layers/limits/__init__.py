@@ -163,11 +163,11 @@ class Keeper:
         if isinstance(wait, Refused) and (max_wait := self._max_wait(call, now)) > 0:
             wait = _ask(limits, costs, now, max_wait)
         if isinstance(wait, Refused):
+            _tell_what_is_left(call, limits, now)
             return _refusal(call, wait)
-        for scope, of in limits:
+        for _, of in limits:
             of.take(costs, now)
-            if scope.user_type != "operator":
-                call.story.allowances.extend(_allowances(of, now))
+        _tell_what_is_left(call, limits, now)
         return Held(self, call, limits, costs, wait)
 
     def layer(self) -> Layer:
@@ -220,5 +220,10 @@ def _aimed_at(call: Call) -> Target:
     return call.target if call.target.name else call.route.targets[0]
 
 
-def _allowances(limits: Limits, now: float) -> list[Allowance]:
-    return [Allowance(b.name, b.amount, b.period, b.remaining(now), b.reset(now)) for b in limits.buckets]
+def _tell_what_is_left(call: Call, limits: Asked, now: float) -> None:
+    """Of the caller's own limits: in the headers of its answer, whether that is a refusal or not."""
+    for scope, of in limits:
+        if scope.user_type != "operator":
+            call.story.allowances.extend(
+                Allowance(b.name, b.amount, b.period, b.remaining(now), b.reset(now)) for b in of.buckets
+            )
