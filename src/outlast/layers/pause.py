@@ -75,15 +75,14 @@ def credential_out_for(config: PauseConfig, times: int) -> float:
 
 
 class Held:
-    """Leave to try a target, perhaps after waiting for the end of its pause. `probe`: it tries a credential."""
+    """Leave to try a target, perhaps after waiting for the end of its pause."""
 
-    __slots__ = ("_call", "_paused", "_pauses", "probe")
+    __slots__ = ("_call", "_paused", "_pauses")
 
-    def __init__(self, pauses: Pauses, call: Call, paused: bool, probe: bool) -> None:
+    def __init__(self, pauses: Pauses, call: Call, paused: bool) -> None:
         self._pauses = pauses
         self._call = call
         self._paused = paused
-        self.probe = probe
 
     def wait(self, call: Call) -> Awaitable[None] | None:
         """The end of the pause, or None when there is none."""
@@ -131,13 +130,13 @@ class Pauses:
     def admit(self, call: Call, now: float) -> Held | Rejected:
         """The gate: leave to try the target, after its pause if that is short enough."""
         if not self._targets and not self._credentials:
-            return Held(self, call, paused=False, probe=False)
+            return Held(self, call, paused=False)
         target = call.target
         left, waitable = self.left(target.name, target.provider.name, now)
         if left > 0 and (not waitable or left > self._longest(call, now)):
             return _paused(call, left)
         out = self._credentials.get(target.provider.name)
-        held = Held(self, call, paused=left > 0, probe=out is not None)
+        held = Held(self, call, paused=left > 0)
         if out is not None:
             out.probing = held
         return held
@@ -159,20 +158,25 @@ class Pauses:
             pause = self._targets.get(call.target.name)
             if pause is not None and pause.until <= now:
                 del self._targets[call.target.name]
-        if held.probe and self._credentials.pop(call.target.provider.name, None) is not None:
-            call.io.emit(BackIn("credential", call.target.provider.name))
+        if self._credentials:
+            name = call.target.provider.name
+            out = self._credentials.get(name)
+            if out is not None and out.probing is held:
+                del self._credentials[name]
+                call.io.emit(BackIn("credential", name))
 
     def learn(self, call: Call, held: Held, error: BaseException | None, now: float) -> None:
         """What an attempt's end means for its target and credential."""
-        if held.probe:
+        probed = False
+        if self._credentials:
             out = self._credentials.get(call.target.provider.name)
             if out is not None and out.probing is held:
-                out.probing = None
+                out.probing, probed = None, True
         match error:
             case Throttled():
                 self._throttled(call, error, now)
             case Quota() | Credential():
-                self._credential_out(call, held, error, now)
+                self._credential_out(call, error, now, probed=probed)
             case Missing():
                 self._missing(call, error, now)
             case _:
@@ -194,10 +198,10 @@ class Pauses:
         pause.until, pause.times = max(pause.until, now + self._config.missing), 0
         call.io.emit(TakenOut("target", name, error.kind, pause.until - now))
 
-    def _credential_out(self, call: Call, held: Held, error: Failure, now: float) -> None:
+    def _credential_out(self, call: Call, error: Failure, now: float, *, probed: bool) -> None:
         name = call.target.provider.name
         pause = self._credentials.get(name)
-        if pause is not None and not held.probe:
+        if pause is not None and not probed:
             return  # calls that were under way when it went out say nothing new
         pause = pause or self._credentials.put(name, Pause(), now)
         pause.times += 1
