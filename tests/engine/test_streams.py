@@ -160,6 +160,22 @@ def test_junk_in_the_middle_is_a_break(world, fault):
     assert WHOLE.startswith(part.text)
 
 
+def test_a_garbled_event_is_told_at_once(world):
+    """A bad event behind good ones of the same read ends the stream without a wait for more bytes."""
+
+    def play(asked):
+        steps = list(garbled(2).play(asked))
+        head, *bodies = [step for step in steps if not isinstance(step, End)]
+        yield head
+        yield Body(b"".join(body.data for body in bodies[:5]))
+        yield Silence()
+
+    world.script("alpha/m", Behaviour("garbled-then-silent", play))
+    part = world.hear(stream=True)
+    assert isinstance(part.error, BrokenStream)
+    assert (part.text, part.error.stalled, world.now) == ("This is", False, 0.0)
+
+
 def test_an_endless_stream_is_cut_by_our_bound(make):
     """A stream without an end is cut at the bound, with an error, and counts as a failure."""
     world = make(more="[attempt]\nmax_stream_bytes = 50_000")

@@ -112,4 +112,7 @@ class EventReader:
         """Raise it now when nothing came before it in this read, else keep it for the next look."""
         self.failure = failure
         if not batch.raw and not batch.chunks:
-            raise failure
+            try:
+                raise failure
+            finally:
+                del failure  # an error that names the frame that names the error is freed by no count

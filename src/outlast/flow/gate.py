@@ -47,7 +47,10 @@ def gate(admit: Admit) -> Layer:
             io = call.io
             permit = admit(call, io.now())
             if isinstance(permit, Rejected):
-                raise permit
+                try:
+                    raise permit
+                finally:
+                    del permit  # an error that names the frame that names the error is freed by no count
             try:
                 waiting = permit.wait(call)
                 if waiting is not None:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from math import inf
-from typing import Literal
+from typing import Literal, NoReturn
 
 import httptools
 
@@ -268,7 +268,7 @@ class ScriptedExchange:
     async def _something(self, due: float) -> None:
         """Waits until anything has changed; raises the failure that has happened before."""
         if self._error is not None:
-            raise self._error
+            self._raise(self._error)
         if self.sent.over:
             raise BadResponse("the exchange is closed")
         self._reader = self._loop.create_future()
@@ -279,6 +279,14 @@ class ScriptedExchange:
             self._reader = None
             if timer is not None:
                 timer.cancel()
+
+    def _raise(self, error: Failure) -> NoReturn:
+        """Raises it, and keeps it no longer: an error holds the frames that hold the exchange."""
+        self._error = None
+        try:
+            raise error
+        finally:
+            del error
 
     def _expire(self) -> None:
         phase = "connect" if not self._connected else "head" if not self.status else "read"
@@ -291,6 +299,7 @@ class ScriptedExchange:
         if self._timer is not None:
             self._timer.cancel()
         self._closed(self)
+        del self._parser  # which knows our methods
 
     def _wake(self) -> None:
         if self._reader is not None and not self._reader.done():

@@ -78,6 +78,7 @@ class Upstream:
 
     async def _until_content(self, due: float) -> Batch:
         """Read until there is content, or the answer is complete; what came before it is kept and goes along."""
+        self._raise_what_waits()
         while True:
             try:
                 data = await self._exchange.read(self._grace(due))
@@ -91,7 +92,11 @@ class Upstream:
     def _took(self, data: bytes) -> Batch | None:
         """What can be handed over now that these bytes are here; no bytes are the end of the body."""
         reader, held = self._reader, self._held
-        batch = reader.feed(data) if data else reader.close()
+        try:
+            batch = reader.feed(data) if data else reader.close()
+        except Failure:
+            reader.failure = None  # as below
+            raise
         self._count(len(data), batch)
         held.chunks += self._mask.chunks(batch.chunks)
         held.raw += self._mask.raw(batch.raw)
@@ -102,11 +107,19 @@ class Upstream:
         if any(chunk.content for chunk in batch.chunks):
             self._held = Batch(b"", [])
             return held
-        if reader.failure is not None:
-            raise reader.failure
+        self._raise_what_waits()
         if len(held.raw) > self._config.max_preamble:
             raise BadResponse("the stream brings no content")
         return None
+
+    def _raise_what_waits(self) -> None:
+        """Raise what the reader met behind good events; nobody keeps it, for it holds the frames that hold us."""
+        failure, self._reader.failure = self._reader.failure, None
+        if failure is not None:
+            try:
+                raise failure
+            finally:
+                del failure
 
     def _grace(self, due: float) -> float:
         """By when something must come; the end marker, once nothing else lacks, has a short time of its own."""

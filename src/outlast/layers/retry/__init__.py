@@ -136,7 +136,10 @@ class Retries:
                     return await inner(call)
                 except Failure as error:
                     failure = error
-                return await _again(inner, call, failure, Run(self._config, budget, call, before))
+                try:
+                    return await _again(inner, call, failure, Run(self._config, budget, call, before))
+                finally:
+                    del failure  # as below
 
             return handle
 

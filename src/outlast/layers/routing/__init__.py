@@ -114,22 +114,25 @@ class Routing:
         return layer
 
     async def _try(self, inner: Handler, run: Run, order: tuple[Target, ...]) -> Answer:
-        call = run._call  # noqa: SLF001  (a run is a part of routing)
+        call = run.call
         io = call.io
-        while (view := run.next(io.now())) is not None:
-            if (early := run.ready - io.now()) > 0:
-                await io.sleep(early)
-            try:
-                answer = await inner(view)
-            except Failure as failure:
-                if run.ended_by(view, failure):
-                    raise
-                continue
-            self._sample(view, io.now())
-            answer.source = "primary" if view.target is order[0] else "fallback"
-            answer.attempts = call.story.made
-            return answer
-        raise run.give_up(io.now())
+        try:
+            while (view := run.next(io.now())) is not None:
+                if (early := run.ready - io.now()) > 0:
+                    await io.sleep(early)
+                try:
+                    answer = await inner(view)
+                except Failure as failure:
+                    if run.ended_by(view, failure):
+                        raise
+                    continue
+                self._sample(view, io.now())
+                answer.source = "primary" if view.target is order[0] else "fallback"
+                answer.attempts = call.story.made
+                return answer
+            raise run.give_up(io.now())
+        finally:
+            run.failure = None  # an error that names the frame that names the run is freed by no count
 
     def _sample(self, view: Call, now: float) -> None:
         if view.first is not None:

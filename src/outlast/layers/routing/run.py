@@ -35,7 +35,6 @@ class Run:
     """One call on its way through a route's targets. To the layers below it is what others there are."""
 
     __slots__ = (
-        "_call",
         "_code",
         "_earlier",
         "_failed_at",
@@ -46,13 +45,14 @@ class Run:
         "_routing",
         "_tried",
         "_why",
+        "call",
         "failure",
         "ready",
     )
 
     def __init__(self, routing: Knowledge, call: Call, order: tuple[Target, ...]) -> None:
         self._routing = routing
-        self._call = call
+        self.call = call
         self._order = order
         self._earlier = call.story.made
         self._tried: set[str] = set()
@@ -84,7 +84,7 @@ class Run:
         return float("inf") if back is None else max(0.0, self._later[back] - now)
 
     def _untried(self) -> Iterator[Target]:
-        routing, call, tried = self._routing, self._call, self._tried
+        routing, call, tried = self._routing, self.call, self._tried
         return (t for t in self._order if t.name not in tried and routing.unfit(t, call.request) is None)
 
     # -- choosing ----------------------------------------------------------------------------------------------
@@ -97,7 +97,7 @@ class Run:
 
     def _may_go_on(self, now: float) -> bool:
         """Are attempts left, and time for one that is of any use?"""
-        routing, call = self._routing, self._call
+        routing, call = self._routing, self.call
         return call.story.made - self._earlier < routing.attempts and now + routing.useful < call.deadline
 
     def _untried_target(self, now: float) -> Call | None:
@@ -105,7 +105,7 @@ class Run:
         for target in self._order:
             if target.name in self._tried:
                 continue
-            reason = routing.unfit(target, self._call.request)
+            reason = routing.unfit(target, self.call.request)
             standing = routing.peek(target, now) if reason is None else READY
             if reason is None and standing.wait <= 0:
                 return self._to(target)
@@ -122,10 +122,10 @@ class Run:
         previous, self._previous = self._previous, target
         patience = self.patience(now)
         self._previous = previous
-        return patience != float("inf") and standing.wait <= patience and now + standing.wait < self._call.deadline
+        return patience != float("inf") and standing.wait <= patience and now + standing.wait < self.call.deadline
 
     def _skip(self, target: Target, reason: str, standing: Standing, now: float) -> None:
-        call = self._call
+        call = self.call
         call.io.emit(TargetSkipped(call.id, target.name, reason))
         if standing.wait > 0:
             self._refused_for(standing.wait)
@@ -149,7 +149,7 @@ class Run:
             return None
         name = min(self._later, key=self._later.__getitem__)
         ready = self._later[name]
-        too_late = ready - now > self._routing.config.max_wait or ready + self._routing.useful >= self._call.deadline
+        too_late = ready - now > self._routing.config.max_wait or ready + self._routing.useful >= self.call.deadline
         return None if too_late else name
 
     def _early_probe(self, now: float) -> Call | None:
@@ -157,7 +157,7 @@ class Run:
         if self.failure is not None:
             return None
         routing = self._routing
-        fit = (t for t in self._order if routing.unfit(t, self._call.request) is None)
+        fit = (t for t in self._order if routing.unfit(t, self.call.request) is None)
         shut = [(standing.wait, t) for t in fit if (standing := routing.peek(t, now)).open]
         if not shut:
             return None
@@ -168,9 +168,9 @@ class Run:
         self._tried.add(target.name)
         previous = self._previous
         if previous is not None and previous is not target:
-            self._call.io.emit(FailedOver(self._call.id, previous.name, target.name, self._why))
+            self.call.io.emit(FailedOver(self.call.id, previous.name, target.name, self._why))
         self._previous = target
-        return self._call.at(target, self, early=early, revisit=revisit, earlier=self._earlier)
+        return self.call.at(target, self, early=early, revisit=revisit, earlier=self._earlier)
 
     # -- learning ----------------------------------------------------------------------------------------------
 
@@ -203,8 +203,8 @@ class Run:
         self._refusal = seconds if self._refusal is None else min(self._refusal, seconds)
 
     def give_up(self, now: float) -> Failure:
-        """What the caller is told: the last real failure, or why nothing could be sent. To be raised once."""
-        failure, self.failure = self.failure, None  # who keeps what it raises is freed by no count
+        """What the caller is told: the last real failure, or why nothing could be sent."""
+        failure = self.failure
         if failure is None:
             return self._nothing_sent()
         waits = [self._routing.peek(target, now).wait for target in self._order]
@@ -217,8 +217,8 @@ class Run:
         return failure
 
     def _nothing_sent(self) -> Failure:
-        route = self._call.route
-        reasons = {reason for t in self._order if (reason := self._routing.unfit(t, self._call.request))}
+        route = self.call.route
+        reasons = {reason for t in self._order if (reason := self._routing.unfit(t, self.call.request))}
         if self._refusal is None and reasons:
             return Caller(f"no target of the route {route.name!r} can take this request: {', '.join(sorted(reasons))}")
         return Rejected(
