@@ -1,12 +1,16 @@
 """Gateways over simulated providers; each must be at rest in the end."""
 
+import asyncio
 import contextlib
 
+import anthropic
+import openai
 import pytest
 
 from outlast.testing import SimulatedProvider
 
 from .house import House, toml_of
+from .sdks import Claude, Openai
 
 
 @pytest.fixture
@@ -38,3 +42,39 @@ def house(open_house):
 def lone(open_house):
     """A gateway with one target, alpha/m."""
     return open_house(providers=("alpha",))
+
+
+@pytest.fixture(params=["blocking", "async"])
+def fashion(request):
+    """Each story is told with the SDK's blocking client and with its async one."""
+    return request.param
+
+
+@pytest.fixture
+def openai_of(fashion):
+    """Makes OpenAI's client of a gateway, without retries of its own."""
+    with asyncio.Runner() as runner, contextlib.ExitStack() as clients:
+
+        def made(house, **options):
+            kind = openai.OpenAI if fashion == "blocking" else openai.AsyncOpenAI
+            options = {"base_url": f"{house.url}/v1", "api_key": "any", "max_retries": 0} | options
+            sdk = Openai(kind(**options), runner)
+            clients.callback(sdk.close)
+            return sdk
+
+        yield made
+
+
+@pytest.fixture
+def claude_of(fashion):
+    """Makes Anthropic's client of a gateway, without retries of its own."""
+    with asyncio.Runner() as runner, contextlib.ExitStack() as clients:
+
+        def made(house, **options):
+            kind = anthropic.Anthropic if fashion == "blocking" else anthropic.AsyncAnthropic
+            options = {"base_url": house.url, "api_key": "any", "max_retries": 0} | options
+            sdk = Claude(kind(**options), runner)
+            clients.callback(sdk.close)
+            return sdk
+
+        yield made

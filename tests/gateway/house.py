@@ -36,7 +36,8 @@ def toml_of(url, more="", *, providers=PROVIDERS, dialects=None):
     for name in providers:
         dialect = (dialects or {}).get(name, "openai")
         account = f'[providers.{name}]\ntype = "openai-compatible"\ndialect = "{dialect}"'
-        tables.append(f'{account}\nbase_url = "{url}/{name}/v1"\nkey = "sk-{name}-0123456789"')
+        version = "/v1" if dialect == "openai" else ""
+        tables.append(f'{account}\nbase_url = "{url}/{name}{version}"\nkey = "sk-{name}-0123456789"')
     targets = json.dumps([f"{name}/m" for name in providers])
     routes = "" if "[routes." in more else f"[routes.default]\ntargets = {targets}"
     server = "" if "[server]" in more else "[server]\nport = 0\ndrain = 0.0"
