@@ -103,7 +103,10 @@ class Stack:
         if left > 0:
             return Standing(left, waitable, reason="it is paused" if waitable else "its provider took it out")
         wait = self.breakers.ready(target.name, now)
-        return Standing(wait, waitable=False, open=True, reason="its circuit is open") if wait > 0 else READY
+        if wait <= 0:
+            return READY
+        by_itself = self.breakers.of(target.name).override is None
+        return Standing(wait, waitable=False, open=by_itself, reason="its circuit is open")
 
     def _quota_wait(self, call: Call, now: float) -> float:
         """How long a call may wait for a provider's quota: not at all while another target is left."""
