@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import urllib.error
@@ -26,7 +27,7 @@ ConfigPath = Annotated[str | None, Parameter(name=["--config", "-c"], help="Path
 
 
 def _fail(message: object, code: int = 2) -> NoReturn:
-    print(f"outlast: {message}", file=sys.stderr)
+    _say(f"outlast: {message}")
     raise SystemExit(code)
 
 
@@ -42,8 +43,9 @@ def serve(*, config: ConfigPath = None) -> None:
     """Start the gateway. Without any provider configured, a simulated one answers."""
     import uvloop  # noqa: PLC0415  (only a server needs it)
 
-    from outlast.gateway import server  # noqa: PLC0415
+    from outlast.gateway import descriptors, server  # noqa: PLC0415
 
+    descriptors.keep_standard_ones()
     told = _loaded(config)
     try:
         server.check_exposed(told)
@@ -113,23 +115,28 @@ def _told(error: urllib.error.HTTPError) -> str:
             return f"the gateway answered with status {error.code}"
 
 
+def _say(text: str) -> None:
+    """Tell whoever sits there; that nobody does, or has gone, is no reason to stop."""
+    if sys.stderr is None:
+        return
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what is buffered would fail again at the exit
+
+
 def _welcome(url: str) -> None:
     """Say where we listen, and one command that works."""
-    print(f"outlast listens on {url}", file=sys.stderr)
+    _say(f"outlast listens on {url}")
     if shutil.which("curl"):
         body = '{"model": "default", "messages": [{"role": "user", "content": "hi"}]}'
-        print(
-            f"try:  curl -s {url}/v1/chat/completions -H 'content-type: application/json' -d '{body}'", file=sys.stderr
-        )
+        _say(f"try:  curl -s {url}/v1/chat/completions -H 'content-type: application/json' -d '{body}'")
     else:
-        print(f'try:  outlast ask "hi" --url {url}', file=sys.stderr)
-    sys.stderr.flush()
+        _say(f'try:  outlast ask "hi" --url {url}')
 
 
 def _welcome_simulated(url: str) -> None:
-    print(
-        "no provider is configured: a simulated one answers; set OPENAI_API_KEY or write outlast.toml", file=sys.stderr
-    )
+    _say("no provider is configured: a simulated one answers; set OPENAI_API_KEY or write outlast.toml")
     _welcome(url)
 
 

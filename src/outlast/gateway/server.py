@@ -11,7 +11,6 @@ import ipaddress
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable, Generator, Iterable
 
@@ -32,6 +31,7 @@ from outlast.telemetry.prometheus import Prometheus
 
 LAST_WORDS = 2.0
 """Seconds for telling the callers that are left that we stop."""
+STDOUT = 1
 STOPPING = "the gateway is stopping"
 BACKLOG = 4096
 
@@ -140,7 +140,7 @@ async def serve(config: Config, listening: Callable[[str], None]) -> None:
     """
     check_exposed(config)
     sockets = await listen(config)
-    outlet = Outlet(sys.stdout.fileno() if sys.stdout is not None else os.open(os.devnull, os.O_WRONLY))
+    outlet = Outlet(STDOUT)
     try:
         await assemble(config, outlet, listening).serve(sockets)
     finally:
