@@ -233,3 +233,20 @@ def test_circuits_of_models_that_nobody_asks_for_any_more_are_forgotten():
             circuit.settle(circuit.admit(1_000.0 + number), "failure", 1_000.0 + number)
     assert len(breakers.items()) <= 1_000
     assert (breakers.of("alpha/busy"), breakers.of("alpha/held")) == (busy, held)
+
+
+def test_probes_out_and_successes_together_are_never_more_than_it_takes_to_close():
+    """After the first success of two only one more goes."""
+    circuit = Circuit(failures=1, probes=2, successes=2).opened()
+    circuit.call("S", 10.0)
+    assert [circuit.attempt(10.0), circuit.attempt(10.0)] == [True, False]
+
+
+def test_an_early_probe_that_was_cancelled_can_be_had_again():
+    """It has taught nothing; one that was throttled has."""
+    circuit = Circuit(failures=1).opened()
+    assert circuit.attempt(1.0, early=True)
+    assert circuit.end("N", 2.0) == "open"
+    assert circuit.attempt(2.0, early=True)
+    circuit.end("T", 3.0)
+    assert not circuit.attempt(3.0, early=True)

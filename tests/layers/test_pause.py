@@ -168,3 +168,14 @@ def test_models_that_never_existed_are_forgotten():
         call = a_call(io, target=target)
         pauses.admit(call, io.time).settle(ended_by(Missing("no such model")), io.time)
     assert len(pauses._targets) <= 1_000
+
+
+def test_a_shorter_hint_does_not_shorten_a_pause():
+    """Two calls are throttled together, for 20 s and for 2 s."""
+    pauses, io = Pauses(PauseConfig()), Io()
+    call = a_call(io)
+    first, second = pauses.admit(call, 0.0), pauses.admit(call, 0.0)
+    short = Throttled("slow down", retry_after=2.0)
+    first.settle(ended_by(Throttled("slow down", retry_after=20.0)), 0.0)
+    second.settle(ended_by(short), 1.0)
+    assert (pauses.left(ALPHA.name, "alpha", 1.0), short.until) == ((19.0, True), 20.0)

@@ -69,7 +69,7 @@ class PausesMachine(RuleBasedStateMachine):
 
     @rule(
         call=consumes(held),
-        kind=st.sampled_from([None, Throttled, Throttled, Quota, Credential, Missing, Transient, Cancelled]),
+        kind=st.sampled_from([Throttled, Quota, None, Credential, Missing, Transient]),
         hint=st.sampled_from([None, 0.3, 5.0, 90.0]),
     )
     def end(self, call, kind, hint):

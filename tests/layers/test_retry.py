@@ -156,3 +156,18 @@ def test_budgets_of_models_that_nobody_asks_for_any_more_are_forgotten():
         retries.budget(f"alpha/{number}", float(number)).deposit(float(number))
     assert len(retries._budgets) <= 1_000
     assert retries.budget("alpha/drawn") is drawn
+
+
+def test_what_is_given_back_lives_no_longer_than_it_would_have():
+    """Two draws, on deposits of now and of half a minute later, given back the other way round."""
+    budget = Retries(RetryConfig(floor=0, deposit=1.0)).budget(ALPHA.name)
+    budget.deposit(0.0)
+    budget.deposit(30.0)
+    first, second = budget.withdraw(1.0, 30.0), budget.withdraw(1.0, 30.0)
+    second.undo(31.0)
+    first.undo(31.0)
+    assert [budget.balance(now) for now in (31.0, 59.0, 60.0, 89.0, 90.0)] == [2.0, 2.0, 1.0, 1.0, 0.0]
+    budget.deposit(100.0)
+    late = budget.withdraw(1.0, 100.0)
+    late.undo(160.0)
+    assert budget.balance(160.0) == 0.0
