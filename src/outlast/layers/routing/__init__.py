@@ -19,8 +19,8 @@ from outlast.flow.call import Answer, Call, Handler, Layer
 from outlast.layers.routing.config import RoutingConfig
 from outlast.layers.routing.ranking import Latencies, Ranking
 from outlast.layers.routing.run import Run
-from outlast.layers.routing.standing import READY, Peek, Standing
-from outlast.model.errors import Failure
+from outlast.layers.routing.standing import OFF, READY, Peek, Standing
+from outlast.model.errors import Caller, Failure
 from outlast.model.events import TargetSkipped
 from outlast.model.messages import NOTHING_SPECIAL, Request
 from outlast.model.target import Route, Target
@@ -82,7 +82,7 @@ class Routing:
     def unfit(self, target: Target, request: Request) -> str | None:
         """Why the target can not do what is asked, or None."""
         if self._off and target.name in self._off:
-            return "it is disabled"
+            return OFF
         if request.operation == "embed":
             return None if target.embeds else "it makes no embeddings"
         needs = request.needs
@@ -105,8 +105,10 @@ class Routing:
                 tokens = call.request.tokens + (call.request.max_tokens or 0)
                 if tokens > ranking.smallest_window:
                     order = _roomy_first(order, tokens)
-                if call.route.max_latency is not None or call.route.max_cost is not None:
-                    order = self._within(call, order, now)
+                if call.route.max_cost is not None:
+                    order = self._affordable(call, order, call.route.max_cost)
+                if call.route.max_latency is not None:
+                    order = self._fast_enough(call, order, call.route.max_latency, now)
                 return await self._try(inner, Run(self, call, order), order)
 
             return handle
@@ -138,24 +140,33 @@ class Routing:
         if view.first is not None:
             self._latencies.of(view.target.name, view.request.stream).add(view.first, now)
 
-    def _within(self, call: Call, order: tuple[Target, ...], now: float) -> tuple[Target, ...]:
-        """The targets that are fast and cheap enough, as far as is known; all of them if none is."""
-        route, request, config = call.route, call.request, self.config
+    def _affordable(self, call: Call, order: tuple[Target, ...], limit: float) -> tuple[Target, ...]:
+        """The targets whose price is not over the limit, or not known. Raises `Caller` when there is none."""
+        request = call.request
+        output = request.max_tokens or self.config.expected_output
+        dear = {t.name: cost for t in order if t.price and (cost := t.price.of(request.tokens, output)) > limit}
+        for name, cost in dear.items():
+            call.io.emit(TargetSkipped(call.id, name, f"it would cost ${cost:.4g}"))
+        if dear and len(dear) == len(order):
+            least = min(dear.values())
+            raise Caller(
+                f"no target of the route {call.route.name!r} can take this request: "
+                f"it would cost ${least:.4g} at least, and ${limit:.4g} is the most; max_tokens makes it cheaper"
+            )
+        return tuple(target for target in order if target.name not in dear)
 
-        def fits(target: Target) -> bool:
-            if route.max_latency is not None:
-                p99 = self._latencies.of(target.name, request.stream).at(0.99, now, config.least_samples)
-                if p99 is not None and p99 > route.max_latency:
-                    call.io.emit(TargetSkipped(call.id, target.name, f"its p99 of {p99:.3g} s is too long"))
-                    return False
-            if route.max_cost is not None and (price := target.price) is not None:
-                cost = price.of(request.tokens, request.max_tokens or config.expected_output)
-                if cost > route.max_cost:
-                    call.io.emit(TargetSkipped(call.id, target.name, f"it would cost ${cost:.4g}"))
-                    return False
-            return True
-
-        return tuple(target for target in order if fits(target))
+    def _fast_enough(self, call: Call, order: tuple[Target, ...], limit: float, now: float) -> tuple[Target, ...]:
+        """The targets that are fast enough, as far as is known; all of them if none is."""
+        slow = {}
+        for target in order:
+            p99 = self._latencies.of(target.name, call.request.stream).at(0.99, now, self.config.least_samples)
+            if p99 is not None and p99 > limit:
+                slow[target.name] = p99
+        if len(slow) == len(order):
+            return order
+        for name, p99 in slow.items():
+            call.io.emit(TargetSkipped(call.id, name, f"its p99 of {p99:.3g} s is too long"))
+        return tuple(target for target in order if target.name not in slow)
 
 
 def _roomy_first(order: tuple[Target, ...], tokens: int) -> tuple[Target, ...]:

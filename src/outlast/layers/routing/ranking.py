@@ -31,13 +31,12 @@ class Latencies:
 class Ranking:
     """The order in which a route's targets are tried, made anew only when it may have changed."""
 
-    __slots__ = ("_config", "_cumulative", "_latencies", "_order", "_ranked_at", "smallest_window", "targets")
+    __slots__ = ("_config", "_cumulative", "_latencies", "_order", "_ranked", "smallest_window", "targets")
 
     def __init__(self, route: Route, config: RoutingConfig, latencies: Latencies) -> None:
         self._config = config
         self._latencies = latencies
         self._order = route.order
-        self._ranked_at = float("-inf")
         dearest_last = route.order == "cost"
         targets = sorted(route.targets, key=lambda target: _blended(target.price)) if dearest_last else route.targets
         self.reorder(tuple(targets))
@@ -45,6 +44,7 @@ class Ranking:
     def reorder(self, targets: tuple[Target, ...]) -> None:
         """From now on these targets in this order; with order "latency" until they are ranked anew."""
         self.targets = targets
+        self._ranked: dict[bool, tuple[float, tuple[Target, ...]]] = {}  # streamed or whole → when, and how
         self.smallest_window = min((t.window for t in targets if t.window), default=float("inf"))
         self._cumulative = list(accumulate(max(0.0, target.weight) for target in targets))
 
@@ -58,14 +58,15 @@ class Ranking:
 
     def _by_latency(self, call: Call, now: float) -> tuple[Target, ...]:
         stream = call.request.stream
-        if now - self._ranked_at >= self._config.rank_every:
-            self._ranked_at = now
-            self.targets = tuple(sorted(self.targets, key=lambda target: self._p50(target, stream, now)))
+        at, targets = self._ranked.get(stream, (float("-inf"), self.targets))
+        if now - at >= self._config.rank_every:
+            targets = tuple(sorted(self.targets, key=lambda target: self._p50(target, stream, now)))
+            self._ranked[stream] = now, targets
         dice = call.io.random()
-        if dice < self._config.explore and len(self.targets) > 1:
-            other = 1 + int(dice / self._config.explore * (len(self.targets) - 1))
-            return _first(self.targets, other)
-        return self.targets
+        if dice < self._config.explore and len(targets) > 1:
+            other = 1 + int(dice / self._config.explore * (len(targets) - 1))
+            return _first(targets, other)
+        return targets
 
     def _p50(self, target: Target, stream: bool, now: float) -> float:
         p50 = self._latencies.of(target.name, stream).at(0.5, now)

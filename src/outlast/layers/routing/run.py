@@ -7,7 +7,7 @@ from typing import Protocol
 
 from outlast.flow.call import Call
 from outlast.layers.routing.config import RoutingConfig
-from outlast.layers.routing.standing import READY, Peek, Standing
+from outlast.layers.routing.standing import OFF, READY, Peek, Standing
 from outlast.model.errors import Caller, ContextLength, Failure, Rejected, Throttled
 from outlast.model.events import FailedOver, TargetSkipped
 from outlast.model.messages import Request
@@ -219,7 +219,7 @@ class Run:
     def _nothing_sent(self) -> Failure:
         route = self.call.route
         reasons = {reason for t in self._order if (reason := self._routing.unfit(t, self.call.request))}
-        if self._refusal is None and reasons:
+        if self._refusal is None and reasons and OFF not in reasons:
             return Caller(f"no target of the route {route.name!r} can take this request: {', '.join(sorted(reasons))}")
         return Rejected(
             f"no target of the route {route.name!r} is available now",
