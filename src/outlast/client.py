@@ -11,6 +11,7 @@ OpenAI's chat completions, whatever provider answers.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ from outlast.build import Outlast
 from outlast.config import Config, load
 from outlast.dialects import DIALECTS
 from outlast.edge.background import Background
-from outlast.engine import Asked
+from outlast.engine import Asked, Engine
 from outlast.flow.stream import Stream
 from outlast.model.caller import LIBRARY, PRIORITIES
 from outlast.model.messages import Chunk, Operation, Reply, Request, Usage, Vectors
@@ -32,6 +33,46 @@ from outlast.ports import Io, Sink
 Priority = Literal["critical", "high", "normal", "low", "batch"]
 Messages = str | Sequence[Mapping[str, object]]
 """A prompt, or messages as OpenAI's chat completions have them."""
+
+
+class Home:
+    """Keeps an engine to the one event loop and the one process that it works in.
+
+    Args:
+        outlast: the engine.
+
+    Attributes:
+        outlast: the engine; a fresh one after a fork.
+    """
+
+    __slots__ = ("_loop", "_pid", "outlast")
+
+    def __init__(self, outlast: Outlast) -> None:
+        self.outlast = outlast
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pid = os.getpid()
+
+    def engine(self) -> Engine:
+        """The engine, for the loop that runs.
+
+        Raises:
+            RuntimeError: it works on another loop, which still lives.
+        """
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop or os.getpid() != self._pid:
+            self._move(loop)
+        return self.outlast.engine
+
+    def _move(self, loop: asyncio.AbstractEventLoop) -> None:
+        if os.getpid() != self._pid:
+            # A slot that was held in the parent would never be given back here: the child begins with fresh machines.
+            self.outlast = Outlast(self.outlast.config, io=self.outlast.io)
+        elif self._loop is not None and not self._loop.is_closed():
+            raise RuntimeError(
+                "this client works on the event loop that used it first: make one for each loop, or use the blocking "
+                "Client, which any thread may use"
+            )
+        self._loop, self._pid = loop, os.getpid()
 
 
 class AsyncClient:
@@ -54,12 +95,12 @@ class AsyncClient:
         io: Io | None = None,
     ) -> None:
         told = config if isinstance(config, Config) else load(config)
-        self._outlast = Outlast(told, sinks=sinks, io=io)
+        self._home = Home(Outlast(told, sinks=sinks, io=io))
 
     @property
     def outlast(self) -> Outlast:
         """The engine behind the client."""
-        return self._outlast
+        return self._home.outlast
 
     async def chat(
         self,
@@ -83,7 +124,7 @@ class AsyncClient:
             Failure: why there is no answer; `attempts` tells what was tried.
         """
         request = _request("chat", options | {"model": model, "messages": _messages(messages)})
-        answer = await self._outlast.engine.answer(request, _asked(timeout, priority))
+        answer = await self._home.engine().answer(request, _asked(timeout, priority))
         if not isinstance(answer, Reply):
             raise TypeError("use stream() for stream=True")
         return answer
@@ -103,7 +144,7 @@ class AsyncClient:
             Failure: why there is no answer. Later, while it is read: `BrokenStream` when it is cut.
         """
         options |= {"model": model, "messages": _messages(messages), "stream": True}
-        answer = await self._outlast.engine.answer(_request("chat", options), _asked(timeout, priority))
+        answer = await self._home.engine().answer(_request("chat", options), _asked(timeout, priority))
         if not isinstance(answer, Stream):
             raise TypeError("a request for a stream was answered whole")
         return answer
@@ -128,21 +169,22 @@ class AsyncClient:
             Failure: why there is no answer.
         """
         body = options | {"model": model, "input": texts if isinstance(texts, str) else list(texts)}
-        answer = await self._outlast.engine.answer(_request("embed", body), _asked(timeout, "critical"))
+        answer = await self._home.engine().answer(_request("embed", body), _asked(timeout, "critical"))
         if not isinstance(answer, Vectors):
             raise TypeError("a request for vectors was answered with text")
         return answer
 
     async def priced(self) -> None:
         """Return when the prices are known, so that `Reply.cost` is filled in; until then it is None."""
-        await self._outlast.priced()
+        await self._home.outlast.priced()
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._outlast.aclose()
+        await self._home.outlast.aclose()
 
     async def __aenter__(self) -> Self:
-        self._outlast.start()
+        self._home.engine()
+        self._home.outlast.start()
         return self
 
     async def __aexit__(

@@ -18,6 +18,7 @@ from functools import cached_property
 import httpx2
 
 from outlast.build import Outlast
+from outlast.client import Home
 from outlast.config import Config, load
 from outlast.dialects import DIALECTS
 from outlast.edge.background import Background
@@ -64,6 +65,16 @@ class BlockingBody(httpx2.SyncByteStream):
         self._flow.abort()
 
 
+class Face:
+    """The gateway's surface over an engine. Whoever calls from inside the process needs no key."""
+
+    __slots__ = ("outlast", "surface")
+
+    def __init__(self, outlast: Outlast) -> None:
+        self.outlast = outlast
+        self.surface = Surface(outlast, DIALECTS, door=Door({}, everybody=LIBRARY))
+
+
 class Transport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
     """An httpx2 transport that asks the engine instead of the network. Made by `transport`.
 
@@ -71,9 +82,14 @@ class Transport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
     """
 
     def __init__(self, outlast: Outlast) -> None:
-        self.outlast = outlast
-        self._surface = Surface(outlast, DIALECTS, door=Door({}, everybody=LIBRARY))
+        self._home = Home(outlast)
+        self._face = Face(outlast)
         self._loop = Background()
+
+    @property
+    def outlast(self) -> Outlast:
+        """The engine behind the transport."""
+        return self._home.outlast
 
     @cached_property
     def http_client(self) -> httpx2.Client:
@@ -87,15 +103,21 @@ class Transport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """The answer, for a blocking client."""
-        out = self._loop.run(self._surface.answer(_inbound(request, request.read())))
+        out = self._loop.run(self._answer(_inbound(request, request.read())))
         if out.flow is None:
             return _response(out)
         return _response(out, BlockingBody(out.flow, self._loop))
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """The answer, for an async client."""
-        out = await self._surface.answer(_inbound(request, await request.aread()))
+        out = await self._answer(_inbound(request, await request.aread()))
         return _response(out, None if out.flow is None else AsyncBody(out.flow))
+
+    async def _answer(self, inbound: Inbound) -> Outbound:
+        self._home.engine()
+        if self._face.outlast is not self._home.outlast:
+            self._face = Face(self._home.outlast)
+        return await self._face.surface.answer(inbound)
 
     def close(self) -> None:
         """Close every connection."""

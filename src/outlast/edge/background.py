@@ -9,7 +9,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 T = TypeVar("T")
 
@@ -20,6 +20,8 @@ class Background:
     _lock = threading.Lock()
     _loop: asyncio.AbstractEventLoop | None = None
     _pid = 0
+    _abandoned: ClassVar[list[asyncio.AbstractEventLoop]] = []
+    """Loops of a parent process: never touched, and never collected, which would complain that they are open."""
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """What the coroutine gives. Interrupting the caller cancels it.
@@ -42,6 +44,8 @@ class Background:
     def _running(cls) -> asyncio.AbstractEventLoop:
         with cls._lock:
             if cls._loop is None or cls._pid != os.getpid():
+                if cls._loop is not None:
+                    cls._abandoned.append(cls._loop)
                 cls._loop = asyncio.new_event_loop()
                 cls._pid = os.getpid()
                 threading.Thread(target=cls._loop.run_forever, name="outlast", daemon=True).start()

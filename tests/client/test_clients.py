@@ -1,0 +1,319 @@
+"""`Client` and `AsyncClient` over real sockets: what they give, and where they may be used."""
+
+import asyncio
+import contextlib
+import gc
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from outlast import AsyncClient, Client, ConfigError, Failure
+from outlast.model.errors import BrokenStream, Caller, Connect, TimedOut
+from outlast.model.events import RequestEnded
+from outlast.testing import RecordingSink, cut, ok, silent, stall, status
+
+
+@pytest.fixture
+def sink():
+    return RecordingSink()
+
+
+@pytest.fixture
+def client(config, sink):
+    with Client(config(), sinks=[sink]) as made:
+        yield made
+
+
+def test_a_whole_answer_says_who_gave_it(provider, client):
+    """Text, target, source, usage and attempts."""
+    provider.script("alpha", status(503), status(503))
+    provider.script("beta", ok("Hello there."))
+    reply = client.chat("hi", max_tokens=50)
+    assert (reply.text, reply.target, reply.source) == ("Hello there.", "beta/m", "fallback")
+    assert reply.usage.output == 2
+    assert provider.requests("beta")[0].json["max_tokens"] == 50
+
+
+def test_a_stream_comes_piece_by_piece(provider, client):
+    """Chunks with text, then a finish and the usage."""
+    provider.script("alpha", ok("one two three"))
+    with client.stream("hi") as stream:
+        texts = [chunk.text for chunk in stream]
+    assert "".join(texts) == "one two three"
+    assert len(texts) > 2
+    assert (stream.target, stream.source, stream.finish, stream.usage.output) == ("alpha/m", "primary", "stop", 3)
+
+
+def test_a_stream_that_breaks_raises(provider, client):
+    """What came is there; what is missing is told."""
+    provider.script("alpha", cut(3))
+    words = []
+    with pytest.raises(BrokenStream), client.stream("hi") as stream:  # noqa: PT012
+        for chunk in stream:
+            words.append(chunk.text)  # noqa: PERF401
+    assert "".join(words) == "This is the"
+
+
+def test_vectors(provider, client):
+    """One for each text, as numbers."""
+    vectors = client.embed(["a", "b"], model="default", dimensions=4)
+    assert [len(vector) for vector in vectors.vectors] == [4, 4]
+
+
+def test_a_failure_tells_what_was_tried(provider, client):
+    """Its class, and every attempt."""
+    provider.script("alpha", default=status(400))
+    with pytest.raises(Caller) as wrong:
+        client.chat("hi")
+    assert [(attempt.target, attempt.kind) for attempt in wrong.value.attempts] == [("alpha/m", "caller")]
+    with pytest.raises(Caller, match="does not exist"):
+        client.chat("hi", model="none")
+    with pytest.raises(Caller, match="messages"):
+        client.chat([])
+
+
+def test_a_timeout_holds_for_everything(provider, config):
+    """Seconds for all attempts together."""
+    provider.script("alpha", default=silent())
+    with Client(config(providers=("alpha",))) as client, pytest.raises(TimedOut):
+        client.chat("hi", timeout=0.2)
+
+
+def test_stream_is_no_option_of_chat(client):
+    """It would give something else than the signature says."""
+    with pytest.raises(TypeError, match="stream"):
+        client.chat("hi", stream=True)
+
+
+def test_leaving_a_stream_stops_the_provider(provider, client, sink):
+    """Out of the block early: the connection closes, and everything is given back."""
+    provider.script("alpha", stall(after=2))
+    with client.stream("hi") as stream:
+        next(iter(stream))
+    (seen,) = provider.wait(1, ended=True)
+    assert seen.hung_up == "caller"
+    assert sink.of(RequestEnded)[0].kind == "cancelled"
+
+
+def test_a_dropped_stream_is_let_go(provider, client):
+    """Nobody closed it: it is collected, and the provider left."""
+    provider.script("alpha", stall(after=2))
+    stream = client.stream("hi")
+    del stream
+    assert provider.wait(1, ended=True)[0].hung_up == "caller"
+
+
+def test_sixteen_threads_share_a_client(provider, client, sink):
+    """Each gets its own answer; streams and whole ones mixed."""
+    provider.script("alpha", default=ok(between=0.001))
+
+    def ask(number):
+        if number % 2:
+            with client.stream(f"question {number}") as stream:
+                return "".join(chunk.text for chunk in stream)
+        return client.chat(f"question {number}").text
+
+    with ThreadPoolExecutor(16) as threads:
+        answers = list(threads.map(ask, range(96)))
+    assert [answer.rpartition(" ")[2] for answer in answers] == [str(number) for number in range(96)]
+    assert len(sink.of(RequestEnded)) == 96
+    assert client._client.outlast.stack.admission.of("gateway").used == 0
+
+
+def test_a_blocking_client_works_inside_a_running_loop(provider, client):
+    """A notebook has one; it is blocked meanwhile, and that is all."""
+
+    async def story():
+        return client.chat("hi").target
+
+    assert asyncio.run(story()) == "alpha/m"
+
+
+def test_a_blocking_call_on_the_background_loop_is_refused(provider, client):
+    """It would wait for itself."""
+
+    async def story():
+        return client.chat("hi")
+
+    with pytest.raises(RuntimeError, match="use AsyncClient"):
+        client._loop.run(story())
+
+
+def test_an_interrupted_call_is_cancelled(provider, client, sink):
+    """KeyboardInterrupt in the waiting thread ends the call, and the provider's connection."""
+    provider.script("alpha", silent())
+
+    class Interrupting:
+        def result(self):
+            provider.wait(1)
+            raise KeyboardInterrupt
+
+        def __init__(self, future):
+            self.cancel = future.cancel
+
+    schedule = asyncio.run_coroutine_threadsafe
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(asyncio, "run_coroutine_threadsafe", lambda *args: Interrupting(schedule(*args)))
+        with pytest.raises(KeyboardInterrupt):
+            client.chat("hi")
+    assert provider.wait(1, ended=True)[0].hung_up == "caller"
+
+
+def test_a_real_interrupt_ends_a_program(provider, run_script):
+    """The same with a signal, as Ctrl-C sends it: quickly, with the connection closed and nothing said but that."""
+    provider.script("alpha", default=silent())
+    done = run_script(
+        "import os, signal, threading, outlast\n"
+        "client = outlast.Client()\n"
+        "sent = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))\n"
+        "sent.start()\n"
+        "try:\n"
+        "    client.chat('hi')\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted')\n"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")
+    assert provider.wait(1, ended=True)[0].hung_up == "caller"
+
+
+def test_a_program_that_closes_nothing_ends_quietly(provider, run_script):
+    """Clients and streams left open at the exit: status 0 and no complaint."""
+    done = run_script(
+        "import outlast\n"
+        "client = outlast.Client()\n"
+        "print(client.chat('hi').target)\n"
+        "stream = client.stream('hi')\n"
+        "print(next(iter(stream)).text)\n"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "alpha/m\nThis\n", "")
+
+
+def test_an_async_client_asks_many_at_once(provider, config):
+    """Whole and streamed, in one loop."""
+
+    async def story():
+        async with AsyncClient(config()) as client:
+            replies = await asyncio.gather(*(client.chat(f"question {number}") for number in range(50)))
+            async with await client.stream("hi") as stream:
+                text = "".join([chunk.text async for chunk in stream])
+            return [reply.text.rpartition(" ")[2] for reply in replies], text
+
+    numbers, text = asyncio.run(story())
+    assert numbers == [str(number) for number in range(50)]
+    assert text.endswith("You said: hi")
+
+
+def test_a_cancelled_call_leaves_the_provider(provider, config):
+    """The task is cancelled: the connection closes, and the slots are back."""
+
+    async def story():
+        async with AsyncClient(config()) as client:
+            provider.script("alpha", silent())
+            asking = asyncio.create_task(client.chat("hi"))
+            await provider.saw(1)
+            asking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asking
+            (seen,) = await provider.saw(1, ended=True)
+            return seen.hung_up, client.outlast.stack.admission.of("gateway").used
+
+    assert asyncio.run(story()) == ("caller", 0)
+
+
+def test_a_second_loop_is_refused_in_words(provider, config):
+    """H7: two loops, one client: a clear error, and the first loop goes on."""
+
+    async def other(client):
+        await client.chat("hi")
+
+    async def story():
+        async with AsyncClient(config()) as client:
+            await client.chat("hi")
+            told = []
+
+            def elsewhere():
+                try:
+                    asyncio.run(other(client))
+                except RuntimeError as error:
+                    told.append(str(error))
+
+            thread = threading.Thread(target=elsewhere)
+            thread.start()
+            await asyncio.to_thread(thread.join)
+            return told, (await client.chat("hi")).target
+
+    (told,), target = asyncio.run(story())
+    assert "one for each loop" in told
+    assert target == "alpha/m"
+    assert len(provider.requests()) == 2
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_one_loop_after_the_other_is_fine(provider, config):
+    """A client that outlives its loop begins anew on the next one; Python complains of the connections left behind."""
+    client = AsyncClient(config())
+
+    async def story():
+        return (await client.chat("hi")).target
+
+    assert [asyncio.run(story()) for _ in range(2)] == ["alpha/m", "alpha/m"]
+
+    async def closing():
+        await client.aclose()
+
+    asyncio.run(closing())
+    gc.collect()
+
+
+FORK = """
+import os, sys, threading, outlast
+
+client = outlast.Client()
+print(client.chat("parent").target, flush=True)
+held = client.stream("held")                # a slot is in use while we fork
+next(iter(held))
+child = os.fork()
+if child == 0:
+    reply = client.chat("child")
+    with client.stream("child streams") as stream:
+        text = "".join(chunk.text for chunk in stream)
+    used = client._client.outlast.stack.admission.of("gateway").used
+    print(reply.target, text.endswith("child streams"), used, flush=True)
+    os._exit(0)
+_, ended = os.waitpid(child, 0)
+print(os.waitstatus_to_exitcode(ended), client.chat("parent again").target, flush=True)
+print("".join(chunk.text for chunk in held).endswith("held"))
+held.close()
+client.close()
+"""
+
+
+def test_a_child_works_after_a_fork(provider, run_script):
+    """H9: its own loop, connections and slots; the parent's stream goes on as if nothing were."""
+    provider.script("alpha", default=ok(between=0.01))
+    done = run_script("import warnings\nwarnings.simplefilter('ignore', DeprecationWarning)\n" + FORK)
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == ["alpha/m", "alpha/m True 0", "0 alpha/m", "True"]
+    assert len({seen.connection for seen in provider.requests() if "child" in str(seen.json)}) == 1
+    parents = {seen.connection for seen in provider.requests() if "child" not in str(seen.json)}
+    assert not parents & {seen.connection for seen in provider.requests() if "child" in str(seen.json)}
+
+
+def test_a_configuration_that_cannot_be_used_is_told_at_once(tmp_path):
+    """When the client is made, not when it is first used."""
+    (tmp_path / "wrong.toml").write_text("[routes.default]\ntargets = ['none/m']")
+    for kind in (Client, AsyncClient):
+        with pytest.raises(ConfigError):
+            kind(tmp_path / "wrong.toml")
+
+
+def test_nobody_there_is_a_failure_like_any_other(config, provider):
+    """Connection refused: `Connect`, after the attempts that are allowed."""
+    with Client(config(providers=("alpha",))) as client:
+        provider.__exit__(None, None, None)
+        with pytest.raises(Connect) as refused:
+            client.chat("hi", timeout=5)
+        provider.__enter__()
+    assert isinstance(refused.value, Failure)
+    assert len(refused.value.attempts) >= 2
