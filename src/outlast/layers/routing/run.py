@@ -41,6 +41,7 @@ class Run:
         "_later",
         "_order",
         "_previous",
+        "_probed",
         "_refusal",
         "_routing",
         "_tried",
@@ -61,6 +62,7 @@ class Run:
         self._previous: Target | None = None
         self._why = ""
         self._refusal: float | None = None
+        self._probed = False
         self._code = "no_target_available"
         self.failure: Failure | None = None
         self.ready = 0.0  # when the target that was chosen may be called
@@ -154,7 +156,7 @@ class Run:
 
     def _early_probe(self, now: float) -> Call | None:
         """Every circuit is open: one probe before its time, to the one that opens soonest; none if that had its own."""
-        if self.failure is not None:
+        if self.failure is not None or self._probed:  # a gate may have refused the probe: it stays to be had
             return None
         routing = self._routing
         fit = (t for t in self._order if routing.unfit(t, self.call.request) is None)
@@ -162,7 +164,10 @@ class Run:
         if not shut:
             return None
         _, target = min(shut, key=lambda pair: pair[0])
-        return self._to(target, early=True) if routing.can_probe_early(target) else None
+        if not routing.can_probe_early(target):
+            return None
+        self._probed = True
+        return self._to(target, early=True)
 
     def _to(self, target: Target, *, early: bool = False, revisit: bool = False) -> Call:
         self._tried.add(target.name)
@@ -178,7 +183,7 @@ class Run:
         """The target gave no answer; True when no other target may be asked."""
         self._why = failure.kind
         if isinstance(failure, Rejected):
-            self._refused_by(failure)
+            self._refused_by(view, failure)
             return not failure.onward
         self.failure = failure
         self._failed_at.add(view.target.name)
@@ -194,7 +199,12 @@ class Run:
         self._later.clear()
         self._tried.update(t.name for t in self._order if not (target.window and t.window > target.window))
 
-    def _refused_by(self, refusal: Rejected) -> None:
+    def _refused_by(self, view: Call, refusal: Rejected) -> None:
+        if refusal.gate == "pause":  # it was paused while the call was on its way there
+            now = view.io.now()
+            standing = self._routing.peek(view.target, now)
+            if standing.waitable and standing.wait > 0:
+                self._later[view.target.name] = now + standing.wait
         if refusal.retry_after is not None:
             self._refused_for(refusal.retry_after)
         self._code = refusal.code or self._code
