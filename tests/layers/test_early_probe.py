@@ -1,4 +1,4 @@
-"""The early probe between routing and the gates before the breaker."""
+"""Routing before circuits that are all open: the early probe, and what the rest are told."""
 
 import asyncio
 
@@ -32,3 +32,21 @@ def test_an_early_probe_that_a_full_queue_refuses_is_not_asked_for_again_by_the_
     assert asked == [True]
     assert refused.value.retry_after == pytest.approx(1.0)
     assert breaker.can_probe_early()
+
+
+def test_circuits_that_an_operator_holds_open_without_an_end_promise_nothing():
+    """The refusal names no time, rather than for ever."""
+    breaker = Breakers(BreakerConfig()).of(ALPHA.name)
+    breaker.operate("forced_open", 0.0)
+    routing = Routing(
+        RoutingConfig(),
+        peek=lambda _target, now: Standing(breaker.ready(now), waitable=False, open=True, reason="open"),
+        can_probe_early=lambda _target: breaker.can_probe_early(),
+    )
+
+    async def never(call):
+        raise AssertionError("it was asked although it is held open")
+
+    with pytest.raises(Rejected) as refused:
+        asyncio.run(compose([routing.layer()], never)(a_call(Ear(now=1.0))))
+    assert refused.value.retry_after is None

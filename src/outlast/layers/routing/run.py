@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 from typing import Protocol
 
 from outlast.flow.call import Call
@@ -221,9 +222,9 @@ class Run:
         if isinstance(failure, Throttled):
             if failure.retry_after is None and failure.until is not None:
                 failure.retry_after = max(0.0, failure.until - now)
-            failure.retry_after = min((wait for wait in (failure.retry_after, *waits) if wait), default=None)
+            failure.retry_after = _finite(min((wait for wait in (failure.retry_after, *waits) if wait), default=None))
         elif failure.retry_after is None and failure.outcome == "failure":
-            failure.retry_after = min(waits, default=0.0) or None
+            failure.retry_after = _finite(min(waits, default=0.0) or None)
         return failure
 
     def _nothing_sent(self) -> Failure:
@@ -235,5 +236,10 @@ class Run:
             f"no target of the route {route.name!r} is available now",
             gate="routing",
             code=self._code,
-            retry_after=self._refusal,
+            retry_after=_finite(self._refusal),
         )
+
+
+def _finite(seconds: float | None) -> float | None:
+    """The same, or None for ever: what an operator holds open without an end has no honest Retry-After."""
+    return None if seconds == inf else seconds
