@@ -304,3 +304,11 @@ def test_a_body_nested_too_deeply_is_no_envelope(wire):
     """D11 for refusals: 100,000 arrays are a bad response, not a crash."""
     body = b'{"error":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     assert classify(500, NOTHING, body, wire.target()).kind == "bad_response"
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"error":{"type":"invalid_request_error","message":"no"}}'])
+@pytest.mark.parametrize("status", [300, 301, 307, 308])
+def test_b44_a_redirect_is_a_bad_response_whatever_it_says(wire, status, body):
+    """B44: never followed, never asked again on this target, and never the caller's fault."""
+    failure = classify(status, NOTHING, body, wire.target())
+    assert (failure.kind, failure.again, failure.onward, failure.status) == ("bad_response", "never", True, 502)

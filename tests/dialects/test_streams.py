@@ -279,6 +279,8 @@ def test_e7_unknown_events_and_keys_pass(wire):
     assert wire.text(batch.chunks) == "hi"
     data = wire.chunk({"content": "hi", "brand_new": [1]}, obfuscation="xx") + wire.chunk(finish="stop")
     assert wire.read("openai", data)[0].raw == data
+    batch, _ = wire.read("openai", b'event: later\ndata: {"type":"later","x":1}\n\n' + data)
+    assert (batch.raw, wire.text(batch.chunks)) == (data, "hi"), "what is no chunk would break OpenAI's SDKs"
 
 
 def test_events_without_a_name_get_one(wire):

@@ -18,6 +18,7 @@ import contextlib
 import os
 import socket
 import struct
+import time
 
 import pytest
 import uvloop
@@ -105,6 +106,11 @@ class At:
         """Let the loop turn until this is so; the test's time limit is the only other end."""
         while not condition():  # noqa: ASYNC110  (sockets and transports give no event for it)
             await asyncio.sleep(0)
+
+    @staticmethod
+    def blocked(seconds):
+        """Block the loop."""
+        time.sleep(seconds)
 
     async def closed(self, left=0):
         """Until at most so many connections are left."""

@@ -87,6 +87,8 @@ def test_silence_before_the_head(run, world, phase):
         b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 1\r\n\r\n1\r\nx\r\n0\r\n\r\n",
         b"HTTP/2.0 200 OK\r\ncontent-length: 0\r\n\r\n",
+        b"ICE/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok",
+        b"RTSP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok",
         b"HTTP/1.1 101 Switching\r\nupgrade: x\r\nconnection: upgrade\r\n\r\nxx",
         b"HTTP/1.1 200 OK\r\nx: a\0b\r\ncontent-length: 0\r\n\r\n",
         b"HTTP/1.1 200 OK\nx: bare\n\n",
@@ -286,6 +288,44 @@ def test_too_large_body(run, world, say):
     """A whole body is bounded, and the peer is not read to the end."""
     failure = fails_with(run, world, say.answer(b"x" * 300_000), BadResponse, bounds=Bounds(body=200_000))
     assert failure.message == "the answer is too large"
+
+
+async def drained(exchange, due):
+    while await exchange.read(due):
+        pass
+
+
+def test_flooding(run, world):
+    """C9: bytes that never stop coming do not keep an answer alive either, although nobody ever waits for them."""
+
+    async def scene(peer):
+        await peer.answer(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            await peer.send(b"x" * 65_536)
+
+    async def story():
+        async with world(scene) as at:
+            exchange = await at.send()
+            due = at.soon
+            with pytest.raises(TimedOut) as caught:
+                await drained(exchange, due)
+            return caught.value.phase
+
+    assert run(story()) == "read"
+
+
+def test_late_readers_of_what_is_there(run, world, say):
+    """F4: an answer that came in time is read to its end, although our own loop was too late to look."""
+    size = 3_000_000
+
+    async def story():
+        async with world(say.answer(b"x" * size)) as at:
+            exchange = await at.send()
+            due = at.soon
+            at.blocked(0.4)
+            return len(await exchange.whole(due))
+
+    assert run(story()) == size
 
 
 def test_content_before_a_cut(run, world):

@@ -225,7 +225,9 @@ def _message(said: object) -> str:
 
 
 def _made(status: int, envelope: Envelope | None, target: Target) -> Failure:
-    if status < 400:
+    if 300 <= status < 400:
+        envelope = None  # whoever sends us elsewhere is not the provider that we asked, whatever else he says
+    elif status < 400:
         status = (envelope.status if envelope else 0) or (200 if envelope else status)
     kind = _by_words(status, envelope, target) if envelope else None
     if status in target.provider.quirks.throttle_statuses and kind is not Quota:

@@ -77,6 +77,7 @@ class _LooseChoice(Struct):
 
 
 class _LooseEvent(Struct):
+    type: Any = None
     choices: list[_LooseChoice] | None = None
     usage: Raw = Raw()
     error: Any = None
@@ -120,9 +121,10 @@ class OpenAIReader(EventReader):
             text = data.strip()
             if text == _DONE:
                 return self._end(chunks)
-            if not text:
+            loose = self._tolerantly(data) if text else None
+            if loose is None:
                 return False
-            said = self._tolerantly(data)
+            said = loose
         if said.error:
             raise in_band(said.error, self._target)
         if not self._begun:
@@ -233,12 +235,15 @@ class OpenAIReader(EventReader):
             created=head.created if isinstance(head.created, int) else 0,
         )
 
-    def _tolerantly(self, data: bytes) -> _Event:
+    def _tolerantly(self, data: bytes) -> _Event | None:
+        """The event that does not look quite as it should; None for one that names a kind which we do not know."""
         try:
             loose = _LOOSE.decode(data)
         except wire.BROKEN:
             raise BadResponse("an event of the stream is garbled") from None
         if loose.choices is None and not loose.error and usage_in(loose.usage) is None:
+            if isinstance(loose.type, str):
+                return None
             raise BadResponse("an event of the stream is of another protocol")
         return _Event([_strict(choice) for choice in loose.choices or ()], usage_in(loose.usage), loose.error)
 

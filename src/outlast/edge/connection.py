@@ -35,6 +35,8 @@ from outlast.model.errors import BadResponse, Connect, Failure, TimedOut
 
 IDLE, ASKED, HEAD, BODY, DONE, LINGER, GONE = Stage  # globals: looked up several times per packet
 VERSIONS = frozenset({"1.0", "1.1"})
+HELLO = b"HTTP/"
+"""How every answer begins; the parser would also take those of Icecast and RTSP."""
 BODILESS = frozenset({204, 205, 304})
 
 
@@ -81,6 +83,7 @@ class Connection(asyncio.Protocol):
         "_sweeper",
         "_thread",
         "_transport",
+        "_unsaid",
         "_upload",
         "_waiter",
         "due",
@@ -124,8 +127,13 @@ class Connection(asyncio.Protocol):
         self._headers = 0
         self._interim = 0
         self._quiet_bytes = 0
+        self._unsaid = HELLO
 
     # ── what the user of the connection does ──
+
+    def now(self) -> float:
+        """The clock by which deadlines are kept."""
+        return self._sweeper.now()
 
     def ask(self, head: bytes, body: bytes, due: float) -> asyncio.Future[None]:
         """Send a request. The future is done when the head of the answer is in, or will never be: see `stage`."""
@@ -228,6 +236,9 @@ class Connection(asyncio.Protocol):
             self._babbled = True
             self._keep = False
             self._transport.abort()
+            return
+        if self._unsaid and not self._greets(data):
+            self._fail(BadResponse("the answer is not HTTP/1.1"))
             return
         self._quiet_bytes += len(data)
         self._parse(data)
@@ -348,6 +359,12 @@ class Connection(asyncio.Protocol):
             self.due = inf
             if not waiter.done():
                 waiter.set_result(None)
+
+    def _greets(self, data: bytes) -> bool:
+        """Does the answer begin as it must, as far as it has come?"""
+        rest = self._unsaid
+        self._unsaid = rest[len(data) :]
+        return data.startswith(rest) or rest.startswith(data)
 
     def _parse(self, data: bytes) -> None:
         parser = self._parser

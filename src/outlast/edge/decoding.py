@@ -48,7 +48,7 @@ class Decoder:
             made = self._step()
         self._written += len(made)
         if self._written > ALWAYS_FINE and self._written > self._inflation * (self._taken - len(self._tail)):
-            raise BadResponse("the answer is a compression bomb")
+            raise BadResponse("the answer is a compression bomb", again="once")  # each costs memory
         return made
 
     def end(self) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from outlast.edge.bounds import Bounds
 from outlast.edge.connection import Connection
 from outlast.edge.decoding import decoder_for
 from outlast.edge.stage import Stage
-from outlast.model.errors import BadResponse
+from outlast.model.errors import BadResponse, TimedOut
 
 BODY, DONE = Stage.BODY, Stage.DONE
+LATE = 1.0
+"""Seconds by which a body that keeps coming may be late: what came while our loop was blocked is read first."""
 
 
 class HttpExchange:
@@ -22,13 +26,14 @@ class HttpExchange:
         BadResponse: the body has an encoding that we cannot read.
     """
 
-    __slots__ = ("_bounds", "_connection", "_decoder", "_fields", "_given_up", "status")
+    __slots__ = ("_bounds", "_connection", "_decoder", "_fields", "_given_up", "_late_until", "status")
 
     def __init__(self, connection: Connection, bounds: Bounds) -> None:
         self._connection: Connection | None = connection
         self._bounds = bounds
         self._fields = connection.fields
         self._given_up = False
+        self._late_until = inf
         self.status = connection.status
         coding = connection.fields.get(b"content-encoding")
         self._decoder = None if coding is None else decoder_for(coding, bounds.inflation)
@@ -42,6 +47,8 @@ class HttpExchange:
         try:
             while True:
                 data = self._next()
+                if data:
+                    self._keep_time(due)
                 if data is not None:
                     return data
                 if self._connection is not None:
@@ -98,6 +105,16 @@ class HttpExchange:
         if connection.stage is not BODY:
             raise connection.failure()
         return None
+
+    def _keep_time(self, due: float) -> None:
+        """Nobody waits while bytes keep coming, so no timer would end that."""
+        now = self._connection.now() if self._connection is not None else due
+        if now <= due:
+            self._late_until = inf
+        elif self._late_until == inf:
+            self._late_until = now + LATE
+        elif now > self._late_until:
+            raise TimedOut("the answer did not end within the limit", phase="read")
 
     def _end(self) -> None:
         if self._decoder is not None:
