@@ -7,6 +7,7 @@
                          pause              what a throttled target asks for is waited for first, holding nothing
                          limits             the provider's quota is waited for before a slot is taken
                          bulkhead           the target's slots
+                         pause again        who queued must not go to a target that was paused meanwhile
                          breaker            entered last: a half-open permit never waits in a queue
                          attempt            timers and connection; the breaker sees every one
 
@@ -93,6 +94,7 @@ class Stack:
             ("pause", config.pause.enabled, self.pauses.layer),
             ("limits", config.limits.enabled, self.target_limits.layer),
             ("bulkhead", config.bulkhead.enabled, self.bulkhead.layer),
+            ("pause again", config.pause.enabled, self.pauses.again),
             ("breaker", config.breaker.enabled, self.breakers.layer),
         )
         return {name: layer() for name, enabled, layer in every if enabled}

@@ -157,3 +157,36 @@ def test_moving_on_because_of_a_pause_is_told(world):
     world.ask()
     (moved,) = world.events(FailedOver)
     assert (moved.from_target, moved.to_target, moved.kind) == ("alpha/m", "beta/m", "it is paused")
+
+
+NARROW = "[bulkhead]\nslots = 2\nqueue = 300\nwait = 30\n"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_who_queued_for_a_slot_heeds_a_pause_too(make, stream):
+    """A pause that begins while calls wait for slots holds for them: they wait for its end, and are answered."""
+    world = make(["alpha/m"], NARROW)
+    world.script("alpha/m", throttled(5), ok())
+    heard = world.crowd(100, stream=stream)
+    assert [answer for answer in heard if isinstance(answer, Exception)] == []
+    assert world.times()[:2] == [0.0, 0.0]
+    assert min(world.times()[2:]) >= 5.0
+    assert world.sent() == 101
+
+
+def test_who_queued_for_a_slot_switches_when_that_is_better(make):
+    """The same with another target and a pause beyond patience: they go there."""
+    world = make(more=NARROW)
+    world.script("alpha/m", throttled(20))
+    world.crowd(100)
+    assert (world.sent("alpha/m") <= 2, world.now) == (True, 0.0)
+    assert world.sent("beta/m") >= 98
+
+
+def test_who_queued_for_a_slot_does_not_try_a_refused_key(make):
+    """A credential that is refused while calls wait for slots is not tried by them."""
+    world = make(more=NARROW)
+    world.script("alpha/m", 401)
+    world.crowd(100)
+    assert world.sent("alpha/m") <= 2
+    assert world.now == 0.0

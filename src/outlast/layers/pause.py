@@ -14,7 +14,7 @@ from collections.abc import Awaitable
 
 from msgspec import Struct
 
-from outlast.flow.call import Call, Layer
+from outlast.flow.call import Answer, Call, Handler, Layer
 from outlast.flow.gate import gate
 from outlast.flow.kept import Kept
 from outlast.flow.stream import End
@@ -91,6 +91,10 @@ class Held:
     async def _sleep(self, call: Call) -> None:
         while (left := self._pauses.bearable(call, call.io.now())) > 0:
             await call.io.sleep(left)  # when it is over, another call may have made it longer
+
+    def tries(self, call: Call) -> bool:
+        """Is it that call's leave?"""
+        return self._call is call
 
     def answered(self, call: Call, now: float) -> None:
         """It works: a credential that was out is back."""
@@ -212,6 +216,27 @@ class Pauses:
     def layer(self) -> Layer:
         """Wait for, or refuse, a target that is paused; learn from every attempt who must be."""
         return gate(self.admit)
+
+    def again(self) -> Layer:
+        """Ask once more behind the queues: who waited there must not go to a target that was paused meanwhile."""
+
+        def layer(inner: Handler) -> Handler:
+            def handle(call: Call) -> Awaitable[Answer]:
+                if self._targets or self._credentials:
+                    self._paused_meanwhile(call, call.io.now())
+                return inner(call)
+
+            return handle
+
+        return layer
+
+    def _paused_meanwhile(self, call: Call, now: float) -> None:
+        left, _ = self._target_left(call.target.name, now)
+        out = self._credentials.get(call.target.provider.name)
+        if out is not None and not (isinstance(out.probing, Held) and out.probing.tries(call)):
+            left = max(left, out.left(now), 1.0)
+        if left > 0:
+            raise _paused(call, left)
 
 
 def _paused(call: Call, left: float) -> Rejected:
