@@ -30,14 +30,15 @@ PATIENCE = 20.0
 PROVIDERS = ("alpha", "beta")
 
 
-def toml_of(url, more="", *, providers=PROVIDERS, dialects=None):
+def toml_of(url, more="", *, providers=PROVIDERS, dialects=None, keys=None):
     """A gateway on a free port with one route `default` over these providers, which live at `url`."""
     tables = []
     for name in providers:
         dialect = (dialects or {}).get(name, "openai")
         account = f'[providers.{name}]\ntype = "openai-compatible"\ndialect = "{dialect}"'
+        key = (keys or {}).get(name, f"sk-{name}-0123456789")
         version = "/v1" if dialect == "openai" else ""
-        tables.append(f'{account}\nbase_url = "{url}/{name}{version}"\nkey = "sk-{name}-0123456789"')
+        tables.append(f'{account}\nbase_url = "{url}/{name}{version}"\nkey = "{key}"')
     targets = json.dumps([f"{name}/m" for name in providers])
     routes = "" if "[routes." in more else f"[routes.default]\ntargets = {targets}"
     server = "" if "[server]" in more else "[server]\nport = 0\ndrain = 0.0"
