@@ -142,14 +142,8 @@ STREAMED = (
     throttled("E26-first-event-rate-limit", 0.5, 1.0),
     final("E26-first-event-invalid", "caller", 400),
 )
-REDIRECTED = pytest.mark.xfail(strict=False, reason="a redirect with an error envelope is read as the caller's fault")
 TABLE = [
-    pytest.param(
-        row,
-        stream,
-        id=f"{row.fault}-{'streamed' if stream else 'whole'}",
-        marks=[REDIRECTED] if row.fault.startswith("B44") else [],
-    )
+    pytest.param(row, stream, id=f"{row.fault}-{'streamed' if stream else 'whole'}")
     for stream, rows in ((False, ANY + WHOLE), (True, ANY + STREAMED))
     for row in rows
 ]
