@@ -257,6 +257,25 @@ def test_an_offer_to_upgrade_is_passed_over(provider, house):
         assert caller.answer().status == 200
 
 
+@pytest.mark.parametrize("path", ["/livez", "/metrics", "/v1/models"])
+def test_a_body_where_none_is_needed_is_passed_over(unasked, house, path):
+    """A GET may have one, also in pieces."""
+    with house.caller() as caller:
+        caller.send(caller.head("GET", path, "transfer-encoding: chunked") + b"2\r\n{}\r\n")
+        house.until(lambda: house.app.under_way == 1)
+        caller.send(b"0\r\n\r\n")
+        assert caller.answer().status == 200
+
+
+def test_a_large_body_to_nowhere_is_not_read(unasked, house):
+    """404 and 405 are told before the body is there."""
+    for path in ("/nothing", "/v1/models"):
+        with house.caller() as caller:
+            caller.send(caller.head("POST", path, f"content-length: {30 << 20}") + b"{")
+            assert caller.answer().status in {404, 405}
+            assert caller.rest() == b""
+
+
 def test_this_is_no_proxy(unasked, house):
     """CONNECT is refused."""
     refused(house.ask("CONNECT", "example.com:443"), 405, "no proxy")

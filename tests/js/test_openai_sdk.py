@@ -17,7 +17,7 @@ NODE = shutil.which("node", path=str(Path(sys.executable).parent))
     NODE is None or not (HERE / "node_modules").exists(), reason="needs Node and its packages: run make test"
 )
 def test_the_javascript_sdk_works_unchanged(served, tmp_path):
-    """A whole answer, a stream and an error reach an application in JavaScript as OpenAI would send them."""
+    """Answers, streams, tools, vectors and errors come as OpenAI would send them; a cut stream raises."""
     done = subprocess.run(
         [NODE, HERE / "chat.mjs", served],
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
@@ -28,8 +28,13 @@ def test_the_javascript_sdk_works_unchanged(served, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
+    call = {"name": "get_weather", "arguments": '{"city": "text"}'}
+    broken = {"text": "This is the simulated", "finish": None, "error": {"name": "APIError", "code": "broken_stream"}}
     assert told["whole"].endswith("You said: hi")
-    assert told["streamed"] == told["whole"]
     assert told["tokens"] > 0
-    assert told["finish"] == "stop"
+    assert told["streamed"] == {"text": told["whole"], "finish": "stop", "args": ""}
+    assert told["called"] == call
+    assert told["calledPieceByPiece"] == {"text": "", "finish": "tool_calls", "args": call["arguments"]}
+    assert told["cut"] == told["endedSilently"] == broken
     assert told["refused"] == {"name": "NotFoundError", "status": 404}
+    assert told["vectors"] == [4, 4]

@@ -106,6 +106,8 @@ class Surface:
 
     def refusal(self, inbound: Inbound) -> Failure | None:
         """Why a request will be refused whatever its body says; so that nobody waits for a large one in vain."""
+        if self._is_plain(inbound):
+            return None
         if inbound.path not in ENDPOINTS or inbound.method != "POST":
             return self._nothing_here(inbound)
         try:
@@ -113,6 +115,13 @@ class Surface:
         except Failure as failure:
             return failure
         return None
+
+    def _is_plain(self, inbound: Inbound) -> bool:
+        """Is there something here that needs no engine?"""
+        path = inbound.path
+        if inbound.method not in {"GET", "HEAD"} or (path == "/metrics" and self._metrics is None):
+            return False
+        return path in PLAIN or path.startswith(MODEL)
 
     def failed(self, inbound: Inbound, failure: Failure) -> Outbound:
         """The answer that tells a failure which happened before the request could be read."""
@@ -133,8 +142,7 @@ class Surface:
     def _plain(self, inbound: Inbound) -> Outbound:
         """What needs no engine."""
         path = inbound.path
-        known = path in PLAIN or path.startswith(MODEL)
-        if not known or inbound.method not in {"GET", "HEAD"} or (path == "/metrics" and self._metrics is None):
+        if not self._is_plain(inbound):
             return self.failed(inbound, self._nothing_here(inbound))
         if path in {"/livez", "/readyz", "/healthz"}:
             return self._health(inbound)
