@@ -32,6 +32,7 @@ from outlast.telemetry.prometheus import Prometheus
 LAST_WORDS = 2.0
 """Seconds for telling the callers that are left that we stop."""
 STDOUT = 1
+TICK = 1.0
 STOPPING = "the gateway is stopping"
 BACKLOG = 4096
 
@@ -55,6 +56,7 @@ class Server(uvicorn.Server):
         self._grace = outlast.config.server.grace
         self._listening = listening
         self._stopping: asyncio.Task[None] | None = None
+        self._exit = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say where."""
@@ -62,6 +64,12 @@ class Server(uvicorn.Server):
         if self.started and sockets:
             host, port = sockets[0].getsockname()[:2]
             self._listening(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+
+    async def main_loop(self) -> None:
+        """Keep the date of our answers true, once a second, until we are to exit."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._exit.wait(), TICK)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -88,10 +96,12 @@ class Server(uvicorn.Server):
         self._app.interrupt_all(STOPPING)
         self.should_exit = True
         self.force_exit = True
+        self._exit.set()
 
     async def _stop(self, drain: float) -> None:
         await asyncio.sleep(drain)
         self.should_exit = True
+        self._exit.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close the listener, wait for what is under way, and let the application close."""
