@@ -1,0 +1,44 @@
+"""One gateway and one simulated provider for all faults; in the end nothing may be held for anybody."""
+
+import contextlib
+
+import pytest
+from tests.gateway.house import House, toml_of
+
+from outlast.testing import SimulatedProvider
+
+from .asking import ALONE, PAIRED, Stage
+
+
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory):
+    """The gateway, with an account for every case."""
+    with (
+        SimulatedProvider() as provider,
+        Stage(provider, [*ALONE, *PAIRED], tmp_path_factory.mktemp("faults")) as running,
+    ):
+        yield running
+
+
+@pytest.fixture
+def provider():
+    """Simulated providers on one port, told apart by their names."""
+    with SimulatedProvider() as running:
+        yield running
+
+
+@pytest.fixture
+def open_house(provider, tmp_path):
+    """Makes gateways of a test's own; `providers` are tried in this order."""
+    with contextlib.ExitStack() as houses:
+
+        def opened(more="", *, providers=("alpha",)):
+            return houses.enter_context(House(toml_of(provider.url, more, providers=providers), tmp_path))
+
+        yield opened
+
+
+@pytest.fixture
+def house(open_house):
+    """A gateway with one target, alpha/m."""
+    return open_house()

@@ -1,0 +1,80 @@
+"""Writes docs/faults.md from the table that the tests hold the gateway to: `python -m tests.faults.page`."""
+
+import sys
+from pathlib import Path
+
+from .rows import ROWS
+
+PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
+GROUPS = {
+    "A": "Connect",
+    "B": "Statuses and hints",
+    "C": "Headers and framing",
+    "D": "Bodies",
+    "E": "Streams",
+}
+HEAD = """# Faults
+
+What happens when a provider fails, fault by fault. Every line is played over real sockets against the whole gateway, in
+both dialects, whole and streamed, with one target and with two; this page is written from the table of those tests
+(`python -m tests.faults.page`). The names are those of `outlast.testing.FAULTS`, so each can be played by a
+[simulated provider](testing.md) against an application of yours.
+
+- **comes to** is the [class](errors.md) and the status on OpenAI's / Anthropic's surface when no other target is left.
+- **attempts** are those on the only target; in brackets those on the first of two.
+- **with another target** tells who answers then: *the next*, or *nobody*, because no repetition could help.
+- An *error event* ends a stream that had begun: exactly the good beginning, the error, and no end marker.
+
+Limits of time are short here for what stays silent. A listening socket can show A1, A9 and A12 only as a reset; the
+real ones are in `tests/edge`, with their own classes and hints.
+
+In every line: an envelope in the caller's dialect, nothing of the provider's text, `x-request-id`, one event and one
+metric for each attempt, every slot and permit given back.
+"""
+COLUMNS = (
+    "| fault | what the provider does | comes to | attempts | with another target | and |\n|---|---|---|---|---|---|\n"
+)
+
+
+def page():
+    """The whole page."""
+    return HEAD + "".join(f"\n## {letter}. {title}\n\n{COLUMNS}{_rows(letter)}" for letter, title in GROUPS.items())
+
+
+def _rows(letter):
+    return "".join(line for name, row in ROWS.items() if name.startswith(letter) for line in _lines(name, row))
+
+
+def _lines(name, row):
+    """One line, or one for each way of asking where they differ."""
+    told = {}
+    for dialect in ("openai", "anthropic"):
+        for streamed in (False, True):
+            told.setdefault(_outcome(row.of(dialect), streamed=streamed), []).append((dialect, streamed))
+    for outcome, ways in told.items():
+        where = "" if len(told) == 1 else f" ({_ways(ways)})"
+        yield f"| `{name}`{where} | {row.of(ways[0][0]).what} | {' | '.join(outcome)} | {row.must} |\n"
+
+
+def _ways(ways):
+    dialects = {dialect for dialect, _ in ways}
+    modes = {streamed for _, streamed in ways}
+    said = [] if len(dialects) == 2 else ["OpenAI" if "openai" in dialects else "Anthropic"]
+    said += [] if len(modes) == 2 else ["streamed" if True in modes else "whole"]
+    return ", ".join(said) or "otherwise"
+
+
+def _outcome(row, *, streamed):
+    kind, wanted = row.kind(streamed=streamed), row.expected(streamed=streamed)
+    if kind == "ok":
+        return "the answer", "1", ""
+    attempts = f"{wanted.alone} ({wanted.first})"
+    if kind == "broken_stream":
+        return "error event", attempts, "nobody"
+    statuses = f"{wanted.openai}" if wanted.openai == wanted.anthropic else f"{wanted.openai} / {wanted.anthropic}"
+    return f"`{kind}`, {statuses}", attempts, "the next" if wanted.onward else "nobody"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
+    sys.stdout.write(f"{PAGE}\n")
