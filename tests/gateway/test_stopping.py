@@ -179,9 +179,8 @@ def test_out_of_descriptors_it_goes_on_and_recovers(provider, started):
         for _ in range(400):
             with contextlib.suppress(OSError):
                 crowd.enter_context(process.caller())
-        before = cpu(process.pid)
-        threading.Event().wait(1.0)  # time in which a loop that spins would burn a whole processor
-        assert cpu(process.pid) - before < 0.6
+        while burnt_in(0.5, process.pid) > 0.25:  # what was begun at start may still go on; a spin never ends
+            continue
     while True:
         with contextlib.suppress(OSError, AssertionError), process.caller() as caller:
             caller.post(PATH, chat())
@@ -190,6 +189,13 @@ def test_out_of_descriptors_it_goes_on_and_recovers(provider, started):
     assert answer.json["choices"][0]["message"]["content"] == "well"
     process.signal()
     assert process.ended() == 0
+
+
+def burnt_in(seconds, pid):
+    """Seconds of processor time that a process has in so much time; one that spins has all of it."""
+    before = cpu(pid)
+    threading.Event().wait(seconds)
+    return cpu(pid) - before
 
 
 def cpu(pid):
