@@ -140,8 +140,8 @@ class Target(Struct, frozen=True, eq=False):
     weight: float = 1.0
 
 
-class Route(Struct, frozen=True):
-    """A name that callers use, and the targets behind it in order."""
+class Route(Struct, frozen=True, eq=False):
+    """A name that callers use, and the targets behind it in order. Compared by identity, as targets are."""
 
     name: str
     targets: tuple[Target, ...]
