@@ -294,6 +294,16 @@ def test_a_route_is_reordered_live(make):
     assert world.ask().target == "beta/m"
 
 
+def test_a_live_order_outlasts_the_arrival_of_prices(make):
+    """Prices make the routes anew; what an operator has said still holds."""
+    world = make()
+    routes = world.house.config.routes
+    found = routes.find("default")
+    world.stack.routing.reorder(found, found.targets[::-1])
+    world.engine.routes = routes.changed(lambda target: target)
+    assert world.ask().target == "beta/m"
+
+
 def test_a_weighted_route_is_reordered_with_its_weights(make):
     """Each target keeps its own share, wherever it stands."""
     world = make(more=route(order="weighted") + '[routes.default.weights]\n"alpha/m" = 1\n"beta/m" = 0\n')

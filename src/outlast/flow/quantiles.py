@@ -35,6 +35,10 @@ class Quantiles:
             self._drop()
         return len(came)
 
+    def idle(self, now: float) -> bool:
+        """Is nothing known any more?"""
+        return self.count(now) == 0
+
     def at(self, share: float, now: float, least: int = 1) -> float | None:
         """The least value that this share of the values does not exceed; None with fewer than `least` values."""
         known = self.count(now)

@@ -27,6 +27,8 @@ from outlast.model.target import Route, Target
 
 __all__ = ["READY", "Peek", "Routing", "RoutingConfig", "Standing"]
 
+MOST_RANKINGS = 1_000
+"""Routes whose order is kept worked out."""
 LACKS = (
     ("tools", "it takes no tools"),
     ("vision", "it takes no images"),
@@ -39,7 +41,7 @@ LACKS = (
 class Routing:
     """The routes, their live order, and the layer that tries their targets."""
 
-    __slots__ = ("_latencies", "_off", "_probe_early", "_rankings", "attempts", "config", "peek", "useful")
+    __slots__ = ("_latencies", "_off", "_orders", "_probe_early", "_rankings", "attempts", "config", "peek", "useful")
 
     def __init__(
         self,
@@ -58,6 +60,7 @@ class Routing:
         self._latencies = Latencies()
         self._rankings: dict[Route, Ranking] = {}
         self._off: set[str] = set()
+        self._orders: dict[str, tuple[str, ...]] = {}
 
     def disable(self, target: str) -> None:
         """Send nothing more to that target; what is under way goes on (a drain)."""
@@ -68,15 +71,20 @@ class Routing:
         self._off.discard(target)
 
     def reorder(self, route: Route, targets: tuple[Target, ...]) -> None:
-        """From now on try the route's targets in this order."""
-        self._ranking(route).reorder(targets)
+        """From now on try the route's targets in this order, also when the route is made anew with its prices."""
+        self._orders[route.name] = tuple(target.name for target in targets)
+        self._rankings.pop(route, None)
 
     def _ranking(self, route: Route) -> Ranking:
         ranking = self._rankings.get(route)
         if ranking is None:
-            if len(self._rankings) > 10_000:  # routes made for single requests do not pile up
+            if len(self._rankings) > MOST_RANKINGS:  # routes made for single requests do not pile up
                 self._rankings.clear()
             ranking = self._rankings[route] = Ranking(route, self.config, self._latencies)
+            wanted = self._orders.get(route.name)
+            if wanted is not None:
+                by_name = {target.name: target for target in route.targets}
+                ranking.reorder(tuple(by_name[name] for name in wanted if name in by_name))
         return ranking
 
     def unfit(self, target: Target, request: Request) -> str | None:
@@ -138,7 +146,7 @@ class Routing:
 
     def _sample(self, view: Call, now: float) -> None:
         if view.first is not None:
-            self._latencies.of(view.target.name, view.request.stream).add(view.first, now)
+            self._latencies.of(view.target.name, view.request.stream, now).add(view.first, now)
 
     def _affordable(self, call: Call, order: tuple[Target, ...], limit: float) -> tuple[Target, ...]:
         """The targets whose price is not over the limit, or not known. Raises `Caller` when there is none."""
@@ -159,7 +167,7 @@ class Routing:
         """The targets that are fast enough, as far as is known; all of them if none is."""
         slow = {}
         for target in order:
-            p99 = self._latencies.of(target.name, call.request.stream).at(0.99, now, self.config.least_samples)
+            p99 = self._latencies.of(target.name, call.request.stream, now).at(0.99, now, self.config.least_samples)
             if p99 is not None and p99 > limit:
                 slow[target.name] = p99
         if len(slow) == len(order):

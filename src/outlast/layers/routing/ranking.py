@@ -6,6 +6,7 @@ from bisect import bisect
 from itertools import accumulate
 
 from outlast.flow.call import Call
+from outlast.flow.kept import Kept
 from outlast.flow.quantiles import Quantiles
 from outlast.layers.routing.config import RoutingConfig
 from outlast.model.target import Price, Route, Target
@@ -17,15 +18,12 @@ class Latencies:
     __slots__ = ("_samples",)
 
     def __init__(self) -> None:
-        self._samples: dict[tuple[str, bool], Quantiles] = {}
+        self._samples: dict[bool, Kept[Quantiles]] = {False: Kept(), True: Kept()}
 
-    def of(self, target: str, stream: bool) -> Quantiles:
+    def of(self, target: str, stream: bool, now: float) -> Quantiles:
         """The samples of that target."""
-        key = (target, stream)
-        samples = self._samples.get(key)
-        if samples is None:
-            samples = self._samples[key] = Quantiles()
-        return samples
+        samples = self._samples[stream]
+        return samples.get(target) or samples.put(target, Quantiles(), now)
 
 
 class Ranking:
@@ -69,7 +67,7 @@ class Ranking:
         return targets
 
     def _p50(self, target: Target, stream: bool, now: float) -> float:
-        p50 = self._latencies.of(target.name, stream).at(0.5, now)
+        p50 = self._latencies.of(target.name, stream, now).at(0.5, now)
         return -1.0 if p50 is None else p50  # who has no sample is tried first
 
     def _by_weight(self, dice: float) -> tuple[Target, ...]:
