@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import resource
 import socket
 import threading
 
@@ -9,7 +10,7 @@ import pytest
 
 from outlast.edge.address import is_public_name, refusal
 from outlast.edge.bounds import Bounds
-from outlast.model.errors import Connect, TimedOut
+from outlast.model.errors import Connect, Rejected, TimedOut
 
 LOOPBACK = (socket.AF_INET, ("127.0.0.1", 0))
 
@@ -53,6 +54,34 @@ def test_refused(run, world, say):
             return caught.value.again
 
     assert run(story()) == "at_once"
+
+
+@contextlib.contextmanager
+def no_descriptors_left():
+    """This process can open nothing more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.ExitStack() as taken:
+        lowest = taken.enter_context(socket.socket()).fileno()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + 1, hard))
+        try:
+            with pytest.raises(OSError, match="open files"):
+                taken.enter_context(socket.socket())
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_our_own_want_of_descriptors_is_no_provider_s_fault(run, world, say):
+    """J12: nothing was sent, no breaker hears of it, and a little later it works."""
+
+    async def story():
+        async with world(lambda peer: peer.serve(say.answer())) as at:
+            with no_descriptors_left(), pytest.raises(Rejected) as caught:
+                await at.send()
+            assert (await at.send()).status == 200
+            return caught.value.gate, caught.value.outcome, caught.value.retry_after
+
+    assert run(story()) == ("descriptors", "neutral", 1.0)
 
 
 def test_black_hole(run, world, say):

@@ -21,10 +21,12 @@ from outlast.edge.origin import Origin
 from outlast.edge.proxy import tunnel
 from outlast.edge.resolve import Found, Resolver, SocketAddress
 from outlast.edge.sweeper import Sweeper
-from outlast.model.errors import Connect, Failure, TimedOut
+from outlast.model.errors import Connect, Failure, Rejected, TimedOut
 
 NO_LIMIT = 3600.0
 """asyncio's own limit of the handshake, out of the way: the sweeper's counts."""
+OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
+"""What our own machine lacks: no provider is to blame for it."""
 WHY = {
     errno.ECONNREFUSED: "refused the connection",
     errno.ECONNRESET: "reset the connection",
@@ -32,7 +34,6 @@ WHY = {
     errno.ENETUNREACH: "cannot be reached from this network",
     errno.EHOSTUNREACH: "cannot be reached",
     errno.ETIMEDOUT: "does not answer",
-    errno.EMFILE: "was not called: this process has no file descriptors left",
 }
 
 
@@ -105,7 +106,7 @@ class Dialer:
         self._bounds = bounds
 
     async def connect(self, origin: Origin, home: Home, due: float) -> Connection:
-        """A new connection to `origin`, which will live at `home`. Raises `Connect`, `TimedOut`."""
+        """A new connection to `origin`, which will live at `home`. Raises `Connect`, `TimedOut`, `Rejected`."""
         dial = Dial(self._loop, self._make(origin, home))
         self._sweeper.watch(dial, due)
         return await dial.connection()
@@ -118,6 +119,8 @@ class Dialer:
         except ssl.SSLError as error:
             raise tls.failure_of(error, origin.host) from None
         except (OSError, EOFError) as error:
+            if _number(error) in OURS:
+                raise Rejected("no more connections can be opened here", gate="descriptors", retry_after=1.0) from None
             raise Connect(f"{origin.host} {WHY.get(_number(error), 'cannot be connected to')}") from None
 
     async def _open(self, origin: Origin, home: Home) -> Connection:
