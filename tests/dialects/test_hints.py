@@ -48,6 +48,13 @@ ROWS = [
     ("B42-offset", {"anthropic-ratelimit-tokens-reset": "2026-11-21T13:00:05+01:00"}, 5.0),
     ("B42-past", {"anthropic-ratelimit-requests-reset": "2026-11-21T11:59:00Z"}, None),
     ("cohere-epoch", {"x-ratelimit-reset": "1795262407"}, 7.0),
+    ("F6-year-9999", {"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, 251607038399.0),
+    ("F6-year-9999-west", {"x-ratelimit-reset": "9999-12-31T23:59:59-12:00"}, 251607081599.0),
+    ("F6-year-10000", {"x-ratelimit-reset": "10000-01-01T00:00:00Z"}, None),
+    ("F6-2038", {"x-ratelimit-reset": "2038-01-19T03:14:08Z"}, 352221248.0),
+    ("F6-epoch-after-9999", {"x-ratelimit-reset": "253402300800"}, None),
+    ("F6-leap-second", {"x-ratelimit-reset": "2026-11-21T12:00:60Z"}, 59.0),
+    ("F6-leap-second-date", {"retry-after": "Sat, 21 Nov 2026 12:00:60 GMT"}, 59.0),
     ("RT-20", {"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
     ("azure-ms", {"x-ms-retry-after-ms": "250"}, 0.25),
     ("RT-21-2", {"retry-after": "2"}, 2.0),
@@ -84,6 +91,12 @@ def test_any_header_is_read(value, date):
     found = {b"retry-after": value.encode(), b"date": date.encode(), b"x-ratelimit-reset": value.encode()}
     for seconds in (hints.wait_asked(found.get), hints.reset(found.get)):
         assert seconds is None or 0 < seconds < float("inf")
+
+
+def test_an_answer_of_a_leap_second_has_a_date():
+    """F6: a Date of 23:59:60 is as good as any."""
+    values = {"retry-after": "Sun, 01 Jan 2017 00:00:04 GMT"}
+    assert hints.wait_asked(header(values, date=b"Sat, 31 Dec 2016 23:59:60 GMT")) == pytest.approx(5.0, abs=1.0)
 
 
 def test_quota_is_the_tightest_limit():

@@ -5,7 +5,7 @@ from math import inf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outlast.edge.sweeper import CLOCK_SLACK, GRACE, LAG, Sweeper
+from outlast.edge.sweeper import BEAT, CLOCK_SLACK, GRACE, LAG, Sweeper
 
 
 class World:
@@ -199,6 +199,32 @@ def test_a_fault_of_one_spares_the_others():
         except ZeroDivisionError:
             continue
     assert len(thing.expired) == 1
+
+
+def test_a_late_alarm_is_told():
+    """F4: who is told hears by how much the alarm was late; a punctual one is nothing to tell."""
+    world, told = World(), []
+    sweeper = Sweeper(world.now, world.call_later, told.append)
+    thing = Thing(world)
+    sweeper.watch(thing, 101.0)
+    world.run_to(102.0)
+    sweeper.watch(thing, 103.0)
+    world.time = 105.0
+    world.run_to(106.0)
+    assert told == [2.0]
+    assert len(thing.expired) == 2
+
+
+def test_no_long_block_stays_unseen():
+    """F4: nothing was due for an hour, and a block of some seconds is told all the same."""
+    world, told = World(), []
+    sweeper = Sweeper(world.now, world.call_later, told.append)
+    sweeper.watch(Thing(world), 3700.0)
+    world.run_to(110.0)
+    world.time = 115.0
+    world.run_to(115.0)
+    (seconds,) = told
+    assert 5.0 - BEAT <= seconds <= 5.0
 
 
 def test_closed():

@@ -87,6 +87,15 @@ def test_expired(run, world, say, authority):
     assert "clock" in failure.message
 
 
+def test_not_yet_valid(run, world, say, authority):
+    """F2: a certificate of the future is refused with a hint at the clock, which is the likelier fault."""
+    begins, ends = dt.datetime(2090, 1, 1, tzinfo=dt.UTC), dt.datetime(2091, 1, 1, tzinfo=dt.UTC)
+    context = authority.context("127.0.0.1", not_before=begins, not_after=ends)
+    failure = refused(run, world, say.answer(), ssl=context, ca_file=authority.file)
+    assert failure.again == "never"
+    assert "is this machine's clock right?" in failure.message
+
+
 def test_plain_port(run, world, authority):
     """A17: a server that speaks plain HTTP will do so the next time too."""
 

@@ -13,6 +13,7 @@ from outlast.model.events import (
     BreakerChanged,
     Fault,
     LimitHit,
+    LoopBlocked,
     RequestEnded,
     RetryScheduled,
     Shed,
@@ -153,6 +154,35 @@ def test_a_degraded_answer_says_so(source, degraded):
 def test_what_an_operator_should_hear_of_has_a_line(event, expected):
     """Circuits, credentials and faults of our own are told as they change."""
     assert line(event) == {"time": "2026-11-21T12:00:00.250Z", **expected}
+
+
+def test_a_blocked_loop_is_a_warning():
+    """F4: the operator hears that something has blocked the event loop, and for how long."""
+    told = line(LoopBlocked(0.41234))
+    assert told == {
+        "time": "2026-11-21T12:00:00.250Z",
+        "level": "warning",
+        "event": "loop_blocked",
+        "seconds": 0.412,
+    }
+
+
+@pytest.mark.parametrize(
+    ("clock", "written"),
+    [
+        (0.0, "1970-01-01T00:00:00.000Z"),
+        (-0.25, "1969-12-31T23:59:59.750Z"),
+        (1483228799.5, "2016-12-31T23:59:59.500Z"),
+        (2147483648.0, "2038-01-19T03:14:08.000Z"),
+        (253402300799.5, "9999-12-31T23:59:59.500Z"),
+        (253402300800.0, "10000-01-01T00:00:00.000Z"),
+    ],
+)
+def test_any_time_can_be_written(clock, written):
+    """F6: clocks before 1970, after 2038 and after 9999 are told as they are, in UTC."""
+    put: list[bytes] = []
+    Log(put.append, clock=lambda: clock)(LoopBlocked(1.0))
+    assert json.loads(put[0])["time"] == written
 
 
 def test_what_happens_within_a_request_has_no_line_of_its_own():

@@ -14,6 +14,7 @@ from outlast.model.events import (
     FailedOver,
     Fault,
     LimitHit,
+    LoopBlocked,
     RequestEnded,
     RetryRefused,
     RetryScheduled,
@@ -104,6 +105,13 @@ def test_a_degraded_answer_is_counted_by_its_source():
     """An answer from a stale cache counts as degraded."""
     value = after(msgspec.structs.replace(REQUEST, source="stale"))
     assert value("degraded_total", source="stale") == 1
+
+
+def test_a_blocked_loop_is_counted_in_seconds():
+    """The counter is there from the start, and grows by as long as each block took."""
+    name = "event_loop_blocked_seconds_total"
+    assert after()(name) == 0
+    assert after(LoopBlocked(0.5), LoopBlocked(2.25))(name) == 2.75
 
 
 @pytest.mark.parametrize(("state", "number"), [("closed", 0), ("open", 1), ("half_open", 2)])

@@ -20,6 +20,7 @@ from outlast.ports import Header
 _GO = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|h|m|s)")
 _GO_WHOLE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|us|µs|ns|h|m|s))+")
 _GO_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_LEAP_SECOND = re.compile(r":60(?!\d)")
 _EPOCH = 1e9
 """A reset above this is a moment, not a span."""
 
@@ -127,7 +128,7 @@ def _span_of_text(text: str) -> float | None:
 
 def _rfc3339(text: str) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(_LEAP_SECOND.sub(":59", text))
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -148,7 +149,7 @@ def _until(moment: datetime | None, header: Header) -> float | None:
 
 def _http_date(text: str) -> datetime | None:
     try:
-        moment = parsedate_to_datetime(text)
+        moment = parsedate_to_datetime(_LEAP_SECOND.sub(":59", text))
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None

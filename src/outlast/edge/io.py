@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import time
 from collections.abc import Callable, Iterable
@@ -12,11 +11,12 @@ from outlast.edge.bounds import Bounds
 from outlast.edge.dial import Dialer
 from outlast.edge.exchange import HttpExchange
 from outlast.edge.pool import Pool, Shelf
+from outlast.edge.process import Process
 from outlast.edge.request import Prepared
 from outlast.edge.resolve import Lookup, Resolver, system_lookup
 from outlast.edge.sweeper import Sweeper
 from outlast.edge.waiting import Wait
-from outlast.model.events import Event, Fault
+from outlast.model.events import Event, Fault, LoopBlocked
 from outlast.model.target import Provider, Target
 from outlast.ports import Outgoing, Sink, Timed
 
@@ -31,10 +31,12 @@ class Moorings:
 
     __slots__ = ("loop", "pid", "pool", "sweeper")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, bounds: Bounds, lookup: Lookup) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, bounds: Bounds, lookup: Lookup, blocked: Callable[[float], None]
+    ) -> None:
         self.loop = loop
-        self.pid = os.getpid()
-        self.sweeper = Sweeper(time.monotonic, loop.call_later)
+        self.pid = Process.pid
+        self.sweeper = Sweeper(time.monotonic, loop.call_later, blocked)
         self.pool = Pool(self.sweeper, Dialer(loop, self.sweeper, Resolver(loop, lookup), bounds), bounds)
 
 
@@ -89,7 +91,7 @@ class AsyncIo:
     def on_loop(self, callback: Callable[[], None]) -> None:
         """Call it on the loop's own thread: at once when that is where we are, never once the loop is gone."""
         here = self._moorings
-        if here is None or here.pid != os.getpid() or here.loop.is_closed():
+        if here is None or here.pid != Process.pid or here.loop.is_closed():
             return
         if here.loop is _running():
             callback()
@@ -119,7 +121,7 @@ class AsyncIo:
         self._closed = True
         here, self._moorings = self._moorings, None
         self._prepared.clear()
-        if here is None or here.pid != os.getpid() or here.loop.is_closed():
+        if here is None or here.pid != Process.pid or here.loop.is_closed():
             return
         if here.loop is not asyncio.get_running_loop():
             self._moorings = here
@@ -134,7 +136,7 @@ class AsyncIo:
 
     def _here(self) -> Moorings:
         here = self._moorings
-        if here is not None and here.loop is _running() and here.pid == os.getpid():
+        if here is not None and here.loop is _running() and here.pid == Process.pid:
             return here
         return self._moor(here)
 
@@ -145,13 +147,16 @@ class AsyncIo:
         if loop is None:
             raise RuntimeError(ELSEWHERE)
         if before is not None:
-            if before.pid == os.getpid() and not before.loop.is_closed():
+            if before.pid == Process.pid and not before.loop.is_closed():
                 raise RuntimeError(ELSEWHERE)
-            if before.pid != os.getpid():
+            if before.pid != Process.pid:
                 self._orphans.append(before)  # a parent's sockets must not be touched, not even by a destructor
         self._prepared.clear()
-        self._moorings = here = Moorings(loop, self._bounds, self._lookup)
+        self._moorings = here = Moorings(loop, self._bounds, self._lookup, self._blocked)
         return here
+
+    def _blocked(self, seconds: float) -> None:
+        self.emit(LoopBlocked(seconds))
 
     def _prepare(self, here: Moorings, provider: Provider) -> tuple[Prepared, Shelf]:
         """Keyed by identity, since a provider holds a dict; the entry keeps the provider, so that ids stay true."""

@@ -7,6 +7,9 @@
                                         before `due`           moved later      → booked again
                                                                infinite         → forgotten
 
+The alarm rings at least once a second while anything is watched. One that rings late means that the loop was blocked:
+that is told, and the answers that came meanwhile are read before anything is judged.
+
 Moving a deadline is mostly an attribute store: the entry looks at `due` when its moment comes. Deadlines that were
 disarmed leave their entry behind; the heap is swept clean whenever it has doubled.
 
@@ -26,7 +29,9 @@ from outlast.ports import Timed
 
 CLOCK_SLACK = 0.001
 LAG = 0.25
-"""An alarm this late means that the loop was blocked; the answers that came meanwhile are read before judging."""
+"""An alarm this late means that the loop was blocked."""
+BEAT = 1.0
+"""The alarm is never set further ahead, so that no long block stays unseen."""
 GRACE = 0.01
 SMALLEST_CLEANING = 64
 
@@ -37,11 +42,13 @@ class Sweeper:
     Args:
         now: the monotonic clock, in seconds.
         call_later: as of the event loop.
+        blocked: is told by how many seconds an alarm was late.
     """
 
     __slots__ = (
         "_alarm",
         "_alarm_at",
+        "_blocked",
         "_booked",
         "_call_later",
         "_clean_at",
@@ -53,9 +60,13 @@ class Sweeper:
     )
 
     def __init__(
-        self, now: Callable[[], float], call_later: Callable[[float, Callable[[], None]], TimerHandle]
+        self,
+        now: Callable[[], float],
+        call_later: Callable[[float, Callable[[], None]], TimerHandle],
+        blocked: Callable[[float], None] = lambda _: None,
     ) -> None:
         self.now = now
+        self._blocked = blocked
         self._call_later = call_later
         self._heap: list[tuple[float, int, Timed]] = []
         self._booked: dict[int, float] = {}  # id(timed) → when its entry looks at it; the heap keeps it alive
@@ -96,8 +107,9 @@ class Sweeper:
     def _ring(self, when: float) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
-        self._alarm_at = when
-        self._alarm = self._call_later(max(0.0, when - self.now()) + CLOCK_SLACK, self._wake)
+        now = self.now()
+        self._alarm_at = when = min(when, now + BEAT)
+        self._alarm = self._call_later(max(0.0, when - now) + CLOCK_SLACK, self._wake)
 
     def _clean(self) -> None:
         kept: list[tuple[float, int, Timed]] = []
@@ -117,6 +129,8 @@ class Sweeper:
         now = self.now()
         late = now - self._alarm_at
         self._alarm, self._alarm_at = None, inf
+        if late > LAG:
+            self._blocked(late)
         if late > LAG and not self._excused:
             self._excused = True
             self._ring(now + GRACE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from math import ceil
 
 from outlast.flow.call import Allowance, Answer
@@ -89,7 +88,7 @@ def _in_the_vendors_words(allowance: Allowance, unit: bytes, dialect: str) -> He
     limit, remaining = b"%d" % ceil(allowance.limit), b"%d" % int(allowance.remaining)
     if dialect == "anthropic":
         start = b"anthropic-ratelimit-" + unit
-        at = datetime.fromtimestamp(ceil(time.time() + allowance.reset), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ceil(time.time() + allowance.reset)))
         return [(start + b"-limit", limit), (start + b"-remaining", remaining), (start + b"-reset", at.encode())]
     if dialect != "openai":
         return []

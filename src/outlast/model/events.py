@@ -142,6 +142,12 @@ class Fault(Struct, frozen=True):
     error: str
 
 
+class LoopBlocked(Struct, frozen=True):
+    """The event loop did nothing for at least `seconds`: whatever runs on it must not block, ours or the caller's."""
+
+    seconds: float
+
+
 Event = (
     AttemptEnded
     | RequestEnded
@@ -155,4 +161,5 @@ Event = (
     | LimitHit
     | Shed
     | Fault
+    | LoopBlocked
 )

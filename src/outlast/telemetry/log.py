@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from math import floor
 from typing import Literal
 
 import msgspec
@@ -21,6 +21,7 @@ from outlast.model.events import (
     BreakerChanged,
     Event,
     Fault,
+    LoopBlocked,
     RequestEnded,
     TakenOut,
 )
@@ -96,22 +97,22 @@ class Log:
         self._put = put
         self._clock = clock
         self._encode = msgspec.json.Encoder().encode
-        self._second = -1
+        self._second: int | None = None
         self._stamp = ""
 
     def __call__(self, event: Event) -> None:
         """Write the event's line, if it has one."""
         if isinstance(event, RequestEnded):
             self._write(_request(event, self._now()))
-        elif isinstance(event, (BreakerChanged, TakenOut, BackIn, Fault)):
+        elif isinstance(event, (BreakerChanged, TakenOut, BackIn, Fault, LoopBlocked)):
             self._write(_notice(event, self._now()))
 
     def _now(self) -> str:
         now = self._clock()
-        second = int(now)
+        second = floor(now)
         if second != self._second:  # a busy gateway writes thousands of lines in one second
             self._second = second
-            self._stamp = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+            self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
         return f"{self._stamp}.{int((now - second) * 1000):03d}Z"
 
     def _write(self, line: RequestLine | NoticeLine) -> None:
@@ -173,9 +174,11 @@ def _milliseconds(seconds: float) -> float:
     return round(seconds * 1000.0, 1)
 
 
-def _notice(event: BreakerChanged | TakenOut | BackIn | Fault, now: str) -> NoticeLine:
+def _notice(event: BreakerChanged | TakenOut | BackIn | Fault | LoopBlocked, now: str) -> NoticeLine:
     if isinstance(event, BreakerChanged):
         return _breaker(event, now)
+    if isinstance(event, LoopBlocked):
+        return NoticeLine(time=now, level="warning", event="loop_blocked", seconds=round(event.seconds, 3))
     if isinstance(event, Fault):
         return NoticeLine(
             time=now, level="error", event="fault", where=event.where[:LONGEST], reason=event.error[:LONGEST]

@@ -22,6 +22,7 @@ from outlast.model.events import (
     FailedOver,
     Fault,
     LimitHit,
+    LoopBlocked,
     RequestEnded,
     RetryRefused,
     RetryScheduled,
@@ -164,6 +165,7 @@ class Prometheus:
             LimitHit: self._limit_hit,
             Shed: self._shed_one,
             Fault: self._fault,
+            LoopBlocked: self._loop_blocked,
         }
 
     def __call__(self, event: Event) -> None:
@@ -196,6 +198,11 @@ class Prometheus:
     def _counter(self, name: str, text: str, *labels: str) -> Family[Counter]:
         self._describe(name, "counter", labels, text)
         return Family(Counter(name, text, labels, registry=self._registry))
+
+    def _single(self, name: str, text: str) -> Counter:
+        """A counter without labels."""
+        self._describe(name, "counter", (), text)
+        return Counter(name, text, registry=self._registry)
 
     def _histogram(self, name: str, text: str, *labels: str) -> Family[Histogram]:
         self._describe(name, "histogram", labels, text)
@@ -263,6 +270,9 @@ class Prometheus:
         self._limited = self._counter("rate_limit_hits_total", "Requests that a limit refused.", "user_type")
         self._shed = self._counter("shed_total", "Requests turned away from a queue.", "queue")
         self._faults = self._counter("faults_total", "Faults of our own that spoilt no answer.", "where")
+        self._blocked = self._single(
+            "event_loop_blocked_seconds_total", "Seconds for which the event loop did nothing, in blocks over 0.25 s."
+        )
 
     def _request_ended(self, event: RequestEnded) -> None:
         route = self._route(event.route)
@@ -326,6 +336,9 @@ class Prometheus:
 
     def _fault(self, event: Fault) -> None:
         self._faults.at(self._place(event.where)).inc()
+
+    def _loop_blocked(self, event: LoopBlocked) -> None:
+        self._blocked.inc(event.seconds)
 
 
 def _provider_and_model(target: str) -> Labels:
