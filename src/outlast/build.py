@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 
-from outlast.config import Config, with_prices
+from outlast.config import Config, ConfigError, with_prices
 from outlast.dialects import DIALECTS
 from outlast.edge.io import AsyncIo
+from outlast.edge.request import check
 from outlast.engine import Engine
 from outlast.flow.call import Call
 from outlast.layers.limits import LimitConfig, Scope
@@ -60,10 +61,15 @@ class Outlast:
         config: what `outlast.config.load` gave.
         sinks: who hears of every event.
         io: the world; the real one unless a test brings its own.
+
+    Raises:
+        ConfigError: a provider cannot be called as configured, for example because its certificates cannot be read.
     """
 
     def __init__(self, config: Config, *, sinks: Iterable[Sink] = (), io: Io | None = None) -> None:
         self.config = config
+        if io is None:
+            _check_providers(config)
         self.io: Io = io or AsyncIo(sinks)
         scopes = Scopes(config)
         self.stack = Stack(
@@ -94,3 +100,13 @@ class Outlast:
             await asyncio.wait([self._pricing])
         if isinstance(self.io, AsyncIo):
             await self.io.aclose()
+
+
+def _check_providers(config: Config) -> None:
+    """Fail now, not at the first call; and read the trusted certificates now, which takes tens of milliseconds."""
+    for name, provider in config.providers.items():
+        try:
+            check(provider)
+        except ValueError as error:
+            problem = str(error).removeprefix(f"provider {name}: ")
+            raise ConfigError(problem, ("providers", name), source=config.source) from None
