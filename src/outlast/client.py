@@ -24,6 +24,7 @@ from outlast.build import Outlast
 from outlast.config import Config, load
 from outlast.dialects import DIALECTS
 from outlast.edge.background import Background
+from outlast.edge.process import Process
 from outlast.engine import Asked, Engine
 from outlast.flow.stream import Stream
 from outlast.model.caller import LIBRARY, PRIORITIES
@@ -50,7 +51,7 @@ class Home:
     def __init__(self, outlast: Outlast) -> None:
         self.outlast = outlast
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._pid = os.getpid()
+        self._pid = Process.pid
 
     def engine(self) -> Engine:
         """The engine, for the loop that runs.
@@ -59,12 +60,12 @@ class Home:
             RuntimeError: it works on another loop, which still lives.
         """
         loop = asyncio.get_running_loop()
-        if loop is not self._loop or os.getpid() != self._pid:
+        if loop is not self._loop or Process.pid != self._pid:
             self._move(loop)
         return self.outlast.engine
 
     def _move(self, loop: asyncio.AbstractEventLoop) -> None:
-        if os.getpid() != self._pid:
+        if Process.pid != self._pid:
             # A slot that was held in the parent would never be given back here: the child begins with fresh machines.
             self.outlast = Outlast(self.outlast.config, io=self.outlast.io)
         elif self._loop is not None and not self._loop.is_closed():
@@ -72,7 +73,7 @@ class Home:
                 "this client works on the event loop that used it first: make one for each loop, or use the blocking "
                 "Client, which any thread may use"
             )
-        self._loop, self._pid = loop, os.getpid()
+        self._loop, self._pid = loop, Process.pid
 
 
 class AsyncClient:

@@ -11,6 +11,8 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, ClassVar, TypeVar
 
+from outlast.edge.process import Process
+
 T = TypeVar("T")
 
 
@@ -43,11 +45,11 @@ class Background:
     @classmethod
     def _running(cls) -> asyncio.AbstractEventLoop:
         with cls._lock:
-            if cls._loop is None or cls._pid != os.getpid():
+            if cls._loop is None or cls._pid != Process.pid:
                 if cls._loop is not None:
                     cls._abandoned.append(cls._loop)
                 cls._loop = asyncio.new_event_loop()
-                cls._pid = os.getpid()
+                cls._pid = Process.pid
                 threading.Thread(target=cls._loop.run_forever, name="outlast", daemon=True).start()
             return cls._loop
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import socket
 from contextlib import suppress
 from math import inf
@@ -28,6 +27,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 from outlast.edge.bounds import Bounds
 from outlast.edge.fields import keep, keep_alive_seconds
 from outlast.edge.parting import ended_cleanly, last_words
+from outlast.edge.process import Process
 from outlast.edge.stage import Stage
 from outlast.edge.sweeper import Sweeper
 from outlast.edge.upload import PIECE, Upload
@@ -103,7 +103,7 @@ class Connection(asyncio.Protocol):
         self._loop = loop
         self._socket = sock
         self._thread = get_ident()
-        self._pid = os.getpid()
+        self._pid = Process.pid
         self._parser: HttpResponseParser | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._failure: Failure | None = None
@@ -428,7 +428,7 @@ class Connection(asyncio.Protocol):
     def _drop(self) -> None:
         self.due = inf
         self._upload = None
-        if self._pid == os.getpid() and not self._loop.is_closed():  # a fork shares socket and selector with its parent
+        if self._pid == Process.pid and not self._loop.is_closed():  # a fork shares socket and selector with its parent
             self._transport.abort()
 
     def _forget_chunks(self) -> None:

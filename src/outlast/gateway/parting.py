@@ -27,7 +27,7 @@ class Parting:
         patience: seconds for a caller to take what has been written when we close.
     """
 
-    __slots__ = ("_loop", "_patience", "_timer", "_transport", "_whole", "parted")
+    __slots__ = ("_head", "_loop", "_patience", "_timer", "_transport", "_whole", "parted")
 
     def __init__(
         self,
@@ -41,12 +41,26 @@ class Parting:
         self._whole = whole
         self._patience = patience
         self._timer: asyncio.TimerHandle | None = None
+        self._head = b""
         self.parted = False
 
     def write(self, data: bytes) -> None:
-        """Send; what comes after the end is dropped."""
-        if not self.is_closing():
-            self._transport.write(data)
+        """Send; what comes after the end is dropped. The head of an answer goes out with the first of its body."""
+        if self.is_closing():
+            return
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(b"HTTP/1.1 "):
+            self._head = data
+            self._loop.call_soon(self._flush)
+            return
+        self._transport.write(data)
+
+    def _flush(self) -> None:
+        """The turn is over, and no body has come: the head goes out alone."""
+        head, self._head = self._head, b""
+        if head and not self._transport.is_closing():
+            self._transport.write(head)
 
     def is_closing(self) -> bool:
         """Has either side begun to end the connection?"""
@@ -56,6 +70,7 @@ class Parting:
         """End the connection once the caller has what was written, or has had its time to take it."""
         if self.is_closing():
             return
+        self._flush()
         self.parted = True
         transport = self._transport
         if not self._whole() and transport.can_write_eof():
@@ -102,4 +117,4 @@ class Parting:
 
     def get_write_buffer_size(self) -> int:
         """Bytes that the caller has not taken."""
-        return self._transport.get_write_buffer_size()
+        return self._transport.get_write_buffer_size() + len(self._head)
