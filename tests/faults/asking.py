@@ -122,8 +122,6 @@ class Stage(House):
             "max_tokens": facts.max_tokens or 1000,
         }
         headers = {"content-type": "application/json", "x-request-id": id_ or case.name}
-        if facts.deadline is not None:
-            headers["outlast-deadline-ms"] = str(int(facts.deadline * 1000))
         link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             link.request("POST", PATHS[case.asked_as], json.dumps(body), headers)
@@ -235,7 +233,7 @@ class Answer:
 
 def _toml(url, cases):
     lines = ["[server]", "port = 0", "drain = 0.0"]
-    lines += ["[retry]", "base = 0.01", "base_overloaded = 0.02", "cap = 0.05"]
+    lines += ["[retry]", "base = 0.01", "base_overloaded = 0.02", "cap = 0.05", "hint_max = 0.9"]
     lines += ["[pause]", "throttled_floor = 0.02", "throttled_max = 0.05"]
     lines += ["[attempt]", "grace = 0.1", f"max_stream_bytes = {1 << 20}"]
     lines += ["[timers]", "connect = 10.0", "first_content = 20.0", "stall = 20.0", "whole = 20.0"]

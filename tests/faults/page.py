@@ -25,8 +25,8 @@ both dialects, whole and streamed, with one target and with two; this page is wr
 - **with another target** tells who answers then: *the next*, or *nobody*, because no repetition could help.
 - An *error event* ends a stream that had begun: exactly the good beginning, the error, and no end marker.
 
-Limits of time are short here for what stays silent. A listening socket can show A1, A9 and A12 only as a reset; the
-real ones are in `tests/edge`, with their own classes and hints.
+Limits of time are short here for what stays silent, and hints of a second or more are not waited for. A listening
+socket can show A1, A9 and A12 only as a reset; the real ones are in `tests/edge`, with their own classes and hints.
 
 In every line: an envelope in the caller's dialect, nothing of the provider's text, `x-request-id`, one event and one
 metric for each attempt, every slot and permit given back.
