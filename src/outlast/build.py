@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from outlast.config import Config, ConfigError, with_prices
 from outlast.dialects import DIALECTS
+from outlast.edge.aside import aside
 from outlast.edge.io import AsyncIo
 from outlast.edge.request import check
 from outlast.engine import Engine
 from outlast.flow.call import Call
 from outlast.layers.limits import LimitConfig, Scope
+from outlast.model.events import Fault
 from outlast.ports import Io, Sink
 from outlast.stack import Stack
 
@@ -21,11 +24,14 @@ UNLIMITED = LimitConfig()
 class Scopes:
     """Whose limits a call falls under: its key's and its user's, then its provider's and its target's."""
 
-    __slots__ = ("_keys", "_known", "_limits", "_users")
+    __slots__ = ("_keys", "_known", "_largest", "_limits", "_users")
 
     def __init__(self, config: Config) -> None:
         self._limits = config.limits
-        self._keys = {key.name: Scope(f"key {key.name}", key.limits, "key") for key in config.keys.values()}
+        self._largest = max((target.window for route in config.routes for target in route.targets), default=0)
+        self._keys = {
+            key.name: Scope(f"key {key.name}", key.limits, "key", self._largest) for key in config.keys.values()
+        }
         self._users = config.users
         self._known: dict[str, tuple[Scope, ...]] = {}
 
@@ -35,7 +41,7 @@ class Scopes:
         key = self._keys.get(caller.key)
         scopes = [key] if key is not None and key.config != UNLIMITED else []
         if caller.user and self._users != UNLIMITED:
-            scopes.append(Scope(f"user {caller.name}", self._users, "user"))
+            scopes.append(Scope(f"user {caller.name}", self._users, "user", self._largest))
         return scopes
 
     def of_target(self, call: Call) -> Sequence[Scope]:
@@ -69,40 +75,44 @@ class Outlast:
     def __init__(self, config: Config, *, sinks: Iterable[Sink] = (), io: Io | None = None) -> None:
         self.config = config
         if io is None:
-            _check_providers(config)
+            check_providers(config)
         self.io: Io = io or AsyncIo(sinks)
         scopes = Scopes(config)
         self.stack = Stack(
             config.layers, dialects=DIALECTS, caller_scopes=scopes.of_caller, target_scopes=scopes.of_target
         )
         self.engine = Engine(self.stack.handler, config.routes, self.io, config.request)
-        self._pricing: asyncio.Task[None] | None = None
+        self._pricing: asyncio.Future[Config] | None = None
 
     def start(self) -> None:
         """Begin what goes on beside the answering: prices are looked up in a thread, and used once they are there."""
         if self._pricing is None:
-            self._pricing = asyncio.get_running_loop().create_task(self._price())
+            self._pricing = aside(partial(with_prices, self.config), "outlast-prices")
+            self._pricing.add_done_callback(self._price)
 
-    async def _price(self) -> None:
-        priced = await asyncio.to_thread(with_prices, self.config)
-        self.config = priced
-        self.engine.routes = priced.routes
+    def _price(self, found: asyncio.Future[Config]) -> None:
+        if found.cancelled():
+            return
+        error = found.exception()
+        if error is not None:  # answers have no price then; nothing else depends on it
+            self.io.emit(Fault("prices", type(error).__name__))
+            return
+        self.config = found.result()
+        self.engine.routes = self.config.routes
 
     async def priced(self) -> None:
-        """Return when the prices are known."""
+        """Return when the prices are known, as far as they ever will be."""
         self.start()
         if self._pricing is not None:
-            await asyncio.shield(self._pricing)
+            await asyncio.wait([self._pricing])
 
     async def aclose(self) -> None:
         """Close every connection."""
-        if self._pricing is not None:
-            await asyncio.wait([self._pricing])
         if isinstance(self.io, AsyncIo):
             await self.io.aclose()
 
 
-def _check_providers(config: Config) -> None:
+def check_providers(config: Config) -> None:
     """Fail now, not at the first call; and read the trusted certificates now, which takes tens of milliseconds."""
     for name, provider in config.providers.items():
         try:

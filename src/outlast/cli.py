@@ -71,10 +71,16 @@ def check(*, config: ConfigPath = None, json_schema: bool = False) -> None:
     if json_schema:
         print(schema().decode(), end="")
         return
+    from outlast.build import check_providers  # noqa: PLC0415
     from outlast.check import report  # noqa: PLC0415
     from outlast.config import with_prices  # noqa: PLC0415
 
-    print(report(with_prices(_loaded(config))))
+    told = _loaded(config)
+    try:
+        check_providers(told)
+    except ConfigError as error:
+        _fail(error)
+    print(report(with_prices(told)))
 
 
 @app.command

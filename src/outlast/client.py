@@ -24,6 +24,7 @@ from outlast.build import Outlast
 from outlast.config import Config, load
 from outlast.dialects import DIALECTS
 from outlast.edge.background import Background
+from outlast.edge.io import AsyncIo
 from outlast.edge.process import Process
 from outlast.engine import Asked, Engine
 from outlast.flow.stream import Stream
@@ -74,6 +75,8 @@ class Home:
                 "Client, which any thread may use"
             )
         self._loop, self._pid = loop, Process.pid
+        if isinstance(self.outlast.io, AsyncIo):  # a scripted world has no threads
+            self.outlast.start()
 
 
 class AsyncClient:
@@ -96,6 +99,7 @@ class AsyncClient:
         io: Io | None = None,
     ) -> None:
         told = config if isinstance(config, Config) else load(config)
+        told.demand_providers()
         self._home = Home(Outlast(told, sinks=sinks, io=io))
 
     @property
@@ -185,7 +189,6 @@ class AsyncClient:
 
     async def __aenter__(self) -> Self:
         self._home.engine()
-        self._home.outlast.start()
         return self
 
     async def __aexit__(

@@ -142,6 +142,7 @@ def transport(
         ConfigError: the configuration cannot be used.
     """
     told = config if isinstance(config, Config) else load(config)
+    told.demand_providers()
     return Transport(Outlast(told, sinks=sinks, io=io))
 
 

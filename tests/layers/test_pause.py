@@ -106,6 +106,15 @@ def test_an_answer_of_a_call_from_before_does_not_end_a_pause():
     assert pauses.left(ALPHA.name, "alpha", 1.0) == (19.0, True)
 
 
+def test_a_hint_of_a_thousand_years_is_taken_for_a_day():
+    """A provider whose clock is wrong is tried again tomorrow; a hint of a day is believed to the second."""
+    for hint, least in ((86_400.0, 86_400.0), (3.2e10, 86_400.0)):
+        pauses, io = Pauses(PauseConfig()), Io()
+        throttle(pauses, io, hint=hint)
+        left, _ = pauses.left(ALPHA.name, ALPHA.provider.name, io.time)
+        assert least <= left <= least + 1.0
+
+
 def test_calls_that_are_throttled_together_count_once():
     """Ten calls under way, one pause: the next backoff is the second step of the ladder, not the eleventh."""
     pauses, io = Pauses(PauseConfig()), Io()

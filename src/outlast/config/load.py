@@ -68,6 +68,14 @@ class Config(Struct, frozen=True):
     request: EngineConfig
     simulated: bool = False
 
+    def demand_providers(self) -> None:
+        """Raise `ConfigError` when there is nobody to ask."""
+        if not self.providers:
+            raise ConfigError(
+                "no provider is configured; set OPENAI_API_KEY or another provider's variable, or write outlast.toml",
+                source=self.source,
+            )
+
 
 def load(
     path: str | os.PathLike[str] | None = None,

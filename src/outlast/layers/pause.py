@@ -33,6 +33,8 @@ class PauseConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """A throttled target pauses at least so long."""
     throttled_max: float = 20.0
     """The most that a pause without a hint can grow to."""
+    hint_max: float = 86_400.0
+    """A longer hint is taken for a day: a provider whose clock is wrong must not be out for ever."""
     credential: float = 30.0
     """A refused or penniless credential is out for this time at first; it doubles."""
     credential_max: float = 300.0
@@ -65,7 +67,8 @@ class Pause:
 def throttled_for(config: PauseConfig, times: int, hint: float | None, dice: float) -> float:
     """Seconds that a target pauses which was throttled `times` in a row. A hint is a floor, and jitter only added."""
     if hint is not None:
-        return hint + dice * min(JITTER_MAX, 0.1 * hint)
+        believed = min(hint, config.hint_max)
+        return believed + dice * min(JITTER_MAX, 0.1 * believed)
     return max(config.throttled_floor, dice * min(config.throttled_max, 2.0 ** min(times - 1, 60)))
 
 
