@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 import pytest
 
-from outlast.gateway.blackout import forms_of, hidden
 from outlast.lab.script import body
 from outlast.lab.steps import Fin, Raw
+from outlast.layers.attempt.mask import Mask, forms_of
 from outlast.model.target import Provider, Secret
 from outlast.testing import Behaviour, ok, status
 
@@ -119,10 +119,10 @@ def test_what_is_no_secret_stays(provider, guarded):
 @pytest.mark.parametrize("before", range(4))
 def test_a_key_is_found_wherever_it_stands_in_base64(before):
     """Three alignments, two alphabets; what is around it stays."""
-    forms = forms_of(Provider("p", "openai", "https://x", Secret(KEY)))
+    mask = Mask(Provider("p", "openai", "https://x", Secret(KEY)))
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         said = b"<" + encode(b"x" * before + KEY.encode() + b"yyy") + b">"
-        black = hidden(said, forms)
+        black = mask.raw(said)
         assert black != said
         assert black.startswith(b"<")
         assert black.endswith(b">")
@@ -137,5 +137,5 @@ def test_short_words_are_no_secrets():
 
 def test_a_proxys_password_is_a_secret():
     """As it is written in the address, and as it is sent."""
-    forms = forms_of(Provider("p", "openai", "https://x", proxy="http://me:pass%2Fword-0123@proxy:3128"))
-    assert hidden(b"pass/word-0123 pass%2Fword-0123", forms) == b"[redacted] [redacted]"
+    mask = Mask(Provider("p", "openai", "https://x", proxy="http://me:pass%2Fword-0123@proxy:3128"))
+    assert mask.raw(b"pass/word-0123 pass%2Fword-0123") == b"[redacted] [redacted]"

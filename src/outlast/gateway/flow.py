@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from outlast.flow.stream import Stream
-from outlast.gateway.blackout import hidden
 from outlast.gateway.faults import told
 from outlast.model.errors import Cancelled, Failure, Internal
 from outlast.model.events import Event, Fault
@@ -25,10 +24,9 @@ class Flow:
         dialect: the caller's.
         id_: of the request.
         emit: hears of faults of our own.
-        forms: what the answer must not hold.
     """
 
-    __slots__ = ("_emit", "_forms", "_id", "_over", "_passes", "_started", "_stream", "_writer")
+    __slots__ = ("_emit", "_id", "_over", "_passes", "_started", "_stream", "_writer")
 
     def __init__(
         self,
@@ -37,12 +35,10 @@ class Flow:
         dialect: str,
         id_: str,
         emit: Callable[[Event], None],
-        forms: tuple[bytes, ...] = (),
     ) -> None:
         self._stream = stream
         self._writer = writer
         self._emit = emit
-        self._forms = forms
         self._passes = stream.dialect == dialect
         self._id = id_
         self._started = False
@@ -68,7 +64,7 @@ class Flow:
         if batch is None:
             self._over = True
             return b""
-        piece = hidden(batch.raw if self._passes and batch.raw else self._rendered(batch), self._forms)
+        piece = batch.raw if self._passes and batch.raw else self._rendered(batch)
         if batch.last:
             self._over = True
             stream = self._stream

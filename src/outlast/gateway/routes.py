@@ -19,7 +19,6 @@ from outlast.flow.stream import Stream
 from outlast.gateway import headers as with_headers
 from outlast.gateway import models
 from outlast.gateway.auth import Door, priority, timeout
-from outlast.gateway.blackout import Blackout, hidden
 from outlast.gateway.exchange import Headers, Inbound, Outbound
 from outlast.gateway.flow import Flow
 from outlast.gateway.tokens import Tokens
@@ -59,7 +58,7 @@ class Surface:
         ConfigError: the configuration asks for tokens that cannot be verified here.
     """
 
-    __slots__ = ("_blackout", "_dialects", "_door", "_metrics", "_outlast", "_semantic", "draining")
+    __slots__ = ("_dialects", "_door", "_metrics", "_outlast", "_semantic", "draining")
 
     def __init__(
         self,
@@ -72,7 +71,6 @@ class Surface:
         self._dialects = dialects
         self._metrics = metrics
         self._door = door or _door(outlast)
-        self._blackout = Blackout(outlast.config.providers)
         self._semantic = outlast.config.server.errors == "semantic"
         self.draining = False
 
@@ -95,14 +93,12 @@ class Surface:
         head = with_headers.request_id(dialect.name, inbound.id)
         head += with_headers.of_answer(answer)
         head += with_headers.of_limits(asked.allowances, dialect.name)
-        forms = self._blackout.forms(answer.target)
         if isinstance(answer, Stream):
             head += with_headers.EVENTS
             emit = self._outlast.io.emit
-            return Outbound(
-                200, head, flow=Flow(answer, dialect.writer(request), dialect.name, inbound.id, emit, forms)
-            )
-        return _whole(200, head, hidden(dialect.render(answer, request), forms))
+            flow = Flow(answer, dialect.writer(request), dialect.name, inbound.id, emit)
+            return Outbound(200, head, flow=flow)
+        return _whole(200, head, dialect.render(answer, request))
 
     def refusal(self, inbound: Inbound) -> Failure | None:
         """Why a request will be refused whatever its body says; so that nobody waits for a large one in vain."""

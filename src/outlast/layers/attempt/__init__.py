@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from outlast.flow.call import Answer, Call, Handler
 from outlast.flow.stream import Stream
 from outlast.layers.attempt.config import AttemptConfig
-from outlast.layers.attempt.mask import Mask
+from outlast.layers.attempt.mask import Masks
 from outlast.layers.attempt.record import Record
 from outlast.layers.attempt.upstream import Upstream
 from outlast.layers.attempt.whole import OneBatch, chunks_of
@@ -30,11 +30,12 @@ __all__ = ["AttemptConfig", "Attempts", "OneBatch", "Record", "Upstream", "chunk
 class Attempts:
     """The innermost handler."""
 
-    __slots__ = ("_config", "_dialects")
+    __slots__ = ("_config", "_dialects", "_masks")
 
     def __init__(self, config: AttemptConfig, dialects: Mapping[str, Dialect]) -> None:
         self._config = config
         self._dialects = dialects
+        self._masks = Masks()
 
     def handler(self) -> Handler:
         """Make one attempt on the call's target."""
@@ -81,7 +82,7 @@ class Attempts:
         exchange.release()
         if request.stream and not _is_json(body):
             raise BadResponse("the answer is neither a stream nor a reply")
-        reply = dialect.decode(Mask(target.provider).raw(body), request, target)
+        reply = dialect.decode(self._masks.of(target.provider).raw(body), request, target)
         record.answered(call.io.now())
         reply.quota = dialect.quota(exchange.header)
         if request.stream:
@@ -93,7 +94,8 @@ class Attempts:
     async def _stream(
         self, call: Call, dialect: Dialect, exchange: Exchange, record: Record, due: float, begun: bytes
     ) -> Stream:
-        source = Upstream(call, exchange, dialect.reader(call.request, call.target), self._config)
+        reader = dialect.reader(call.request, call.target)
+        source = Upstream(call, exchange, reader, self._masks.of(call.target.provider), self._config)
         head = await source.first(due, begun)
         now = call.io.now()
         record.answered(now)

@@ -1,36 +1,115 @@
-"""A provider that echoes our key does not get it past us."""
+"""Our own keys, taken out of what a provider says: an answer that echoes them must not hand them to a caller.
+
+A provider can only know the secrets that are sent to it, so that its answers are searched for these few alone: the key
+as it is, in JSON, in a URL, in base64 wherever it stands in the encoded text.
+"""
 
 from __future__ import annotations
 
-from outlast.model.messages import Chunk
+import base64
+from collections.abc import Iterator, Mapping
+from urllib.parse import quote, quote_plus, unquote, urlsplit
+
+import msgspec
+
+from outlast.model.messages import Chunk, Opening
 from outlast.model.target import Provider
+
+SHORTEST = 12
+"""Characters; what is shorter is a word that answers may hold, and no secret."""
+TELLING = ("auth", "key", "token", "secret", "password", "cookie")
+"""Words in the names of headers whose values are secrets; others tell of a team or a beta feature."""
+BLACK = "[redacted]"
 
 
 class Mask:
-    """Blacks out a provider's key in what the provider says."""
+    """Blacks out a provider's secrets in what the provider says."""
 
-    __slots__ = ("_bytes", "_word")
+    __slots__ = ("_forms", "_words")
 
     def __init__(self, provider: Provider) -> None:
-        self._word = provider.key.reveal()
-        self._bytes = self._word.encode()
+        self._forms = forms_of(provider)
+        self._words = tuple(form.decode() for form in self._forms)
 
     def raw(self, said: bytes) -> bytes:
-        """The same bytes without the key."""
-        key = self._bytes
-        return said.replace(key, b"*" * len(key)) if key and key in said else said
+        """The same bytes without them."""
+        for form in self._forms:
+            if form in said:
+                said = said.replace(form, BLACK.encode())
+        return said
 
     def chunks(self, said: list[Chunk]) -> list[Chunk]:
-        """The same chunks without the key, where it stands whole in one of them."""
-        word = self._word
-        if word:
+        """The same chunks without them, where they stand whole in one."""
+        if self._words:
             for chunk in said:
-                if word in chunk.text or word in chunk.reasoning or word in chunk.refusal:
+                if chunk.content:
                     self._black(chunk)
         return said
 
+    def opening(self, said: Opening) -> Opening:
+        """The same without them."""
+        return Opening(self._text(said.id), self._text(said.model), said.created)
+
+    def _text(self, said: str) -> str:
+        for word in self._words:
+            if word in said:
+                said = said.replace(word, BLACK)
+        return said
+
     def _black(self, chunk: Chunk) -> None:
-        word, black = self._word, "*" * len(self._word)
-        chunk.text = chunk.text.replace(word, black)
-        chunk.reasoning = chunk.reasoning.replace(word, black)
-        chunk.refusal = chunk.refusal.replace(word, black)
+        chunk.text = self._text(chunk.text)
+        chunk.reasoning = self._text(chunk.reasoning)
+        chunk.refusal = self._text(chunk.refusal)
+        if chunk.tool is not None:
+            chunk.tool = msgspec.structs.replace(chunk.tool, arguments=self._text(chunk.tool.arguments))
+
+
+class Masks:
+    """The masks of all providers, made when one is first called."""
+
+    __slots__ = ("_masks",)
+
+    def __init__(self) -> None:
+        self._masks: dict[str, Mask] = {}
+
+    def of(self, provider: Provider) -> Mask:
+        """The mask of that provider."""
+        mask = self._masks.get(provider.name)
+        if mask is None:
+            mask = self._masks[provider.name] = Mask(provider)
+        return mask
+
+
+def forms_of(provider: Provider) -> tuple[bytes, ...]:
+    """Every form of every secret that the provider is sent, the longest first."""
+    secrets = (provider.key.reveal(), *_of_headers(provider.headers), *_of_proxy(provider.proxy))
+    forms = {form for secret in secrets if len(secret) >= SHORTEST for form in _forms(secret)}
+    return tuple(sorted(forms, key=len, reverse=True))
+
+
+def _of_headers(headers: Mapping[str, str]) -> Iterator[str]:
+    for name, value in headers.items():
+        if any(word in name.lower() for word in TELLING):
+            yield value
+            yield value.rpartition(" ")[2]  # without its scheme
+
+
+def _of_proxy(proxy: str) -> Iterator[str]:
+    password = urlsplit(proxy).password if proxy else None
+    if password:
+        yield password
+        yield unquote(password)
+
+
+def _forms(secret: str) -> Iterator[bytes]:
+    raw = secret.encode()
+    yield raw
+    yield msgspec.json.encode(secret)[1:-1]
+    yield quote(secret, safe="").encode()
+    yield quote_plus(secret).encode()
+    for shift in range(3):  # base64 looks different at each of the three places where a secret may begin
+        plain = base64.b64encode(b"\0" * shift + raw)
+        start, end = (0, 2, 3)[shift], len(raw) + shift
+        known = plain[start : end * 8 // 6]
+        yield known
+        yield known.replace(b"+", b"-").replace(b"/", b"_")

@@ -29,7 +29,7 @@ class Upstream:
         "target",
     )
 
-    def __init__(self, call: Call, exchange: Exchange, reader: Reader, config: AttemptConfig) -> None:
+    def __init__(self, call: Call, exchange: Exchange, reader: Reader, mask: Mask, config: AttemptConfig) -> None:
         timers = call.target.timers
         self._io: Io = call.io
         self._exchange = exchange
@@ -38,7 +38,7 @@ class Upstream:
         self._limit = timers.stall
         self.end_by = call.io.now() + timers.max_stream
         self._finished_at: float | None = None
-        self._mask = Mask(call.target.provider)
+        self._mask = mask
         self._held = Batch(b"", [])
         self._read = 0
         self._over = False
@@ -48,7 +48,7 @@ class Upstream:
     @property
     def opening(self) -> Opening:
         """What the provider said of the answer at its start."""
-        return self._reader.opening
+        return self._mask.opening(self._reader.opening)
 
     async def first(self, due: float, begun: bytes = b"") -> Batch:
         """All up to and including the first content, or the whole of an answer that has none. Raises what failed.
