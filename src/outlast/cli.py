@@ -8,6 +8,8 @@ import shutil
 import sys
 import urllib.error
 import urllib.request
+from functools import partial
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import cyclopts
@@ -53,9 +55,10 @@ def serve(*, config: ConfigPath = None) -> None:
             from outlast.lab.provider import SimulatedProvider  # noqa: PLC0415
 
             with SimulatedProvider() as provider:
-                uvloop.run(server.serve(simulated(provider.url, told), _welcome_simulated))
+                told = simulated(provider.url, told)
+                uvloop.run(server.serve(told, partial(_welcome, told)))
         else:
-            uvloop.run(server.serve(told, _welcome))
+            uvloop.run(server.serve(told, partial(_welcome, told)))
     except ConfigError as error:
         _fail(error)
 
@@ -131,19 +134,27 @@ def _say(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what is buffered would fail again at the exit
 
 
-def _welcome(url: str) -> None:
+def _welcome(config: Config, url: str) -> None:
     """Say where we listen, and one command that works."""
+    if config.simulated:
+        _say("no provider is configured: a simulated one answers; set OPENAI_API_KEY or write outlast.toml")
     _say(f"outlast listens on {url}")
+    model = next(iter(config.routes.models()), "default")
     if shutil.which("curl"):
-        body = '{"model": "default", "messages": [{"role": "user", "content": "hi"}]}'
-        _say(f"try:  curl -s {url}/v1/chat/completions -H 'content-type: application/json' -d '{body}'")
+        key = ' -H "authorization: Bearer $OUTLAST_KEY"' if config.keys else ""
+        body = json.dumps({"model": model, "messages": [{"role": "user", "content": "hi"}]})
+        _say(f"try:  curl -s {url}/v1/chat/completions -H 'content-type: application/json'{key} -d '{body}'")
     else:
-        _say(f'try:  outlast ask "hi" --url {url}')
+        asked = "" if model == "default" else f" --model {model}"
+        _say(f'try:  {_ourselves()} ask "hi"{asked} --url {url}')
 
 
-def _welcome_simulated(url: str) -> None:
-    _say("no provider is configured: a simulated one answers; set OPENAI_API_KEY or write outlast.toml")
-    _welcome(url)
+def _ourselves() -> str:
+    """How this command is called from where the user stands."""
+    if shutil.which("outlast"):
+        return "outlast"
+    called = Path(sys.argv[0])
+    return str(called.relative_to(Path.cwd()) if called.is_relative_to(Path.cwd()) else called)
 
 
 def main() -> None:

@@ -1,11 +1,16 @@
 """The command `outlast`: what it says, and how it ends when something is wrong."""
 
 import os
+import shlex
+import shutil
 import socket
 import subprocess
+import sys
 
 import pytest
 
+from outlast import cli
+from outlast.config import parse, simulated
 from outlast.testing import throttled
 
 from .house import toml_of
@@ -84,6 +89,26 @@ def test_check_survives_a_reader_who_leaves(tmp_path):
             text=True, check=False, timeout=20,
         )  # fmt: skip
     assert "Traceback" not in done.stderr
+
+
+def test_the_first_command_works_as_it_is_printed_also_without_curl(house, tmp_path, monkeypatch, capsys):
+    """On a bare machine nothing is on the path but what the user has called."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", [str(OUTLAST)])
+    cli._welcome(simulated("http://127.0.0.1:1"), house.url)
+    printed = capsys.readouterr().err.splitlines()[-1].removeprefix("try:")
+    done = subprocess.run(shlex.split(printed), capture_output=True, text=True, timeout=60, check=True)
+    assert "You said: hi" in done.stdout
+
+
+def test_the_first_command_names_a_model_and_a_key_where_they_are_needed(monkeypatch, capsys):
+    """A file with routes and keys of its own."""
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    toml = '[keys.app]\nkey = "k"\n[providers.openai]\nkey = "k"\n[routes.quick]\ntargets = ["openai/gpt-4o-mini"]\n'
+    cli._welcome(parse(toml), "http://127.0.0.1:4000")
+    printed = capsys.readouterr().err.splitlines()[-1]
+    assert '"model": "quick"' in printed
+    assert '-H "authorization: Bearer $OUTLAST_KEY"' in printed
 
 
 def test_ask_prints_the_answer_and_who_gave_it(house, provider, tmp_path):
