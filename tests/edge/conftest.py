@@ -155,7 +155,8 @@ async def a_world(
         except (ConnectionError, asyncio.IncompleteReadError):
             ended.append(peer)
         finally:
-            writer.close()
+            if not writer.is_closing():  # closed twice, a TLS transport of Python 3.11.2 cannot be aborted any more
+                writer.close()
 
     server = await asyncio.start_server(play, "127.0.0.1", 0, ssl=ssl)
     port = server.sockets[0].getsockname()[1]

@@ -156,7 +156,8 @@ class Connection(asyncio.Protocol):
                 if not alive or not received.keep_alive:
                     break
         finally:
-            self._transport.close()
+            if not self._transport.is_closing():  # Python 3.11.2 cannot abort a TLS transport that was closed twice
+                self._transport.close()
 
     async def _play(self, steps: Iterable[Step], seen: Seen) -> bool:
         """Plays one answer; True when the connection can be used again."""
