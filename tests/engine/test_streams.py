@@ -350,6 +350,16 @@ def test_a_deadline_too_short_to_tell_blames_nobody(world):
     assert world.changes() == []
 
 
+@pytest.mark.parametrize("start", [0.0, 0.1, 6810.276049387, 1e6 + 0.7])
+def test_a_short_timer_of_ours_blames_the_target_at_any_time_of_the_clock(make, start):
+    """Rounding must not make a limit that ran out look like a caller's hurry."""
+    world = make(("alpha/m",), more="[timers]\nwhole = 0.3\n[retry]\nenabled = false")
+    world.script("alpha/m", silent())
+    world.wait(start)
+    world.fail()
+    assert world.breaker()._window.failed == 1
+
+
 def test_reasoning_models_have_a_minute(make):
     """What thinks before it speaks has a minute to its first content."""
     world = make(more="[providers.alpha.models.m]\nreasoning = true")

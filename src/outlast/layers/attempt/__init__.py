@@ -46,7 +46,7 @@ class Attempts:
         dialect = self._dialects[target.provider.dialect]
         outgoing = dialect.encode(call.request, target)
         sent = io.now()
-        due, limited = _due(call, target.timers, sent)
+        due = _due(call, target.timers, sent)
         if due <= sent:
             raise _too_late(target)
         call.story.made += 1
@@ -59,7 +59,7 @@ class Attempts:
         except BaseException as error:
             if exchange is not None:
                 exchange.abort()
-            _explain(error, target, limited, due - sent, self._config.telling)
+            _explain(error, target, hurried=due == call.deadline and due - sent < self._config.telling)
             record.close(error, None, io.now())
             raise
         answer.target = target.name
@@ -113,10 +113,9 @@ class Attempts:
         return stream
 
 
-def _due(call: Call, timers: Timers, sent: float) -> tuple[float, float]:
-    """When the attempt must have answered, and its own limit in seconds."""
-    limit = timers.first_content if call.request.stream else timers.whole
-    return min(sent + limit, call.deadline), limit
+def _due(call: Call, timers: Timers, sent: float) -> float:
+    """When the attempt must have answered: at the end of its own limit, or of the call's time."""
+    return min(sent + (timers.first_content if call.request.stream else timers.whole), call.deadline)
 
 
 def _too_late(target: Target) -> TimedOut:
@@ -136,10 +135,10 @@ def _is_json(body: bytes) -> bool:
     return body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"["))
 
 
-def _explain(error: BaseException, target: Target, limit: float, given: float, telling: float) -> None:
-    """Name the target, and tell whose fault a timeout was."""
+def _explain(error: BaseException, target: Target, *, hurried: bool) -> None:
+    """Name the target, and tell whose fault a timeout was: `hurried` says that the caller left very little time."""
     if not isinstance(error, Failure):
         return
     error.target = target.name
-    if isinstance(error, TimedOut) and given < limit and given < telling:
-        error.outcome = "neutral"  # the caller's deadline left too little time to say anything about the target
+    if isinstance(error, TimedOut) and hurried:
+        error.outcome = "neutral"  # too little to say anything about the target
