@@ -354,7 +354,7 @@ def test_a_deadline_too_short_to_tell_blames_nobody(world):
 def test_a_short_timer_of_ours_blames_the_target_at_any_time_of_the_clock(make, start):
     """Rounding must not make a limit that ran out look like a caller's hurry."""
     world = make(("alpha/m",), more="[timers]\nwhole = 0.3\n[retry]\nenabled = false")
-    world.script("alpha/m", silent())
+    world.script("alpha/m", "silent")
     world.wait(start)
     world.fail()
     assert world.breaker()._window.failed == 1
