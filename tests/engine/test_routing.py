@@ -294,6 +294,14 @@ def test_a_route_is_reordered_live(make):
     assert world.ask().target == "beta/m"
 
 
+def test_without_failover_only_the_first_target_is_asked(make):
+    """Whoever wants one provider and no other has that."""
+    world = make(more="[routing]\nenabled = false")
+    world.script("alpha/m", 500)
+    assert world.fail().kind == "transient"
+    assert world.path() == ["alpha/m"] * 3
+
+
 def test_a_live_order_outlasts_the_arrival_of_prices(make):
     """Prices make the routes anew; what an operator has said still holds."""
     world = make()

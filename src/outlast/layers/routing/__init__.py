@@ -117,6 +117,8 @@ class Routing:
                     order = self._affordable(call, order, call.route.max_cost)
                 if call.route.max_latency is not None:
                     order = self._fast_enough(call, order, call.route.max_latency, now)
+                if not self.config.enabled:
+                    order = order[:1]
                 return await self._try(inner, Run(self, call, order), order)
 
             return handle

@@ -8,6 +8,8 @@ from msgspec import Struct
 class RoutingConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """How long a call waits for a preferred target, and how targets are ranked. Times in seconds."""
 
+    enabled: bool = True
+    """Try the next target when one fails; without it only the first of a route is ever asked."""
     patience_same: float = 0.5
     """A pause as short as this is waited for although the next target serves the same model."""
     patience_other: float = 2.5
