@@ -10,6 +10,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from outlast.flow.call import Allowance, Answer, Call, Handler
+from outlast.flow.faults import told
 from outlast.flow.stream import End, Stream
 from outlast.model.caller import LIBRARY, Caller
 from outlast.model.errors import Failure, Internal
@@ -158,7 +159,7 @@ class Engine:
         except Failure:
             raise
         except Exception as fault:
-            self._io.emit(Fault("engine", f"{type(fault).__name__} at {_place(fault)}"))
+            self._io.emit(Fault("engine", told(fault)))
             raise Internal("an internal error; it has been logged") from fault
 
     def time_for(self, request: Request, route: Route, timeout: float | None) -> float:
@@ -169,14 +170,5 @@ class Engine:
         config = self._config
         if timeout is not None:
             return min(timeout, config.deadline_max)
-        timers = (target.timers for target in route.targets[:8])
-        limit = max((t.first_content if request.stream else t.whole for t in timers), default=0.0)
+        limit = max((target.timers.limit(request.stream) for target in route.targets[:8]), default=0.0)
         return max(config.deadline, min(limit, config.deadline_max))
-
-
-def _place(fault: Exception) -> str:
-    """File and line where it was raised. Its own words may quote a prompt."""
-    trace = fault.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return "?" if trace is None else f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"

@@ -13,7 +13,8 @@ from typing import Protocol, Self
 
 from msgspec import Struct
 
-from outlast.model.errors import Cancelled, Failure, Outcome
+from outlast.flow.faults import told
+from outlast.model.errors import Cancelled, Failure, Outcome, outcome_of
 from outlast.model.events import Fault
 from outlast.model.messages import Batch, Chunk, Opening, Quota, Usage
 from outlast.ports import Io, Source
@@ -39,7 +40,7 @@ class Debt(Protocol):
 
 def ended_by(error: BaseException) -> End:
     """The end that an exception means: what is no `Failure` (a cancellation, say) teaches nothing."""
-    return End(error.outcome if isinstance(error, Failure) else "neutral", error)
+    return End(outcome_of(error), error)
 
 
 def _remembered(error: BaseException) -> Failure:
@@ -105,7 +106,7 @@ class Ending:
             try:
                 debt.settle(end, now)
             except Exception as fault:  # noqa: BLE001  (one debtor's fault must not keep the others from being paid)
-                self.io.emit(Fault(f"settle {type(debt).__name__}", repr(fault)))
+                self.io.emit(Fault(f"settle {type(debt).__name__}", told(fault)))
         self.cost = end.cost
 
     def expire(self) -> None:

@@ -14,10 +14,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from outlast.build import Outlast
+from outlast.flow.faults import told
 from outlast.gateway.conversation import Conversation
 from outlast.gateway.descriptors import UNBOUNDED
 from outlast.gateway.exchange import Inbound, Outbound
-from outlast.gateway.faults import told
 from outlast.gateway.routes import Surface
 from outlast.model.errors import Caller, Failure, Internal, Rejected
 from outlast.model.events import Fault

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from outlast.flow.faults import told
 from outlast.flow.stream import Stream
-from outlast.gateway.faults import told
 from outlast.model.errors import Cancelled, Failure, Internal
 from outlast.model.events import Event, Fault
 from outlast.model.messages import Batch

@@ -75,6 +75,10 @@ class Timers(Struct, frozen=True, forbid_unknown_fields=True):
     whole: float = 120.0
     """A whole reply, from sending to its last byte."""
 
+    def limit(self, streamed: bool) -> float:
+        """Seconds that one attempt has: to the first content of a stream, or for a whole reply."""
+        return self.first_content if streamed else self.whole
+
 
 REASONING_TIMERS = Timers(first_content=60.0, whole=600.0)
 

@@ -115,7 +115,7 @@ class Attempts:
 
 def _due(call: Call, timers: Timers, sent: float) -> float:
     """When the attempt must have answered: at the end of its own limit, or of the call's time."""
-    return min(sent + (timers.first_content if call.request.stream else timers.whole), call.deadline)
+    return min(sent + timers.limit(call.request.stream), call.deadline)
 
 
 def _too_late(target: Target) -> TimedOut:

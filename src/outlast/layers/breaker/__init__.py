@@ -111,8 +111,7 @@ class Breakers:
         """The gate: a permit of the target's circuit."""
         target = call.target
         breaker = self.of(target.name, now)
-        timers = target.timers
-        limit = timers.first_content if call.request.stream else timers.whole
+        limit = target.timers.limit(call.request.stream)
         others = breaker.slow_start() and call.others.healthy(now) > 0
         permit = breaker.admit(now, limit=limit, early=call.early, others=others)
         if breaker.changes:

@@ -88,7 +88,6 @@ class Run:
 
     def _so_far(self, now: float) -> SoFar:
         call = self._call
-        timers = call.target.timers
         return SoFar(
             here=call.story.made - self._before,
             made=call.story.made - call.earlier,
@@ -96,7 +95,7 @@ class Run:
             healthy=call.others.healthy(now),
             patience=call.others.patience(now),
             left=call.deadline - now,
-            limit=timers.first_content if call.request.stream else timers.whole,
+            limit=call.target.timers.limit(call.request.stream),
             waited=self._waited,
             reconnected=self._reconnected,
         )

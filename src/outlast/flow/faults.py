@@ -14,4 +14,4 @@ def told(fault: BaseException) -> str:
     if trace is None:
         return type(fault).__name__
     module = trace.tb_frame.f_globals.get("__name__", "?")
-    return f"{type(fault).__name__} in {module}:{trace.tb_lineno}"
+    return f"{type(fault).__name__} at {module}:{trace.tb_lineno}"
