@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from outlast import cli
+from outlast.cli.serve import welcome
 from outlast.config import parse, simulated
 from outlast.testing import throttled
 
@@ -95,7 +95,7 @@ def test_the_first_command_works_as_it_is_printed_also_without_curl(house, tmp_p
     """On a bare machine nothing is on the path but what the user has called."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(sys, "argv", [str(OUTLAST)])
-    cli._welcome(simulated("http://127.0.0.1:1"), house.url)
+    welcome(simulated("http://127.0.0.1:1"), house.url)
     printed = capsys.readouterr().err.splitlines()[-1].removeprefix("try:")
     done = subprocess.run(shlex.split(printed), capture_output=True, text=True, timeout=60, check=True)
     assert "You said: hi" in done.stdout
@@ -105,7 +105,7 @@ def test_the_first_command_names_a_model_and_a_key_where_they_are_needed(monkeyp
     """A file with routes and keys of its own."""
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     toml = '[keys.app]\nkey = "k"\n[providers.openai]\nkey = "k"\n[routes.quick]\ntargets = ["openai/gpt-4o-mini"]\n'
-    cli._welcome(parse(toml), "http://127.0.0.1:4000")
+    welcome(parse(toml), "http://127.0.0.1:4000")
     printed = capsys.readouterr().err.splitlines()[-1]
     assert '"model": "quick"' in printed
     assert '-H "authorization: Bearer $OUTLAST_KEY"' in printed

@@ -1,0 +1,24 @@
+"""The command `outlast`: one file for each of its commands."""
+
+from __future__ import annotations
+
+import cyclopts
+
+from outlast import __version__
+from outlast.cli.ask import ask
+from outlast.cli.check import check
+from outlast.cli.serve import serve
+
+app = cyclopts.App(
+    name="outlast",
+    help="Keeps an application's LLM calls working when the providers behind them fail.",
+    version=__version__,
+    version_flags=["--version"],
+)
+for command in (serve, check, ask):
+    app.command(command)
+
+
+def main() -> None:
+    """Run the command."""
+    app()
