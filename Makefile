@@ -24,6 +24,10 @@ help: ## list the targets
 run: $(run_ready) ## start the gateway on http://127.0.0.1:4000
 	@exec $(bin)/outlast serve
 
+.PHONY: demo
+demo: $(run_ready) ## see an outage survived: four simulated providers fail, the traffic goes on
+	@exec $(bin)/outlast demo
+
 ## ---- check it
 
 .PHONY: test
