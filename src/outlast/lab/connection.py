@@ -12,14 +12,15 @@ import socket
 import struct
 import time
 from collections.abc import Iterable
-from typing import Protocol, cast
+from concurrent.futures import Future
+from typing import Any, Protocol, cast
 
 import httptools
 
 from outlast.lab.answer import Asked
 from outlast.lab.ledger import Seen
 from outlast.lab.script import Behaviour
-from outlast.lab.steps import Body, End, Fin, Framer, Head, Pause, Raw, Rst, Silence, Step, Unreachable
+from outlast.lab.steps import Body, End, Fin, Framer, Head, Pause, Raw, Rst, Silence, Step, Unreachable, Until
 
 
 class Received:
@@ -152,6 +153,7 @@ class Connection(asyncio.Protocol):
         try:
             while (received := await self._inbox.get()) is not None:
                 seen, behaviour, asked = self._house.admit(received, number)
+                seen.begun(asked)
                 alive = await self._play(behaviour.play(asked), seen)
                 if not alive or not received.keep_alive:
                     break
@@ -162,7 +164,8 @@ class Connection(asyncio.Protocol):
     async def _play(self, steps: Iterable[Step], seen: Seen) -> bool:
         """Plays one answer; True when the connection can be used again."""
         framer = Framer()
-        for step in steps:
+        rest = iter(steps)
+        for step in rest:
             over = await self._step(step, framer, seen)
             if self._gone.done():
                 seen.hung_up = "caller"
@@ -170,7 +173,7 @@ class Connection(asyncio.Protocol):
                 break
         else:
             over = framer.closes
-        seen.ended = time.monotonic()
+        seen.over(rest, time.monotonic())
         self._house.changed()
         return not over and not self._gone.done()
 
@@ -178,14 +181,17 @@ class Connection(asyncio.Protocol):
         """Does one step; True when the connection is over."""
         match step:
             case Head() | Body() | End() | Raw():
-                await self._write(framer.frame(step), seen)
-                if isinstance(step, Head):
-                    seen.status = step.status
+                await self._write(step, framer, seen)
                 return False
             case Pause(seconds):
+                seen.pausing(step, time.monotonic())
                 await self._pause(seconds)
                 return False
+            case Until(future, seconds):
+                await self._until(future, seconds)
+                return False
             case Silence() | Unreachable("blackhole"):
+                seen.pausing(step, time.monotonic())
                 await asyncio.wait({self._gone})
                 return True
             case Fin():
@@ -195,10 +201,12 @@ class Connection(asyncio.Protocol):
         seen.hung_up = None if framer.closes else "provider"
         return True
 
-    async def _write(self, data: bytes, seen: Seen) -> None:
+    async def _write(self, step: Head | Body | End | Raw, framer: Framer, seen: Seen) -> None:
+        data = framer.frame(step)
         if data and not self._transport.is_closing():
+            # Noted first: whoever has read the answer finds it in the record.
+            seen.sending(data, step, time.monotonic())
             self._transport.write(data)
-            seen.sent += len(data)
         await self._writable.wait()
 
     async def _pause(self, seconds: float) -> None:
@@ -206,6 +214,10 @@ class Connection(asyncio.Protocol):
             await asyncio.wait({self._gone}, timeout=seconds)
         else:
             await asyncio.sleep(0)
+
+    async def _until(self, future: Future[object], seconds: float) -> None:
+        either: set[asyncio.Future[Any]] = {self._gone, asyncio.wrap_future(future)}
+        await asyncio.wait(either, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
 
     def _reset(self) -> None:
         raw = self._transport.get_extra_info("socket")

@@ -2,119 +2,42 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Literal
 
-from outlast.lab.answer import Json
+from outlast.lab.calls import number
+from outlast.lab.expectation import Expectation, Wanted
+from outlast.lab.seen import Seen
 
-_SECRET = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key", "proxy-authorization"})
+__all__ = ["Condition", "Ledger", "Seen"]
 
-
-class Seen:
-    """One request as the provider saw it.
-
-    Attributes:
-        provider: the path before `/v1`, without slashes; "" for none.
-        number: counts the provider's requests from 1.
-        connection: which connection it came on; equal numbers mean that a connection was used again.
-        path: as asked for, with its query.
-        headers: by lower-case name; repeated ones are joined with a comma.
-        body: the bytes; `json` what they mean, {} when they are no JSON object.
-        behaviour: the name of what was played.
-        status: of the answer's head; 0 when none was sent.
-        sent: bytes of the answer, head included.
-        started, ended: monotonic seconds; `ended` is None while it is being answered.
-        hung_up: who closed the connection before the answer was complete; None when nobody did.
-    """
-
-    __slots__ = (
-        "behaviour",
-        "body",
-        "connection",
-        "ended",
-        "headers",
-        "hung_up",
-        "json",
-        "method",
-        "number",
-        "path",
-        "provider",
-        "sent",
-        "started",
-        "status",
-    )
-
-    def __init__(
-        self,
-        *,
-        provider: str,
-        number: int,
-        connection: int,
-        method: str,
-        path: str,
-        headers: dict[str, str],
-        body: bytes,
-        json: Json,
-        started: float,
-    ) -> None:
-        self.provider = provider
-        self.number = number
-        self.connection = connection
-        self.method = method
-        self.path = path
-        self.headers = headers
-        self.body = body
-        self.json = json
-        self.started = started
-        self.behaviour = ""
-        self.status = 0
-        self.sent = 0
-        self.ended: float | None = None
-        self.hung_up: Literal["caller", "provider"] | None = None
-
-    def told(self) -> Json:
-        """All of it as JSON, with keys blacked out."""
-        return {
-            "provider": self.provider,
-            "number": self.number,
-            "connection": self.connection,
-            "method": self.method,
-            "path": self.path,
-            "headers": {name: "***" if name in _SECRET else value for name, value in self.headers.items()},
-            "body": self.json or self.body.decode("utf-8", "replace"),
-            "behaviour": self.behaviour,
-            "status": self.status,
-            "sent": self.sent,
-            "started": self.started,
-            "ended": self.ended,
-            "hung_up": self.hung_up,
-        }
-
-    def __repr__(self) -> str:
-        return (
-            f"Seen(provider={self.provider!r}, number={self.number}, path={self.path!r}, behaviour={self.behaviour!r}, "
-            f"status={self.status}, sent={self.sent}, hung_up={self.hung_up!r})"
-        )
-
+PATIENCE = 1.0
+_KEPT = 10_000
 
 Condition = Callable[[list[Seen]], bool]
 
 
 class Ledger:
-    """All that was seen. Written by the provider's thread, read and waited on from any thread or loop."""
+    """The latest of all that was seen. Written by the provider's thread, read and waited on from any thread or loop."""
 
-    __slots__ = ("_lock", "_seen", "_waiting")
+    __slots__ = ("_count", "_lock", "_seen", "_waiting", "_writer")
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._seen: list[Seen] = []
+        self._seen: deque[Seen] = deque(maxlen=_KEPT)
         self._waiting: list[tuple[str | None, Condition, Future[list[Seen]]]] = []
+        self._count = 0
+        self._writer = 0
 
     def add(self, seen: Seen) -> None:
         """Take note of a new request."""
         with self._lock:
+            self._count += 1
+            self._writer = threading.get_ident()
+            seen.id = self._count
             self._seen.append(seen)
         self.changed()
 
@@ -123,10 +46,13 @@ class Ledger:
         with self._lock:
             still = []
             for provider, condition, waiter in self._waiting:
+                if waiter.cancelled():
+                    continue
                 found = self._of(provider)
                 if not condition(found):
                     still.append((provider, condition, waiter))
                 elif waiter.set_running_or_notify_cancel():
+                    number(self._seen)
                     waiter.set_result(found)
             self._waiting = still
 
@@ -141,7 +67,35 @@ class Ledger:
     def of(self, provider: str | None = None) -> list[Seen]:
         """What was seen so far."""
         with self._lock:
+            number(self._seen)
             return self._of(provider)
+
+    def expect(self, provider: str | None, wanted: Wanted, within: float = PATIENCE) -> list[Seen]:
+        """The requests of `provider`. Raises `AssertionError` with a table of them unless they are as wanted.
+
+        What is still under way gets `within` seconds to end: a provider knows a little later than its caller that
+        an answer is over. In the provider's own thread, where nothing can happen meanwhile, it is looked at once.
+        """
+        expectation = Expectation(wanted)
+        if threading.get_ident() != self._writer:
+            waiter = self.settled(expectation, provider)
+            with contextlib.suppress(TimeoutError):
+                return waiter.result(within)
+            waiter.cancel()
+        seen = self.of(provider)
+        expectation.demand(seen, provider)
+        return seen
+
+    def settled(self, expectation: Expectation, provider: str | None) -> Future[list[Seen]]:
+        """A future of the requests once all of them are over, and as expected."""
+
+        def settled(found: list[Seen]) -> bool:
+            if any(one.ended is None for one in found):
+                return False
+            number(self._seen)
+            return not expectation.broken(found)
+
+        return self.when(settled, provider)
 
     def clear(self) -> None:
         """Forget all of it."""

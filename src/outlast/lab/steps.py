@@ -7,6 +7,7 @@ The same steps run over real sockets (`outlast.lab.provider`) and in virtual tim
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from http import HTTPStatus
 from typing import Literal
 
@@ -28,9 +29,10 @@ class Head(Struct, frozen=True):
 
 
 class Body(Struct, frozen=True):
-    """Some bytes of the body, framed as the head said."""
+    """Some bytes of the body, framed as the head said; `pieces` of content that were made with them, as far as known."""
 
     data: bytes
+    pieces: int = 0
 
 
 class End(Struct, frozen=True):
@@ -67,7 +69,14 @@ class Unreachable(Struct, frozen=True):
     how: Literal["refused", "blackhole", "dns", "tls"] = "refused"
 
 
-Step = Head | Body | End | Raw | Pause | Silence | Fin | Rst | Unreachable
+class Until(Struct, frozen=True):
+    """Nothing until the future is done, or for so many seconds."""
+
+    future: Future[object]
+    seconds: float
+
+
+Step = Head | Body | End | Raw | Pause | Silence | Fin | Rst | Unreachable | Until
 
 
 class Framer:

@@ -1,0 +1,156 @@
+"""What of one answer went out: pieces of content, tokens, and whether it was complete.
+
+    bodies as sent ──feed()──> Meter ──> pieces · tokens · finished
+
+Read from the bytes, not from what a behaviour meant to send, so that it holds for every fault there is. A stream is
+counted as it goes; of a whole answer the bytes are kept, up to a bound, until they make a JSON object.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+from outlast.lab.answer import Asked
+
+_MOST = 1 << 22
+"""Bytes that are kept: of a whole answer, or of a line that does not end."""
+
+
+class Usage(Struct, frozen=True):
+    """The tokens that an answer says it took."""
+
+    prompt: int = 0
+    completion: int = 0
+
+
+class _Counted(Struct):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    def usage(self) -> Usage:
+        """The same in one vocabulary."""
+        return Usage(self.prompt_tokens or self.input_tokens, self.completion_tokens or self.output_tokens)
+
+
+class _Function(Struct):
+    arguments: str | None = None
+
+
+class _ToolCall(Struct):
+    function: _Function | None = None
+
+
+class _Delta(Struct):
+    """The new part of an event: OpenAI's names first, then Anthropic's."""
+
+    content: str | None = None
+    tool_calls: list[_ToolCall] | None = None
+    text: str | None = None
+    partial_json: str | None = None
+    thinking: str | None = None
+
+    def pieces(self) -> list[str]:
+        """Each piece of content in it; one that only opens a tool call is empty."""
+        words = [word for word in (self.content, self.text, self.partial_json, self.thinking) if word]
+        return words + [(call.function.arguments if call.function else None) or "" for call in self.tool_calls or []]
+
+
+class _Choice(Struct):
+    index: int = 0
+    delta: _Delta | None = None
+    finish_reason: str | None = None
+
+
+class _Event(Struct):
+    type: str = ""
+    choices: list[_Choice] | None = None
+    delta: _Delta | None = None
+
+
+class _Whole(Struct):
+    error: object = None
+    usage: _Counted | None = None
+
+
+_EVENTS = msgspec.json.Decoder(_Event)
+_WHOLES = msgspec.json.Decoder(_Whole)
+
+
+class Meter:
+    """Counts one answer while it is sent.
+
+    Attributes:
+        pieces: pieces of content of a stream that were sent, those that open a tool call among them.
+        tokens: those that hold something; a simulated model says one token in each.
+    """
+
+    __slots__ = ("_choices", "_finished", "_rest", "_stopped", "_stream", "pieces", "tokens")
+
+    def __init__(self, asked: Asked) -> None:
+        wanted = asked.body.get("n")
+        self._choices = wanted if isinstance(wanted, int) else 1
+        self._stream = asked.stream
+        self._finished: set[int] = set()
+        self._stopped = False
+        self._rest = b""
+        self.pieces = 0
+        self.tokens = 0
+
+    def feed(self, data: bytes) -> None:
+        """Some bytes of the body were sent."""
+        if len(self._rest) > _MOST:
+            return
+        self._rest += data
+        if self._stream:
+            self._read_lines()
+
+    @property
+    def finished(self) -> bool:
+        """Was all of the answer sent: every choice with its finish, or a whole object that is no error?"""
+        if self._stream:
+            return self._stopped or len(self._finished) >= self._choices
+        return self.whole() is not None
+
+    def whole(self, rest: bytes = b"") -> Usage | None:
+        """What a whole answer says of its tokens, with `rest` that would have followed; None when it is no answer."""
+        found = self._object(rest)
+        if found is None or found.error is not None:
+            return None
+        return Usage() if found.usage is None else found.usage.usage()
+
+    def torn(self, rest: bytes = b"") -> bool:
+        """Does what was sent begin an object that `rest` does not complete?"""
+        return self._object(rest) is None and (self._rest + rest).lstrip().startswith(b"{")
+
+    def _object(self, rest: bytes) -> _Whole | None:
+        try:
+            return _WHOLES.decode(self._rest + rest)
+        except (msgspec.DecodeError, RecursionError):
+            return None
+
+    def _read_lines(self) -> None:
+        *lines, self._rest = self._rest.replace(b"\r", b"\n").split(b"\n")
+        for line in lines:
+            if line.startswith(b"data:"):
+                self._read_event(line[5:])
+
+    def _read_event(self, data: bytes) -> None:
+        try:
+            event = _EVENTS.decode(data)
+        except (msgspec.DecodeError, RecursionError):
+            return  # a fault on purpose, or the [DONE] of OpenAI
+        for choice in event.choices or ():
+            self._count(choice.delta)
+            if choice.finish_reason:
+                self._finished.add(choice.index)
+        if event.type == "content_block_delta":
+            self._count(event.delta)
+        self._stopped |= event.type == "message_stop"
+
+    def _count(self, delta: _Delta | None) -> None:
+        pieces = delta.pieces() if delta is not None else []
+        self.pieces += len(pieces)
+        self.tokens += sum(1 for piece in pieces if piece)
