@@ -1,5 +1,7 @@
 """Behaviours by name, and values by schema."""
 
+import re
+
 import pytest
 
 from outlast.lab.answer import Asked
@@ -33,10 +35,22 @@ def test_a_word_means_a_behaviour(word, name):
     assert by_model(f"alpha/sim-{word}").name == name
 
 
-@pytest.mark.parametrize("wrong", ["nothing", "cut-x", "cut-1-rst-2", "status-", {"ok": {}, "cut": {}}, {"no": {}}])
-def test_an_unknown_behaviour_is_refused_with_what_there_is(wrong):
-    """The message lists the names."""
-    with pytest.raises(ValueError, match="unknown behaviour; there are: ok, "):
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("nothing", 'unknown behaviour "nothing"; there are: ok, stream, status'),
+        ("ctu", 'unknown behaviour "ctu"; did you mean "cut"?'),
+        ("cut-x", '"cut-x" does not fit: cut takes after, how, first, between'),
+        ("cut-1-rst-2", '"cut-1-rst-2" does not fit: cut takes'),
+        ("status-", '"status-" does not fit: status takes code'),
+        ({"status": {"x": 1}}, '"status" does not fit: status takes code'),
+        ({"ok": {}, "cut": {}}, "a behaviour is one name with its fields"),
+        ({"no": {}}, 'unknown behaviour "no"'),
+    ],
+)
+def test_an_unknown_behaviour_is_refused_with_its_mend(wrong, told):
+    """A wrong name gets the one that was meant or all there are, wrong fields the right ones."""
+    with pytest.raises(ValueError, match=re.escape(told)):
         behaviour(wrong)
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 
 from outlast.lab.answer import Asked, Json, Said, SimEvent, compose, dumps
+from outlast.lab.quotas import Exceeded, Gauge
 
 _ERRORS = {
     400: "invalid_request_error",
@@ -101,6 +105,23 @@ def model(name: str) -> Json:
         "max_tokens": 64_000,
         "capabilities": None,
     }
+
+
+def rate_limits(gauges: Iterable[Gauge], epoch: float) -> Iterator[tuple[str, str]]:
+    """The headers that tell how limits stand; resets are moments, `epoch` being now."""
+    for gauge in gauges:
+        start = f"anthropic-ratelimit-{gauge.unit}"
+        moment = datetime.fromtimestamp(math.ceil(epoch + gauge.reset), UTC)
+        yield f"{start}-limit", str(gauge.limit)
+        yield f"{start}-remaining", str(gauge.remaining)
+        yield f"{start}-reset", moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def exceeded(asked: Asked, limit: Exceeded) -> tuple[None, None, str, dict[str, str]]:
+    """Type and code (the usual ones) and words of the refusal, and the headers that tell when to come again."""
+    unit = "concurrent requests" if limit.unit == "concurrent" else f"{limit.unit.replace('-', ' ')} per minute"
+    words = f"This request would exceed the rate limit of {limit.limit} {unit} for {asked.model}."
+    return None, None, words, {} if limit.wait == math.inf else {"retry-after": str(math.ceil(limit.wait))}
 
 
 def _message(asked: Asked, said: Said) -> Json:

@@ -8,7 +8,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from typing import get_type_hints
 
 import msgspec
@@ -17,6 +18,8 @@ from outlast.lab import script
 from outlast.lab.faults import FAULTS
 from outlast.lab.script import Behaviour
 
+Word = str | int | dict[str, dict[str, object]]
+"""A behaviour as a file or JSON says it."""
 Spec = Behaviour | int | str | Mapping[str, Mapping[str, object]]
 
 CONSTRUCTORS: dict[str, Callable[..., Behaviour]] = {
@@ -49,15 +52,23 @@ CONSTRUCTORS: dict[str, Callable[..., Behaviour]] = {
 _FAULTS = {name.lower(): fault for name, fault in FAULTS.items()}
 
 
-def behaviour(spec: Spec) -> Behaviour:
-    """The behaviour that is meant. Raises `ValueError` with what there is when it is not known."""
+def behaviour(spec: Spec, known: Iterable[str] = ()) -> Behaviour:
+    """The behaviour that is meant.
+
+    Args:
+        spec: the behaviour itself, a status, a word, or a constructor's name with its fields.
+        known: words that would also do where this one stands, for the message.
+
+    Raises:
+        ValueError: it is not known; one line says what was wrong and how to mend it.
+    """
     if isinstance(spec, Behaviour):
         return spec
     if isinstance(spec, int):
         return script.status(spec)
     found = _by_word(spec) if isinstance(spec, str) else _by_fields(spec)
     if found is None:
-        raise ValueError(f"unknown behaviour; there are: {', '.join([*CONSTRUCTORS, *FAULTS])}")
+        raise ValueError(_unknown(spec, known))
     return found
 
 
@@ -65,6 +76,20 @@ def by_model(model: str) -> Behaviour | None:
     """What a model named "sim-…" asks for; None for every other name."""
     prefix, _, word = model.rpartition("/")[2].partition("-")
     return _by_word(word) if prefix == "sim" else None
+
+
+def _unknown(spec: str | Mapping[str, Mapping[str, object]], known: Iterable[str]) -> str:
+    """Our words for what means nothing: a name that is wrong, or a good one with fields that do not fit."""
+    if not isinstance(spec, str) and len(spec) != 1:
+        return "a behaviour is one name with its fields"
+    said = spec.lower() if isinstance(spec, str) else next(iter(spec))
+    for name, make in CONSTRUCTORS.items():
+        if said == name or said.startswith(f"{name}-"):
+            fields = ", ".join(inspect.signature(make).parameters) or "nothing"
+            return f'"{said}" does not fit: {name} takes {fields}'
+    close = get_close_matches(said, [*CONSTRUCTORS, *_FAULTS, *known], n=1)
+    mended = f'did you mean "{close[0]}"?' if close else f"there are: {', '.join([*known, *CONSTRUCTORS])}"
+    return f'unknown behaviour "{said}"; {mended}'
 
 
 def _by_word(word: str) -> Behaviour | None:

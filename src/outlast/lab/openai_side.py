@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import cast
 
 from outlast.lab.answer import Asked, Json, Said, SimEvent, dumps
+from outlast.lab.quotas import Exceeded, Gauge
 
 DONE = SimEvent(b"data: [DONE]\n\n")
 
@@ -91,7 +93,7 @@ def embeddings(asked: Asked) -> Json:
     given = asked.body.get("input")
     inputs = given if isinstance(given, list) and not all(isinstance(part, int) for part in given) else [given]
     size = cast("int", asked.body.get("dimensions") or 8)
-    tokens = max(1, len(dumps(given)) // 4)
+    tokens = input_tokens(asked)
     packed = asked.body.get("encoding_format") == "base64"
     rows = [_vector(dumps(part), size) for part in inputs]
     return {
@@ -105,6 +107,11 @@ def embeddings(asked: Asked) -> Json:
     }
 
 
+def input_tokens(asked: Asked) -> int:
+    """Tokens of what is to be embedded."""
+    return max(1, len(dumps(asked.body.get("input"))) // 4)
+
+
 def models(names: list[str], created: int) -> Json:
     """The list of models."""
     return {"object": "list", "data": [model(name, created) for name in names]}
@@ -113,6 +120,37 @@ def models(names: list[str], created: int) -> Json:
 def model(name: str, created: int) -> Json:
     """One model."""
     return {"id": name, "object": "model", "created": created, "owned_by": "outlast-sim"}
+
+
+def rate_limits(gauges: Iterable[Gauge], epoch: float) -> Iterator[tuple[str, str]]:
+    """The headers that tell how limits stand; resets are durations."""
+    del epoch
+    for gauge in gauges:
+        unit = "requests" if gauge.unit == "requests" else "tokens"
+        yield f"x-ratelimit-limit-{unit}", str(gauge.limit)
+        yield f"x-ratelimit-remaining-{unit}", str(gauge.remaining)
+        yield f"x-ratelimit-reset-{unit}", _duration(gauge.reset)
+
+
+def exceeded(asked: Asked, limit: Exceeded) -> tuple[str, str, str, dict[str, str]]:
+    """Type, code and words of the refusal, and the headers that tell when to come again."""
+    kind = "requests" if limit.unit in {"requests", "concurrent"} else "tokens"
+    what = f"Rate limit reached for {asked.model} on {limit.unit}: limit {limit.limit}, requested {limit.requested}."
+    if limit.wait == math.inf:
+        return kind, "rate_limit_exceeded", f"{what} The request is too large.", {}
+    milliseconds = math.ceil(limit.wait * 1000)
+    hints = {"retry-after": str(math.ceil(limit.wait)), "retry-after-ms": str(milliseconds)}
+    return kind, "rate_limit_exceeded", f"{what} Please try again in {_duration(limit.wait)}.", hints
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as OpenAI writes them, never too short: "12ms", "8.64s", "6m0s"."""
+    milliseconds = math.ceil(seconds * 1000)
+    if milliseconds < 1000:
+        return f"{milliseconds}ms"
+    minutes, rest = divmod(milliseconds, 60_000)
+    plain = f"{rest / 1000:.3f}".rstrip("0").rstrip(".")
+    return f"{minutes}m{plain}s" if minutes else f"{plain}s"
 
 
 def _roles(asked: Asked, said: Said) -> Iterator[tuple[Json, bool]]:

@@ -4,8 +4,9 @@
         provider.script("alpha", 503, cut(after=4), ok("Hello"))
         client = OpenAI(base_url=provider.base_url("alpha"), api_key="any")
 
-Several providers live on one port, told apart by the path before `/v1`. Each request gets the next scripted behaviour,
-else the one that its model's name asks for ("sim-cut-4"), else the default, which is a good answer.
+Several providers live on one port, told apart by the path before `/v1`, or by the model where there is no such path.
+Each request gets the next scripted behaviour, else the one that its model's name asks for ("sim-cut-4"), else what the
+provider's conduct says: limits, outages, errors, and a good answer.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import json
 import ssl
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from types import TracebackType
@@ -23,12 +23,14 @@ from typing import Self, cast
 
 from outlast.lab import anthropic_side, openai_side
 from outlast.lab.answer import Asked, Json, Kind, Vendor, dumps
+from outlast.lab.conduct import Conduct
 from outlast.lab.connection import Connection, Received
 from outlast.lab.control import controlled
 from outlast.lab.demands import Refusal, check
 from outlast.lab.ledger import Condition, Ledger, Seen
-from outlast.lab.named import Spec, behaviour, by_model
-from outlast.lab.script import Behaviour, body, ok, status
+from outlast.lab.named import Spec, behaviour
+from outlast.lab.script import Behaviour, body, status
+from outlast.lab.site import Clock, Site
 
 _ROUTES: dict[tuple[str, str], tuple[Vendor, Kind]] = {
     ("POST", "chat/completions"): ("openai", "chat"),
@@ -38,18 +40,6 @@ _ROUTES: dict[tuple[str, str], tuple[Vendor, Kind]] = {
     ("GET", "models"): ("openai", "models"),
 }
 _PATIENCE = 10.0
-
-
-class _Site:
-    """One provider of several: its script, its default, its key."""
-
-    __slots__ = ("count", "default", "key", "queue")
-
-    def __init__(self, default: Behaviour) -> None:
-        self.count = 0
-        self.default = default
-        self.key: str | None = None
-        self.queue: deque[Behaviour] = deque()
 
 
 class SimulatedProvider:
@@ -62,7 +52,9 @@ class SimulatedProvider:
         models: what `/v1/models` lists.
         default: what is done when neither a script nor the model's name says otherwise.
         tls: serve over TLS.
-        clock: seconds since the epoch, for the `created` of answers.
+        clock: seconds since the epoch, for the dates in answers.
+        now: seconds on a clock of which only differences count, for schedules, limits and latencies.
+        seed: of the dice, for what happens by chance.
     """
 
     def __init__(
@@ -75,14 +67,18 @@ class SimulatedProvider:
         default: Spec | None = None,
         tls: ssl.SSLContext | None = None,
         clock: Callable[[], float] = time.time,
+        now: Callable[[], float] = time.monotonic,
+        seed: int = 0,
     ) -> None:
-        self._clock = clock
+        self._clock = Clock(now, clock)
+        self._seed = seed
         self._address = (host, port)
         self._key = key
         self._models = list(models)
-        self._default = behaviour(default) if default is not None else ok()
+        self._default = behaviour(default if default is not None else "ok")
         self._tls = tls
-        self._sites: dict[str, _Site] = {}
+        self._usual = Conduct()
+        self._sites: dict[str, Site] = {}
         self._ledger = Ledger()
         self._lock = threading.RLock()
         self._connections: set[Connection] = set()
@@ -97,7 +93,7 @@ class SimulatedProvider:
     def url(self) -> str:
         """Where it listens."""
         host, port = self._address
-        return f"{'https' if self._tls else 'http'}://{host}:{port}"
+        return f"{'https' if self._tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
 
     def base_url(self, provider: str = "", *, vendor: Vendor = "openai") -> str:
         """What an official SDK wants as base URL; Anthropic's adds `/v1` by itself."""
@@ -111,12 +107,28 @@ class SimulatedProvider:
 
     def script(self, provider: str = "", *specs: Spec, default: Spec | None = None, key: str | None = None) -> None:
         """Queue behaviours for the next requests of `provider`; or change what it does otherwise, or its key."""
-        wanted = [behaviour(spec) for spec in specs]
         with self._lock:
-            site = self._site(provider)
-            site.queue.extend(wanted)
-            site.default = behaviour(default) if default is not None else site.default
-            site.key = key if key is not None else site.key
+            self._site(provider).script(specs, default, key)
+
+    def conduct(self, provider: str, conduct: Conduct) -> None:
+        """From now on `provider` conducts itself so and no other way; its schedules and quotas begin anew."""
+        with self._lock:
+            self._site(provider).told(conduct)
+
+    def conducted(self, provider: str = "") -> Conduct:
+        """What `provider` was told."""
+        with self._lock:
+            return self._site(provider).conduct
+
+    def conducts(self) -> dict[str, Json]:
+        """What each provider was told, and how it is now: outages, limits, requests."""
+        with self._lock:
+            return {name: site.state() for name, site in self._sites.items()}
+
+    def dismiss(self, provider: str) -> None:
+        """Forget all about one provider."""
+        with self._lock:
+            self._sites.pop(provider, None)
 
     def waiting(self, provider: str = "") -> int:
         """Scripted behaviours that are not yet played."""
@@ -128,9 +140,12 @@ class SimulatedProvider:
         return self._ledger.of(provider)
 
     def reset(self) -> None:
-        """Forget scripts and requests."""
+        """Forget scripts and requests; conducts stay, and their schedules and quotas begin anew."""
         with self._lock:
+            told = {name: site.conduct for name, site in self._sites.items() if site.conduct is not self._usual}
             self._sites.clear()
+            for name, conduct in told.items():
+                self._site(name).told(conduct)
         self._ledger.clear()
 
     async def saw(self, count: int, provider: str | None = None, *, ended: bool = False) -> list[Seen]:
@@ -149,6 +164,9 @@ class SimulatedProvider:
         host, port = self._address
         self._server = await loop.create_server(lambda: Connection(self), host, port, ssl=self._tls, backlog=1024)
         self._address = (host, self._server.sockets[0].getsockname()[1])
+        with self._lock:
+            for site in self._sites.values():
+                site.begin()
         return self
 
     async def __aexit__(self, kind: object, error: object, trace: object) -> None:
@@ -220,48 +238,64 @@ class SimulatedProvider:
             seen = self._seen("_sim", 0, connection, received, {})
             return seen, controlled(self, received.method, received.path, bytes(received.body)), Asked()
         provider, page = _place(received.path)
+        body_json = _json(bytes(received.body))
         with self._lock:
-            site = self._site(provider)
+            site = self._site(provider or self._serving((body_json or {}).get("model")))
             site.count += 1
-            body_json = _json(bytes(received.body))
-            seen = self._seen(provider, site.count, connection, received, body_json or {})
-            asked = _asked(received, page, seen, int(self._clock()))
-            chosen = self._decide(site, received, page, asked, body_json)
+            seen = self._seen(site.name, site.count, connection, received, body_json or {})
+            asked = _asked(received, page, seen, int(self._clock.epoch()))
+            chosen = self._decide(site, received, page, asked, seen, body_json)
         seen.behaviour = chosen.name
         self._ledger.add(seen)
         return seen, chosen, asked
 
-    def _decide(self, site: _Site, received: Received, page: str, asked: Asked, body_json: Json | None) -> Behaviour:
+    def _decide(
+        self, site: Site, received: Received, page: str, asked: Asked, seen: Seen, body_json: Json | None
+    ) -> Behaviour:
         if not self._allowed(site, received.headers):
             return status(401, message="The key is missing or wrong.")
         if page == "models" or page.startswith("models/"):
-            return self._listed(page, asked)
+            return site.unwell(seen) or self._listed(site, page, asked)
         if (received.method, page) not in _ROUTES:
             return status(404, type="invalid_request_error", message="There is nothing at this path.")
         if site.queue and site.queue[0].early:
             return site.queue.popleft()
         wrong = _wrong(asked, received, body_json)
-        return wrong or (site.queue.popleft() if site.queue else by_model(asked.model) or site.default)
+        return site.dressed(wrong, asked) if wrong else site.decide(asked, seen)
 
-    def _allowed(self, site: _Site, headers: dict[str, str]) -> bool:
+    def _serving(self, model: object) -> str:
+        """The provider that serves this model to those who name no provider; "" when none was told to."""
+        return next((name for name, site in self._sites.items() if model in site.conduct.models), "")
+
+    def _allowed(self, site: Site, headers: dict[str, str]) -> bool:
         key = site.key if site.key is not None else self._key
         given = headers.get("authorization", "").removeprefix("Bearer ") or headers.get("x-api-key", "")
         return key is None or given == key
 
-    def _listed(self, page: str, asked: Asked) -> Behaviour:
+    def _listed(self, site: Site, page: str, asked: Asked) -> Behaviour:
         _, _, name = page.partition("/")
-        if name and name not in self._models:
+        names = self._served(site)
+        if name and name not in names:
             return status(404, message="The model does not exist.")
         anthropic = asked.vendor == "anthropic"
         if name:
             found = anthropic_side.model(name) if anthropic else openai_side.model(name, asked.created)
         else:
-            names = self._models
             found = anthropic_side.models(names) if anthropic else openai_side.models(names, asked.created)
         return body(dumps(found), name="models")
 
-    def _site(self, provider: str) -> _Site:
-        return self._sites.setdefault(provider, _Site(self._default))
+    def _served(self, site: Site) -> list[str]:
+        """The models of one provider; without a provider's name, those of all."""
+        told = [
+            model for each in self._sites.values() if not site.name or each is site for model in each.conduct.models
+        ]
+        return list(dict.fromkeys(told if told and site.name else [*told, *self._models]))
+
+    def _site(self, provider: str) -> Site:
+        if provider not in self._sites:
+            site = self._sites[provider] = Site(provider, self._usual, self._clock, self._seed)
+            site.default = self._default
+        return self._sites[provider]
 
     def _seen(self, provider: str, number: int, connection: int, received: Received, body_json: Json) -> Seen:
         return Seen(

@@ -28,13 +28,13 @@ def answer_body(asked: Asked, said: Said) -> bytes:
 
 
 def whole(
-    data: bytes, asked: Asked, code: int = 200, headers: Headers = (), *, content_type: str = JSON
+    data: bytes, asked: Asked, code: int = 200, headers: Headers = (), *, content_type: str = JSON, pieces: int = 0
 ) -> Iterator[Step]:
-    """An answer that is sent at once, with the vendor's request id."""
+    """An answer that is sent at once, with the vendor's request id; `pieces` of content were made for it."""
     id_name = "request-id" if asked.vendor == "anthropic" else "x-request-id"
     kind = (("content-type", content_type),) if content_type else ()
     yield Head(code, ((id_name, f"req_sim{asked.number:06d}"), *kind, *headers), length=len(data))
-    yield Body(data)
+    yield Body(data, pieces)
     yield End()
 
 
@@ -57,7 +57,12 @@ def opened(asked: Asked, said: Said, after: int | None, *, first: float = 0.0, b
         if event.content:
             yield Pause(wait)
             wait = between
-        yield Body(event.data)
+        yield sent(event)
+
+
+def sent(event: SimEvent) -> Body:
+    """The step that sends an event."""
+    return Body(event.data, int(event.content))
 
 
 def until(events: list[SimEvent], after: int | None) -> list[SimEvent]:

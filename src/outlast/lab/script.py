@@ -24,6 +24,7 @@ from outlast.lab.rendering import (
     answer_events,
     insert,
     opened,
+    sent,
     stream_head,
     streamed,
     until,
@@ -60,7 +61,7 @@ def ok(text: str | None = None, *, first: float = 0.0, between: float = 0.0, fin
             yield from streamed(asked, said, first=first, between=between)
         else:
             yield Pause(first + between * max(0, len(said.tokens) - 1))
-            yield from whole(answer_body(asked, said), asked)
+            yield from whole(answer_body(asked, said), asked, pieces=len(said.tokens))
 
     return Behaviour("ok", play)
 
@@ -89,7 +90,8 @@ def status(
 
 def throttled(retry_after: float | str | None = None, headers: Mapping[str, str] | None = None) -> Behaviour:
     """429 with the vendor's rate limit error, and a Retry-After if there is one."""
-    hint = {} if retry_after is None else {"retry-after": f"{retry_after}"}
+    whole_seconds = isinstance(retry_after, float) and retry_after.is_integer()
+    hint = {} if retry_after is None else {"retry-after": f"{retry_after:.0f}" if whole_seconds else f"{retry_after}"}
     return Behaviour("throttled", status(429, {**hint, **(headers or {})}).play)
 
 
@@ -140,7 +142,7 @@ def torn(after: int = 0, how: How = "fin", *, inside: str | None = None) -> Beha
     def play(asked: Asked) -> Iterator[Step]:
         events = answer_events(asked, compose(asked, f"one two three four {inside or 'five'} six"))
         yield stream_head()
-        yield Body(b"".join(event.data for event in until(events, after)))
+        yield from map(sent, until(events, after))
         half = next(event.data for event in events[len(until(events, after)) :])
         mark = (inside or "").encode()
         at = half.find(mark) + len(mark) - 1 if mark and mark in half else len(half) // 2
@@ -180,13 +182,13 @@ def pings(after: int = 0, *, every: float = 1.0, count: int | None = None, text:
             rest = answer_events(asked, said)
             opening = until(rest, after)
             yield stream_head()
-            yield Body(b"".join(event.data for event in opening))
+            yield from map(sent, opening)
             yield from beats(asked)
-            yield from (Body(event.data) for event in rest[len(opening) :])
+            yield from map(sent, rest[len(opening) :])
         else:
             yield Head(headers=(("content-type", JSON),), framing="chunked")
             yield from beats(asked)
-            yield Body(answer_body(asked, said))
+            yield Body(answer_body(asked, said), len(said.tokens))
         yield End()
 
     return Behaviour(f"pings-{after}", play)
@@ -260,9 +262,9 @@ def endless(word: str = " on", *, between: float = 0.0) -> Behaviour:
         events = answer_events(asked, compose(asked, word))
         opening = until(events, 0)
         yield stream_head()
-        yield Body(b"".join(event.data for event in opening))
+        yield from map(sent, opening)
         while True:
-            yield Body(events[len(opening)].data)
+            yield sent(events[len(opening)])
             yield Pause(between)
 
     return Behaviour("endless", play)
@@ -289,7 +291,7 @@ def edited(
             yield from whole(answer_body(asked, said), asked)
             return
         yield stream_head(framing)
-        yield from (Body(event.data) for event in edit(answer_events(asked, said)))
+        yield from map(sent, edit(answer_events(asked, said)))
         yield from then(asked) if then else [Fin() if framing == "close" else End()]
 
     return Behaviour(name, play)
@@ -306,7 +308,7 @@ def broken(name: str, after: int, then: Steps, *, first: float = 0.0, between: f
             data = answer_body(asked, said)
             yield Pause(first)
             yield Head(headers=(("content-type", JSON),), length=len(data))
-            yield Body(data[: len(data) // 2])
+            yield Body(data[: len(data) // 2], len(said.tokens) // 2)
         yield from then(asked)
 
     return Behaviour(name, play)

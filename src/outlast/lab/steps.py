@@ -29,7 +29,7 @@ class Head(Struct, frozen=True):
 
 
 class Body(Struct, frozen=True):
-    """Some bytes of the body, framed as the head said; `pieces` of content that were made with them, as far as known."""
+    """Some bytes of the body, framed as the head said; so many `pieces` of content were made for them."""
 
     data: bytes
     pieces: int = 0
