@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from outlast.build import Outlast
 from outlast.gateway.app import App
 from outlast.telemetry.outlet import Outlet
-from outlast.telemetry.prometheus import Labels, Prometheus
+from outlast.telemetry.prometheus import Prometheus
+from outlast.telemetry.tally import Labels
 
 
 def add(metrics: Prometheus, outlast: Outlast, app: App, outlet: Outlet) -> None:

@@ -7,11 +7,10 @@ counted under "other", so that no flood of made-up names can fill the memory of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Generic, Literal, TypeVar
+from typing import Literal, TypeVar
 
-from msgspec import Struct
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import generate_latest
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from outlast.model.events import (
@@ -32,30 +31,15 @@ from outlast.model.events import (
 )
 from outlast.model.messages import Usage
 from outlast.telemetry import is_degraded
+from outlast.telemetry.tally import Count, Described, Family, Kind, Labels, Measured, Reading, Spread
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OTHER = "other"
 CAP = 200
 """Most distinct targets, routes and other names that get labels of their own."""
-BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0)
-"""Upper bounds in seconds: from a cache's answer to the longest stream."""
 STATES = {"closed": 0, "open": 1, "half_open": 2}
 TARGET = ("provider", "model")
 
-Kind = Literal["counter", "gauge", "histogram"]
-Labels = tuple[str, ...]
-Reading = Callable[[], Iterable[tuple[Labels, float]]]
-"""Gives the present values of a metric, each with the values of its labels."""
-M = TypeVar("M", Counter, Gauge, Histogram)
-
-
-class Described(Struct, frozen=True):
-    """A metric as the documents list it."""
-
-    name: str
-    kind: Kind
-    labels: Labels
-    text: str
+N = TypeVar("N", Count, Spread)
 
 
 class Bounded:
@@ -79,62 +63,31 @@ class Bounded:
         labels = self._known[name] = self._split(name)
         return labels
 
-
-class Family(Generic[M]):
-    """One metric and its children by label values; finding a known child costs one dict look-up."""
-
-    __slots__ = ("_children", "_metric")
-
-    def __init__(self, metric: M) -> None:
-        self._metric: M = metric
-        self._children: dict[Labels, M] = {}
-
-    def at(self, labels: Labels) -> M:
-        """The child with these label values, which the caller keeps few."""
-        child = self._children.get(labels)
-        if child is None:
-            child = self._children[labels] = self._metric.labels(*labels)
-        return child
+    def __contains__(self, name: str) -> bool:
+        """Has this name labels of its own?"""
+        return name in self._known
 
 
-class Read(Collector):
-    """A metric that is asked of its owner at each scrape, such as the length of a queue."""
+class Timed:
+    """What is counted of everything that has the same labels and ended in the same way."""
 
-    def __init__(self, described: Described, read: Reading) -> None:
-        self._described = described
-        self._read = read
+    __slots__ = ("count", "first", "latency")
 
-    def describe(self) -> Iterable[Metric]:
-        """The metric without values, so that registering it asks nobody."""
-        yield self._family()
+    def __init__(self, count: Count, latency: Spread, first: Spread) -> None:
+        self.count = count
+        self.latency = latency
+        self.first = first
 
-    def collect(self) -> Iterable[Metric]:
-        """The metric as it stands now."""
-        family = self._family()
-        for labels, value in self._read():
-            family.add_metric(labels, value)
-        yield family
-
-    def _family(self) -> CounterMetricFamily | GaugeMetricFamily:
-        family = CounterMetricFamily if self._described.kind == "counter" else GaugeMetricFamily
-        return family(self._described.name, self._described.text, labels=self._described.labels)
+    def add(self, seconds: float, first: float | None) -> None:
+        """Count one that took so long, and so long to its first content if it had any."""
+        self.count.value += 1.0
+        self.latency.add(seconds)
+        if first is not None:
+            self.first.add(first)
 
 
-class Dateless(Collector):
-    """A registry without its `_created` series, which double the page and say only when a label first came up."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
-
-    def collect(self) -> Iterable[Metric]:
-        """Every metric, with the samples that count."""
-        for metric in self._registry.collect():
-            metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
-            yield metric
-
-
-class Prometheus:
-    """A sink that counts, and renders what it has counted. Has a registry of its own, so several can live together.
+class Prometheus(Collector):
+    """A sink that counts, and renders what it has counted. Several can live together and share nothing.
 
     Attributes:
         described: every metric there is, in the order of the page.
@@ -142,7 +95,7 @@ class Prometheus:
 
     def __init__(self, *, cap: int = CAP) -> None:
         self.described: list[Described] = []
-        self._registry = CollectorRegistry()
+        self._shown: list[Family[Count] | Family[Spread] | Measured] = []
         self._target = Bounded(cap, _provider_and_model)
         self._provider = Bounded(cap, _provider_alone)
         self._route = Bounded(cap, _as_is)
@@ -152,6 +105,8 @@ class Prometheus:
         self._count_requests()
         self._count_attempts()
         self._count_decisions()
+        self._requests_like: dict[tuple[str, str, str], Timed] = {}
+        self._attempts_like: dict[tuple[str, str], Timed] = {}
         self._takes: dict[type, Callable[..., None]] = {
             AttemptEnded: self._attempt_ended,
             RequestEnded: self._request_ended,
@@ -175,7 +130,7 @@ class Prometheus:
     def know(self, targets: Iterable[str], routes: Iterable[str]) -> None:
         """Give these names their labels before any others come, and show their circuits as closed."""
         for target in targets:
-            self._states.at(self._target(target)).set(STATES["closed"])
+            self._states.at(self._target(target)).value = STATES["closed"]
             self._provider(target)
         for route in routes:
             self._route(route)
@@ -184,33 +139,35 @@ class Prometheus:
         self, name: str, text: str, read: Reading, *, labels: Labels = (), kind: Literal["counter", "gauge"] = "gauge"
     ) -> None:
         """Add a metric whose values `read` gives at each scrape. The owner keeps its labels few."""
-        self._registry.register(Read(self._describe(name, kind, labels, text), read))
+        self._shown.append(Measured(self._describe(name, kind, labels, text), read))
+
+    def collect(self) -> Iterable[Metric]:
+        """Every metric as it stands now."""
+        for shown in self._shown:
+            yield shown.collect()
 
     def render(self) -> bytes:
         """Everything in Prometheus' text format. Some microseconds a line: with many targets, call it in a thread."""
-        return generate_latest(Dateless(self._registry))
+        return generate_latest(self)
 
     def _describe(self, name: str, kind: Kind, labels: Labels, text: str) -> Described:
         described = Described(name, kind, labels, text)
         self.described.append(described)
         return described
 
-    def _counter(self, name: str, text: str, *labels: str) -> Family[Counter]:
-        self._describe(name, "counter", labels, text)
-        return Family(Counter(name, text, labels, registry=self._registry))
+    def _family(self, described: Described, make: type[N]) -> Family[N]:
+        family = Family(described, make)
+        self._shown.append(family)
+        return family
 
-    def _single(self, name: str, text: str) -> Counter:
-        """A counter without labels."""
-        self._describe(name, "counter", (), text)
-        return Counter(name, text, registry=self._registry)
+    def _counter(self, name: str, text: str, *labels: str) -> Family[Count]:
+        return self._family(self._describe(name, "counter", labels, text), Count)
 
-    def _histogram(self, name: str, text: str, *labels: str) -> Family[Histogram]:
-        self._describe(name, "histogram", labels, text)
-        return Family(Histogram(name, text, labels, registry=self._registry, buckets=BUCKETS))
+    def _histogram(self, name: str, text: str, *labels: str) -> Family[Spread]:
+        return self._family(self._describe(name, "histogram", labels, text), Spread)
 
-    def _gauge(self, name: str, text: str, *labels: str) -> Family[Gauge]:
-        self._describe(name, "gauge", labels, text)
-        return Family(Gauge(name, text, labels, registry=self._registry))
+    def _gauge(self, name: str, text: str, *labels: str) -> Family[Count]:
+        return self._family(self._describe(name, "gauge", labels, text), Count)
 
     def _count_requests(self) -> None:
         self._requests = self._counter(
@@ -270,75 +227,85 @@ class Prometheus:
         self._limited = self._counter("rate_limit_hits_total", "Requests that a limit refused.", "user_type")
         self._shed = self._counter("shed_total", "Requests turned away from a queue.", "queue")
         self._faults = self._counter("faults_total", "Faults of our own that spoilt no answer.", "where")
-        self._blocked = self._single(
+        self._blocked = self._counter(
             "event_loop_blocked_seconds_total", "Seconds for which the event loop did nothing, in blocks over 0.25 s."
-        )
+        ).at()
 
     def _request_ended(self, event: RequestEnded) -> None:
-        route = self._route(event.route)
-        self._requests.at((*route, event.kind, event.source)).inc()
-        self._request_latency.at(route).observe(event.seconds)
-        if event.first is not None:
-            self._request_first.at(route).observe(event.first)
+        alike = self._requests_like.get((event.route, event.kind, event.source)) or self._first_request(event)
+        alike.add(event.seconds, event.first)
         if event.cost:
-            self._cost.at(self._target(event.target)).inc(event.cost)
+            self._cost.at(self._target(event.target)).value += event.cost
         if is_degraded(event.source):
-            self._degraded.at((event.source,)).inc()
+            self._degraded.at((event.source,)).value += 1
+
+    def _first_request(self, event: RequestEnded) -> Timed:
+        route = self._route(event.route)
+        count = self._requests.at((*route, event.kind, event.source))
+        alike = Timed(count, self._request_latency.at(route), self._request_first.at(route))
+        if event.route in self._route:  # made-up names are not kept
+            self._requests_like[event.route, event.kind, event.source] = alike
+        return alike
 
     def _attempt_ended(self, event: AttemptEnded) -> None:
-        target = self._target(event.target)
-        self._attempts.at((*target, event.kind)).inc()
-        self._latency.at(target).observe(event.seconds)
-        if event.first is not None:
-            self._first.at(target).observe(event.first)
+        alike = self._attempts_like.get((event.target, event.kind)) or self._first_attempt(event)
+        alike.add(event.seconds, event.first)
         if event.usage is not None:
-            self._used(target, event.usage)
+            self._used(self._target(event.target), event.usage)
+
+    def _first_attempt(self, event: AttemptEnded) -> Timed:
+        target = self._target(event.target)
+        count = self._attempts.at((*target, event.kind))
+        alike = Timed(count, self._latency.at(target), self._first.at(target))
+        if event.target in self._target:
+            self._attempts_like[event.target, event.kind] = alike
+        return alike
 
     def _used(self, target: Labels, usage: Usage) -> None:
         at = self._tokens.at
-        at((*target, "input")).inc(usage.input)
-        at((*target, "output")).inc(usage.output)
+        at((*target, "input")).value += usage.input
+        at((*target, "output")).value += usage.output
         if usage.cached:
-            at((*target, "cached")).inc(usage.cached)
+            at((*target, "cached")).value += usage.cached
         if usage.cache_write:
-            at((*target, "cache_write")).inc(usage.cache_write)
+            at((*target, "cache_write")).value += usage.cache_write
         if usage.reasoning:
-            at((*target, "reasoning")).inc(usage.reasoning)
+            at((*target, "reasoning")).value += usage.reasoning
 
     def _retry_scheduled(self, event: RetryScheduled) -> None:
-        self._retries.at((*self._target(event.target), event.kind)).inc()
+        self._retries.at((*self._target(event.target), event.kind)).value += 1
 
     def _retry_refused(self, event: RetryRefused) -> None:
-        self._refused.at((*self._target(event.target), event.kind)).inc()
+        self._refused.at((*self._target(event.target), event.kind)).value += 1
 
     def _failed_over(self, event: FailedOver) -> None:
-        self._fallbacks.at(self._provider(event.from_target) + self._provider(event.to_target)).inc()
+        self._fallbacks.at(self._provider(event.from_target) + self._provider(event.to_target)).value += 1
 
     def _target_skipped(self, event: TargetSkipped) -> None:
-        self._skipped.at(self._target(event.target)).inc()
+        self._skipped.at(self._target(event.target)).value += 1
 
     def _breaker_changed(self, event: BreakerChanged) -> None:
         target = self._target(event.target)
-        self._states.at(target).set(STATES[event.after])
-        self._transitions.at((*target, event.before, event.after)).inc()
+        self._states.at(target).value = STATES[event.after]
+        self._transitions.at((*target, event.before, event.after)).value += 1
 
     def _taken_out(self, event: TakenOut) -> None:
-        self._outs.at((event.scope, *self._name(event.name), event.kind)).inc()
+        self._outs.at((event.scope, *self._name(event.name), event.kind)).value += 1
 
     def _back_in(self, event: BackIn) -> None:
-        self._backs.at((event.scope, *self._name(event.name))).inc()
+        self._backs.at((event.scope, *self._name(event.name))).value += 1
 
     def _limit_hit(self, event: LimitHit) -> None:
-        self._limited.at((event.user_type,)).inc()
+        self._limited.at((event.user_type,)).value += 1
 
     def _shed_one(self, event: Shed) -> None:
-        self._shed.at(self._queue(event.queue)).inc()
+        self._shed.at(self._queue(event.queue)).value += 1
 
     def _fault(self, event: Fault) -> None:
-        self._faults.at(self._place(event.where)).inc()
+        self._faults.at(self._place(event.where)).value += 1
 
     def _loop_blocked(self, event: LoopBlocked) -> None:
-        self._blocked.inc(event.seconds)
+        self._blocked.value += event.seconds
 
 
 def _provider_and_model(target: str) -> Labels:

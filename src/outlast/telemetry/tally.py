@@ -1,0 +1,127 @@
+"""Numbers that are counted on every request, and shown only when somebody scrapes.
+
+    event ─▶ count.value += 1 · spread.add(seconds)              a few plain numbers, no lock, no label look-ups
+    scrape ─▶ Family.collect() ─▶ prometheus_client's families   names, labels and cumulative buckets, made then
+
+One thread counts, that of the engine's loop; any thread may scrape.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
+from typing import Generic, Literal, TypeVar
+
+from msgspec import Struct
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+"""Upper bounds in seconds: from a cache's answer to the longest stream."""
+BOUNDS = (*map(str, BUCKETS), "+Inf")
+
+Kind = Literal["counter", "gauge", "histogram"]
+Labels = tuple[str, ...]
+Reading = Callable[[], Iterable[tuple[Labels, float]]]
+"""Gives the present values of a metric, each with the values of its labels."""
+
+
+class Described(Struct, frozen=True):
+    """A metric as the documents list it."""
+
+    name: str
+    kind: Kind
+    labels: Labels
+    text: str
+
+
+class Count:
+    """One number: of a counter or a gauge."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = 0.0
+
+
+class Spread:
+    """One histogram: how many observations fell into each bucket, and their sum."""
+
+    __slots__ = ("counts", "sum")
+
+    def __init__(self) -> None:
+        self.counts = [0] * len(BOUNDS)
+        self.sum = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count one observation."""
+        self.counts[bisect_left(BUCKETS, seconds)] += 1
+        self.sum += seconds
+
+    def cumulative(self) -> list[tuple[str, float]]:
+        """Each upper bound with how many observations are not above it."""
+        total = 0
+        rows: list[tuple[str, float]] = []
+        for bound, count in zip(BOUNDS, self.counts, strict=True):
+            total += count
+            rows.append((bound, total))
+        return rows
+
+
+N = TypeVar("N", Count, Spread)
+
+
+class Family(Generic[N]):
+    """One metric: its numbers by the values of its labels."""
+
+    __slots__ = ("_described", "_make", "_numbers")
+
+    def __init__(self, described: Described, make: type[N]) -> None:
+        self._described = described
+        self._make = make
+        self._numbers: dict[Labels, N] = {}
+
+    def at(self, labels: Labels = ()) -> N:
+        """The number with these label values, which the caller keeps few."""
+        number = self._numbers.get(labels)
+        if number is None:
+            number = self._numbers[labels] = self._make()
+        return number
+
+    def collect(self) -> Metric:
+        """The metric as it stands now."""
+        if self._described.kind == "histogram":
+            return self._histogram()
+        family = _family(self._described)
+        for labels, number in list(self._numbers.items()):
+            if isinstance(number, Count):
+                family.add_metric(labels, number.value)
+        return family
+
+    def _histogram(self) -> HistogramMetricFamily:
+        family = HistogramMetricFamily(self._described.name, self._described.text, labels=self._described.labels)
+        for labels, number in list(self._numbers.items()):
+            if isinstance(number, Spread) and any(number.counts):  # nothing was observed: no series of zeros
+                family.add_metric(labels, number.cumulative(), number.sum)
+        return family
+
+
+class Measured:
+    """A metric that is asked of its owner at each scrape, such as the length of a queue."""
+
+    __slots__ = ("_described", "_read")
+
+    def __init__(self, described: Described, read: Reading) -> None:
+        self._described = described
+        self._read = read
+
+    def collect(self) -> Metric:
+        """The metric as it stands now."""
+        family = _family(self._described)
+        for labels, value in self._read():
+            family.add_metric(labels, value)
+        return family
+
+
+def _family(described: Described) -> CounterMetricFamily | GaugeMetricFamily:
+    family = CounterMetricFamily if described.kind == "counter" else GaugeMetricFamily
+    return family(described.name, described.text, labels=described.labels)
