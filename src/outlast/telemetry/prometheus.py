@@ -7,7 +7,7 @@ counted under "other", so that no flood of made-up names can fill the memory of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Literal, TypeVar
+from typing import Literal
 
 from prometheus_client import generate_latest
 from prometheus_client.core import Metric
@@ -31,15 +31,13 @@ from outlast.model.events import (
 )
 from outlast.model.messages import Usage
 from outlast.telemetry import is_degraded
-from outlast.telemetry.tally import Count, Described, Family, Kind, Labels, Measured, Reading, Spread
+from outlast.telemetry.tally import Count, Counts, Described, Kind, Labels, Measured, Reading, Spread, Spreads
 
 OTHER = "other"
 CAP = 200
 """Most distinct targets, routes and other names that get labels of their own."""
 STATES = {"closed": 0, "open": 1, "half_open": 2}
 TARGET = ("provider", "model")
-
-N = TypeVar("N", Count, Spread)
 
 
 class Bounded:
@@ -95,7 +93,7 @@ class Prometheus(Collector):
 
     def __init__(self, *, cap: int = CAP) -> None:
         self.described: list[Described] = []
-        self._shown: list[Family[Count] | Family[Spread] | Measured] = []
+        self._shown: list[Counts | Spreads | Measured] = []
         self._target = Bounded(cap, _provider_and_model)
         self._provider = Bounded(cap, _provider_alone)
         self._route = Bounded(cap, _as_is)
@@ -155,19 +153,21 @@ class Prometheus(Collector):
         self.described.append(described)
         return described
 
-    def _family(self, described: Described, make: type[N]) -> Family[N]:
-        family = Family(described, make)
-        self._shown.append(family)
-        return family
+    def _counter(self, name: str, text: str, *labels: str) -> Counts:
+        return self._counts(self._describe(name, "counter", labels, text))
 
-    def _counter(self, name: str, text: str, *labels: str) -> Family[Count]:
-        return self._family(self._describe(name, "counter", labels, text), Count)
+    def _gauge(self, name: str, text: str, *labels: str) -> Counts:
+        return self._counts(self._describe(name, "gauge", labels, text))
 
-    def _histogram(self, name: str, text: str, *labels: str) -> Family[Spread]:
-        return self._family(self._describe(name, "histogram", labels, text), Spread)
+    def _counts(self, described: Described) -> Counts:
+        counts = Counts(described)
+        self._shown.append(counts)
+        return counts
 
-    def _gauge(self, name: str, text: str, *labels: str) -> Family[Count]:
-        return self._family(self._describe(name, "gauge", labels, text), Count)
+    def _histogram(self, name: str, text: str, *labels: str) -> Spreads:
+        spreads = Spreads(self._describe(name, "histogram", labels, text))
+        self._shown.append(spreads)
+        return spreads
 
     def _count_requests(self) -> None:
         self._requests = self._counter(

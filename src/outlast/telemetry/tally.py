@@ -1,7 +1,7 @@
 """Numbers that are counted on every request, and shown only when somebody scrapes.
 
     event ─▶ count.value += 1 · spread.add(seconds)              a few plain numbers, no lock, no label look-ups
-    scrape ─▶ Family.collect() ─▶ prometheus_client's families   names, labels and cumulative buckets, made then
+    scrape ─▶ collect() ─▶ prometheus_client's families   names, labels and cumulative buckets, made then
 
 One thread counts, that of the engine's loop; any thread may scrape.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
-from typing import Generic, Literal, TypeVar
+from typing import Literal
 
 from msgspec import Struct
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -67,41 +67,52 @@ class Spread:
         return rows
 
 
-N = TypeVar("N", Count, Spread)
+class Counts:
+    """One counter or gauge: its numbers by the values of its labels."""
 
+    __slots__ = ("_described", "_numbers")
 
-class Family(Generic[N]):
-    """One metric: its numbers by the values of its labels."""
-
-    __slots__ = ("_described", "_make", "_numbers")
-
-    def __init__(self, described: Described, make: type[N]) -> None:
+    def __init__(self, described: Described) -> None:
         self._described = described
-        self._make = make
-        self._numbers: dict[Labels, N] = {}
+        self._numbers: dict[Labels, Count] = {}
 
-    def at(self, labels: Labels = ()) -> N:
+    def at(self, labels: Labels = ()) -> Count:
         """The number with these label values, which the caller keeps few."""
         number = self._numbers.get(labels)
         if number is None:
-            number = self._numbers[labels] = self._make()
+            number = self._numbers[labels] = Count()
         return number
 
     def collect(self) -> Metric:
         """The metric as it stands now."""
-        if self._described.kind == "histogram":
-            return self._histogram()
         family = _family(self._described)
         for labels, number in list(self._numbers.items()):
-            if isinstance(number, Count):
-                family.add_metric(labels, number.value)
+            family.add_metric(labels, number.value)
         return family
 
-    def _histogram(self) -> HistogramMetricFamily:
+
+class Spreads:
+    """One histogram, by the values of its labels."""
+
+    __slots__ = ("_described", "_spreads")
+
+    def __init__(self, described: Described) -> None:
+        self._described = described
+        self._spreads: dict[Labels, Spread] = {}
+
+    def at(self, labels: Labels) -> Spread:
+        """The observations with these label values, which the caller keeps few."""
+        spread = self._spreads.get(labels)
+        if spread is None:
+            spread = self._spreads[labels] = Spread()
+        return spread
+
+    def collect(self) -> Metric:
+        """The metric as it stands now; where nothing was observed there is no series of zeros."""
         family = HistogramMetricFamily(self._described.name, self._described.text, labels=self._described.labels)
-        for labels, number in list(self._numbers.items()):
-            if isinstance(number, Spread) and any(number.counts):  # nothing was observed: no series of zeros
-                family.add_metric(labels, number.cumulative(), number.sum)
+        for labels, spread in list(self._spreads.items()):
+            if any(spread.counts):
+                family.add_metric(labels, spread.cumulative(), spread.sum)
         return family
 
 
