@@ -74,6 +74,7 @@ requirements: | $(run_ready) ## pin the requirements anew after a change; UPGRAD
 	@$(compile) requirements/tools.in -o requirements/tools.txt
 	@$(compile) pyproject.toml --extra gateway -o requirements/run.txt
 	@$(compile) requirements/dev.in pyproject.toml --all-extras -o requirements/dev.txt
+	@$(compile) requirements/bench.in pyproject.toml --extra gateway -o requirements/bench.txt
 
 .PHONY: clean
 clean: ## remove caches and build products

@@ -1,0 +1,69 @@
+"""The Python that contenders run in: an environment of its own with the versions that `requirements/bench.txt` pins.
+
+The package itself is not installed there but read from `src`, so that what is measured is what is being worked on.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "bench" / ".envs" / "inprocess"
+PYTHON = FOLDER / "bin" / "python"
+PINNED = ROOT / "requirements" / "bench.txt"
+DONE = FOLDER / ".installed"
+"""A copy of the list that was installed."""
+TOLD = (
+    "tenacity",
+    "stamina",
+    "backoff",
+    "pybreaker",
+    "purgatory",
+    "openai",
+    "litellm",
+    "httptools",
+    "msgspec",
+    "uvloop",
+)
+"""Whose versions stand in the results."""
+
+
+def installed(told: Callable[[str], None]) -> Path:
+    """The environment's Python; made first, when it is missing or its list has changed.
+
+    Raises:
+        subprocess.CalledProcessError: it cannot be made; the installer has said why.
+    """
+    wanted = PINNED.read_text()
+    if not DONE.exists() or DONE.read_text() != wanted:
+        told(f"installing {FOLDER.relative_to(ROOT)}")
+        uv = str(ROOT / "scripts" / "uv")
+        subprocess.run([uv, "venv", "-q", "--clear", "--python", sys.executable, str(FOLDER)], check=True)
+        subprocess.run([uv, "pip", "sync", "-q", "--require-hashes", "--python", str(PYTHON), str(PINNED)], check=True)
+        _lead_to_source()
+        DONE.write_text(wanted)
+    return PYTHON
+
+
+def _lead_to_source() -> None:
+    for packages in FOLDER.glob("lib/python*/site-packages"):
+        (packages / "outlast.pth").write_text(f"{ROOT / 'src'}\n")
+
+
+ASK = """
+import importlib.metadata, json, platform, sys
+import outlast
+found = {name: importlib.metadata.version(name) for name in sys.argv[1:]}
+print(json.dumps({"outlast": outlast.__version__, "python": platform.python_version(), **found}))
+"""
+
+
+def versions(python: Path) -> dict[str, str]:
+    """Which versions run there."""
+    done = subprocess.run([python, "-c", ASK, *TOLD], capture_output=True, text=True, check=True)
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
