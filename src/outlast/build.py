@@ -24,25 +24,27 @@ UNLIMITED = LimitConfig()
 class Scopes:
     """Whose limits a call falls under: its key's and its user's, then its provider's and its target's."""
 
-    __slots__ = ("_keys", "_known", "_largest", "_limits", "_users")
+    __slots__ = ("_keys", "_known", "_largest", "_limits", "_limits_users", "_users")
 
     def __init__(self, config: Config) -> None:
         self._limits = config.limits
         self._largest = max((target.window for route in config.routes for target in route.targets), default=0)
         self._keys = {
-            key.name: Scope(f"key {key.name}", key.limits, "key", self._largest) for key in config.keys.values()
+            key.name: (Scope(f"key {key.name}", key.limits, "key", self._largest),)
+            for key in config.keys.values()
+            if key.limits != UNLIMITED
         }
         self._users = config.users
+        self._limits_users = config.users != UNLIMITED
         self._known: dict[str, tuple[Scope, ...]] = {}
 
     def of_caller(self, call: Call) -> Sequence[Scope]:
         """Before routing: the API key and the user behind it."""
         caller = call.caller
-        key = self._keys.get(caller.key)
-        scopes = [key] if key is not None and key.config != UNLIMITED else []
-        if caller.user and self._users != UNLIMITED:
-            scopes.append(Scope(f"user {caller.name}", self._users, "user", self._largest))
-        return scopes
+        own = self._keys.get(caller.key, ())
+        if not caller.user or not self._limits_users:
+            return own
+        return (*own, Scope(f"user {caller.name}", self._users, "user", self._largest))
 
     def of_target(self, call: Call) -> Sequence[Scope]:
         """For each attempt: the provider's account and the model there."""

@@ -71,6 +71,19 @@ class Told:
         self._first = now - self._started
         self._target, self._source = answer.target, answer.source
 
+    def failed(self, failure: Failure) -> None:
+        """There is no answer, for a reason that has a name."""
+        call = self._call
+        failure.attempts = tuple(call.story.tried)
+        self.settle(End(failure.outcome, failure), call.io.now())
+
+    def broke(self, fault: Exception) -> Internal:
+        """There is no answer because of a fault of our own, which is told; what the caller is told instead."""
+        self._call.io.emit(Fault("engine", told(fault)))
+        internal = Internal("an internal error; it has been logged")
+        self.failed(internal)
+        return internal
+
     def settle(self, end: End, now: float) -> None:
         """The request is over."""
         call = self._call
@@ -117,28 +130,29 @@ class Engine:
         Raises:
             Failure: why there is no answer; `attempts` tells what was tried. Nothing else, save a cancellation.
         """
-        started = self._io.now()
+        io = self._io
+        started = io.now()
         caller = asked.caller
         call = Call(
             request=request,
             route=NO_ROUTE,
             deadline=started,
-            io=self._io,
+            io=io,
             id=asked.id,
             caller=caller,
             priority=caller.priority if asked.priority is None else max(asked.priority, caller.priority),
         )
         asked.allowances = call.story.allowances
-        return await self._told(call, asked, Told(call, started))
-
-    async def _told(self, call: Call, asked: Asked, told: Told) -> Answer:
-        io = self._io
+        told = Told(call, started)
         try:
-            answer = await self._routed(call, asked)
+            call.route = self.routes.find(request.model)
+            call.deadline = started + self.time_for(request, call.route, asked.timeout)
+            answer = await self._handler(call)
         except Failure as failure:
-            failure.attempts = tuple(call.story.tried)
-            told.settle(End(failure.outcome, failure), io.now())
+            told.failed(failure)
             raise
+        except Exception as fault:
+            raise told.broke(fault) from fault
         except BaseException as gone:
             told.settle(End("neutral", gone), io.now())
             raise
@@ -150,18 +164,6 @@ class Engine:
             told.settle(End("success", None, answer.usage, answer.cost), now)
         return answer
 
-    async def _routed(self, call: Call, asked: Asked) -> Answer:
-        """Find the route and the deadline, and send the call down the stack; a fault of our own is a failure too."""
-        try:
-            call.route = self.routes.find(call.request.model)
-            call.deadline += self.time_for(call.request, call.route, asked.timeout)
-            return await self._handler(call)
-        except Failure:
-            raise
-        except Exception as fault:
-            self._io.emit(Fault("engine", told(fault)))
-            raise Internal("an internal error; it has been logged") from fault
-
     def time_for(self, request: Request, route: Route, timeout: float | None) -> float:
         """Seconds that the request has.
 
@@ -170,5 +172,9 @@ class Engine:
         config = self._config
         if timeout is not None:
             return min(timeout, config.deadline_max)
-        limit = max((target.timers.limit(request.stream) for target in route.targets[:8]), default=0.0)
-        return max(config.deadline, min(limit, config.deadline_max))
+        longest = 0.0
+        for target in route.targets[:8]:
+            limit = target.timers.limit(request.stream)
+            if limit > longest:
+                longest = limit
+        return max(config.deadline, min(longest, config.deadline_max))

@@ -16,11 +16,12 @@ Whatever a later gate refuses, the earlier gates get back. Layers that are switc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
 from outlast.flow.call import Call, Handler, Layer, compose
+from outlast.flow.gate import gates
 from outlast.layers.attempt import AttemptConfig, Attempts
 from outlast.layers.breaker import BreakerConfig, Breakers
 from outlast.layers.bulkhead import GATEWAY, Bulkhead, SlotsConfig
@@ -81,23 +82,33 @@ class Stack:
             useful=config.retry.useful,
         )
         self._attempts = Attempts(config.attempt, dialects)
-        self.handler: Handler = compose(self.layers().values(), self._attempts.handler())
+        self.handler: Handler = compose(self.layers(), self._attempts.handler())
 
-    def layers(self) -> dict[str, Layer]:
-        """The layers that are switched on, outermost first."""
+    def layers(self) -> Iterator[Layer]:
+        """The layers that are switched on, outermost first; gates in a row are one layer."""
         config = self.config
-        every = (
-            ("caller limits", config.limits.enabled, self.caller_limits.layer),
-            ("admission", config.admission.enabled, self.admission.layer),
-            ("routing", True, self.routing.layer),
-            ("retry", config.retry.enabled, self.retries.layer),
-            ("pause", config.pause.enabled, self.pauses.layer),
-            ("limits", config.limits.enabled, self.target_limits.layer),
-            ("bulkhead", config.bulkhead.enabled, self.bulkhead.layer),
-            ("pause again", config.pause.enabled, self.pauses.again),
-            ("breaker", config.breaker.enabled, self.breakers.layer),
+        yield gates(
+            admit
+            for enabled, admit in (
+                (config.limits.enabled, self.caller_limits.admit),
+                (config.admission.enabled, self.admission.admit),
+            )
+            if enabled
         )
-        return {name: layer() for name, enabled, layer in every if enabled}
+        yield self.routing.layer()
+        if config.retry.enabled:
+            yield self.retries.layer()
+        yield gates(
+            admit
+            for enabled, admit in (
+                (config.pause.enabled, self.pauses.admit),
+                (config.limits.enabled, self.target_limits.admit),
+                (config.bulkhead.enabled, self.bulkhead.admit),
+                (config.pause.enabled, self.pauses.again),
+                (config.breaker.enabled, self.breakers.admit),
+            )
+            if enabled
+        )
 
     def standing(self, target: Target, now: float) -> Standing:
         """What may be expected of a target now, without asking any gate for a permit."""

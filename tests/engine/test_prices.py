@@ -81,4 +81,5 @@ def test_a_caller_s_largest_prompt_passes_its_token_limit_at_once():
         '[keys.app]\nkey = "a-key-of-ours"\nlimits = { tpm = 100000 }'
     )
     scopes = build.Scopes(config)
-    assert scopes._keys["app"].window == 128_000
+    (scope,) = scopes._keys["app"]
+    assert scope.window == 128_000

@@ -157,7 +157,7 @@ def test_a_retry_or_failover_runs_one_class_lower_on_the_target():
     of.admit(a_call(Io()), 0.0)
     first, later = a_call(Io()), a_call(Io(), earlier=1)
     first.story.made = later.story.made = 1
-    assert [of.admit(call, 0.0)._ticket.priority for call in (first, later)] == [LOW, NORMAL]
+    assert [of.admit(call, 0.0).priority for call in (first, later)] == [LOW, NORMAL]
 
 
 def test_who_waits_in_vain_is_told_so_and_leaves_nothing_behind():

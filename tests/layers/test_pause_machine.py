@@ -54,14 +54,14 @@ class PausesMachine(RuleBasedStateMachine):
         if isinstance(got, Rejected):
             assert got.retry_after > 0
             return multiple()
-        assert got.wait(a_call(self.io, target=of)) is None
+        assert not got.waits
         if self.out_until is not None:
             self.probe = got
         return (got, of)
 
     @rule(call=held)
     def answer(self, call):
-        """The first content of a call is there."""
+        """The first content of a stream is there."""
         got, of = call
         got.answered(a_call(self.io, target=of), self.io.time)
         if got is self.probe:
@@ -73,7 +73,7 @@ class PausesMachine(RuleBasedStateMachine):
         hint=st.sampled_from([None, 0.3, 5.0, 90.0]),
     )
     def end(self, call, kind, hint):
-        """A call ends: well, or with what the provider says."""
+        """A call ends: with a whole answer, or with what the provider says."""
         got, of = call
         now = self.io.time
         error = kind("no") if kind else None
@@ -84,6 +84,8 @@ class PausesMachine(RuleBasedStateMachine):
         got.settle(End("success") if error is None else ended_by(error), now)
         if probing:
             self.probe = None
+        if kind is None and probing:
+            self.out_until, self.refused = None, 0
         if kind is Throttled:
             assert error.until >= now + (hint or 0.5) - 1e-9
             self.not_before[of.name] = max(self.not_before[of.name], error.until)

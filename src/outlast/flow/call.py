@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from outlast.flow.stream import Stream
 from outlast.model.caller import NORMAL, Caller
 from outlast.model.events import AttemptEnded
@@ -67,7 +70,7 @@ class Allowance:
         self.reset = reset
 
 
-class Story:
+class Story(Struct):
     """What has happened to a request so far; shared by all views of its call.
 
     Attributes:
@@ -76,15 +79,12 @@ class Story:
         allowances: what is left of the caller's limits.
     """
 
-    __slots__ = ("allowances", "made", "tried")
-
-    def __init__(self) -> None:
-        self.made = 0
-        self.tried: list[AttemptEnded] = []
-        self.allowances: list[Allowance] = []
+    made: int = 0
+    tried: list[AttemptEnded] = []
+    allowances: list[Allowance] = []
 
 
-class Call:
+class Call(Struct, eq=False):
     """One request under way.
 
     Attributes:
@@ -102,74 +102,26 @@ class Call:
         first: seconds that the last attempt of this view took to its first content, None before.
     """
 
-    __slots__ = (
-        "caller",
-        "deadline",
-        "earlier",
-        "early",
-        "first",
-        "id",
-        "io",
-        "others",
-        "priority",
-        "request",
-        "revisit",
-        "route",
-        "story",
-        "target",
-    )
-
-    def __init__(
-        self,
-        *,
-        request: Request,
-        route: Route,
-        deadline: float,
-        io: Io,
-        id: str,  # noqa: A002
-        caller: Caller,
-        priority: int = NORMAL,
-        story: Story | None = None,
-        target: Target = NOWHERE,
-        others: Others = NO_OTHERS,
-        early: bool = False,
-        revisit: bool = False,
-        earlier: int = 0,
-    ) -> None:
-        self.request = request
-        self.route = route
-        self.deadline = deadline
-        self.io = io
-        self.id = id
-        self.caller = caller
-        self.priority = priority
-        self.story = story or Story()
-        self.target = target
-        self.others = others
-        self.early = early
-        self.revisit = revisit
-        self.earlier = earlier
-        self.first: float | None = None
+    request: Request
+    route: Route
+    deadline: float
+    io: Io
+    id: str
+    caller: Caller
+    priority: int = NORMAL
+    story: Story = field(default_factory=Story)
+    target: Target = NOWHERE
+    others: Others = NO_OTHERS
+    early: bool = False
+    revisit: bool = False
+    earlier: int = 0
+    first: float | None = None
 
     def at(
         self, target: Target, others: Others, *, early: bool = False, revisit: bool = False, earlier: int = 0
     ) -> Call:
         """The same call, bound for one target."""
-        return Call(
-            request=self.request,
-            route=self.route,
-            deadline=self.deadline,
-            io=self.io,
-            id=self.id,
-            caller=self.caller,
-            priority=self.priority,
-            story=self.story,
-            target=target,
-            others=others,
-            early=early,
-            revisit=revisit,
-            earlier=earlier,
-        )
+        return replace(self, target=target, others=others, early=early, revisit=revisit, earlier=earlier, first=None)
 
 
 def compose(layers: Iterable[Layer], innermost: Handler) -> Handler:

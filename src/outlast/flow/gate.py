@@ -2,33 +2,41 @@
 
     admit ──▶ Rejected                      never sent
       │
-      └─────▶ Permit ── wait ── inner ──┬── Reply:  answered, settled at once
+      ├─────▶ None                          go on; the gate does not want to hear of it again
+      │
+      └─────▶ Permit ── wait ── inner ──┬── Reply:  settled at once
                                         ├── Stream: answered; settled when the stream is over
                                         └── raised: settled with the error
 
-Breaker, limits, slots and pauses are gates; this one driver owns all their waiting and clean-up. A permit lives from
-`admit` to `settle`, and is settled exactly once. Nothing awaits after a failure.
+Breaker, limits, slots and pauses are gates; this one driver owns all their waiting and clean-up, for any number of
+gates in a row. A permit lives from `admit` to `settle`, and is settled exactly once, innermost first. Nothing awaits
+after a failure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
 from outlast.flow.call import Answer, Call, Handler, Layer
-from outlast.flow.stream import End, Stream, ended_by
+from outlast.flow.stream import End, Stream, ended_by, pay
 from outlast.model.errors import Rejected
 
 
 class Permit(Protocol):
     """Leave to go on. To be settled, whatever happens."""
 
-    def wait(self, call: Call) -> Awaitable[None] | None:
-        """What must be waited for first; None to go at once. May raise `Rejected`."""
+    @property
+    def waits(self) -> bool:
+        """Must something be waited for first?"""
+        ...
+
+    def wait(self, call: Call) -> Awaitable[None]:
+        """Return when the call may go on. May raise `Rejected`."""
         ...
 
     def answered(self, call: Call, now: float) -> None:
-        """The first content, or the whole answer, is there."""
+        """The first content of a stream is there."""
         ...
 
     def settle(self, end: End, now: float) -> None:
@@ -36,37 +44,53 @@ class Permit(Protocol):
         ...
 
 
-Admit = Callable[[Call, float], Permit | Rejected]
+Admit = Callable[[Call, float], Permit | Rejected | None]
 
 
-def gate(admit: Admit) -> Layer:
-    """The layer that asks `admit` before every call and settles its permit after it."""
+def gates(admits: Iterable[Admit]) -> Layer:
+    """The layer that asks each of `admits` in turn before every call, and settles their permits after it."""
+    asked = tuple(admits)
 
     def layer(inner: Handler) -> Handler:
         async def handle(call: Call) -> Answer:
             io = call.io
-            permit = admit(call, io.now())
-            if isinstance(permit, Rejected):
-                try:
-                    raise permit
-                finally:
-                    del permit  # an error that names the frame that names the error is freed by no count
+            now = io.now()
+            held: list[Permit] = []
             try:
-                waiting = permit.wait(call)
-                if waiting is not None:
-                    await waiting
+                for admit in asked:
+                    permit = admit(call, now)
+                    if permit is None:
+                        continue
+                    if isinstance(permit, Rejected):
+                        raise permit  # noqa: TRY301  (one more function for each gate of each call)
+                    held.append(permit)
+                    if permit.waits:
+                        await permit.wait(call)
+                        now = io.now()
                 answer = await inner(call)
             except BaseException as error:
-                permit.settle(ended_by(error), io.now())
+                pay(reversed(held), ended_by(error), io)
                 raise
-            now = io.now()
-            permit.answered(call, now)
+            finally:
+                permit = None  # an error that names the frame that names the error is freed by no count
             if isinstance(answer, Stream):
-                answer.owe(permit)
+                _go_on(answer, held, call, io.now())
             else:
-                permit.settle(End("success", None, answer.usage, answer.cost, answer.quota), now)
+                pay(reversed(held), End("success", None, answer.usage, answer.cost, answer.quota), io)
             return answer
 
         return handle
 
-    return layer
+    return layer if asked else _nothing
+
+
+def _go_on(stream: Stream, held: list[Permit], call: Call, now: float) -> None:
+    """The first content is there; the rest is told when the stream is over."""
+    for permit in reversed(held):
+        permit.answered(call, now)
+        stream.owe(permit)
+
+
+def _nothing(inner: Handler) -> Handler:
+    """The layer without a gate."""
+    return inner

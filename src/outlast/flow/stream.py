@@ -7,7 +7,7 @@ Stream is dropped. Nothing that the event loop holds refers to the Stream itself
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -41,6 +41,16 @@ class Debt(Protocol):
 def ended_by(error: BaseException) -> End:
     """The end that an exception means: what is no `Failure` (a cancellation, say) teaches nothing."""
     return End(outcome_of(error), error)
+
+
+def pay(debts: Iterable[Debt], end: End, io: Io) -> None:
+    """Settle all of them; one debtor's fault is told, and does not keep the others from being paid."""
+    now = io.now()
+    for debt in debts:
+        try:
+            debt.settle(end, now)
+        except Exception as fault:  # noqa: BLE001  (ours, and told)
+            io.emit(Fault(f"settle {type(debt).__name__}", told(fault)))
 
 
 def _remembered(error: BaseException) -> Failure:
@@ -100,13 +110,8 @@ class Ending:
             self.usage = Usage(input=self.prompt, output=-(-self.delivered // 4), estimated=True)
         outcome = "success" if error is None else ended_by(error).outcome
         end = End(outcome, error, self.usage, self.cost, self.quota)
-        now = self.io.now()
         debts, self.debts = self.debts, []
-        for debt in debts:
-            try:
-                debt.settle(end, now)
-            except Exception as fault:  # noqa: BLE001  (one debtor's fault must not keep the others from being paid)
-                self.io.emit(Fault(f"settle {type(debt).__name__}", told(fault)))
+        pay(debts, end, self.io)
         self.cost = end.cost
 
     def expire(self) -> None:

@@ -18,13 +18,13 @@ Sources: Google SRE ch. 21, failsafe-go's semaphore (hand-off), Netflix concurre
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from msgspec import Struct
 
 from outlast.flow.bounds import AboveZero, AtLeastOne
 from outlast.flow.call import Call, Layer
-from outlast.flow.gate import gate
+from outlast.flow.gate import gates
 from outlast.flow.kept import Kept
 from outlast.flow.stream import End
 from outlast.model.caller import PRIORITIES
@@ -57,18 +57,37 @@ AGED_EVERY = 4
 
 
 class Ticket:
-    """A place in the queue, or a slot. `granted` says which; `shed` that the place was taken away."""
+    """A place in the queue, or a slot: `granted` says which, `shed` that the place was taken away."""
 
-    __slots__ = ("caller", "granted", "over", "priority", "shed", "since", "waiter")
+    __slots__ = ("caller", "granted", "over", "priority", "shed", "since", "slots", "waiter", "waits")
 
-    def __init__(self, caller: str, priority: int, since: float, waiter: Waiter | None) -> None:
+    def __init__(self, slots: Slots, caller: str, priority: int, since: float, waiter: Waiter | None) -> None:
+        self.slots = slots
         self.caller = caller
         self.priority = priority
         self.since = since
         self.waiter = waiter
         self.granted = waiter is None
+        self.waits = waiter is not None
         self.shed = False
         self.over = False
+
+    async def wait(self, call: Call) -> None:
+        """Return with the slot. Raises `Rejected` when there is none in time."""
+        slots = self.slots
+        if self.waiter is None:
+            raise RuntimeError("a ticket without a slot must have a waiter")
+        await self.waiter.wait(min(self.since + slots.config.wait, call.deadline))
+        if not self.granted:
+            reason = "a better class took the place" if self.shed else "no slot became free in time"
+            raise slots.refusal(call, Full(reason, max(1.0, slots.expected_wait(self.priority))))
+
+    def answered(self, call: Call, now: float) -> None:
+        """The slot is held until the answer is over."""
+
+    def settle(self, end: End, now: float) -> None:  # noqa: ARG002
+        """Hand the slot on, or leave the queue."""
+        self.slots.leave(self, now)
 
 
 class Full(Struct, frozen=True):
@@ -132,10 +151,12 @@ class Line:
 class Slots:
     """The slots of one target, or of the gateway. No method waits; a waiter is woken by who releases."""
 
-    __slots__ = ("_config", "_freed_at", "_handed_on", "_lines", "_pace", "capacity", "used", "waiting")
+    __slots__ = ("_freed_at", "_handed_on", "_lines", "_pace", "capacity", "config", "gate", "name", "used", "waiting")
 
-    def __init__(self, config: SlotsConfig) -> None:
-        self._config = config
+    def __init__(self, config: SlotsConfig, gate: str = "bulkhead", name: str = "") -> None:
+        self.config = config
+        self.gate = gate
+        self.name = name
         self.capacity = config.slots
         self.used = 0
         self.waiting = 0
@@ -159,15 +180,15 @@ class Slots:
         """A slot (`granted`), a place in the queue, or the reason why there is neither."""
         if self.used < self.capacity and not self.waiting:
             self.used += 1
-            return Ticket(caller, priority, now, None)
+            return Ticket(self, caller, priority, now, None)
         expected = self.expected_wait(priority)
-        if expected > min(deadline - now, self._config.wait):
+        if expected > min(deadline - now, self.config.wait):
             return Full("it could not be served in time", expected)
-        if self.waiting >= self._config.queue and not self._displace(priority):
+        if self.waiting >= self.config.queue and not self._displace(priority):
             return Full("the queue is full", max(expected, 1.0))
         if not self.waiting:
             self._freed_at = now
-        ticket = Ticket(caller, priority, now, waiter())
+        ticket = Ticket(self, caller, priority, now, waiter())
         self._lines[priority].add(ticket)
         self.waiting += 1
         return ticket
@@ -206,6 +227,12 @@ class Slots:
         else:
             self._pace *= 0.9
 
+    def refusal(self, call: Call, full: Full) -> Rejected:
+        """What a call is told that gets no slot; the sinks hear of it too."""
+        call.io.emit(Shed(call.id, self.name, full.why, full.retry_after))
+        message = f"{self.name}: {full.why}"
+        return Rejected(message, gate=self.gate, code="overloaded", retry_after=full.retry_after)
+
     def resize(self, capacity: int, now: float) -> None:
         """From now on so many at once. Fewer takes effect as calls end."""
         self.capacity = capacity
@@ -227,7 +254,7 @@ class Slots:
         if self._handed_on % AGED_EVERY == 0 and (aged := self._aged(best, now)) is not None:
             self._lines[aged.priority].remove(aged)
             return aged
-        return self._lines[best].next(now, self._config.target)
+        return self._lines[best].next(now, self.config.target)
 
     def _aged(self, best: int, now: float) -> Ticket | None:
         """The oldest call of a lower class that has waited long enough to count as one of the best, if there is one."""
@@ -235,43 +262,10 @@ class Slots:
         for number, line in enumerate(self._lines[best + 1 :], start=1):
             if line:
                 oldest = line.oldest()
-                long_enough = now - oldest.since >= number * self._config.age
+                long_enough = now - oldest.since >= number * self.config.age
                 if long_enough and (found is None or oldest.since < found.since):
                     found = oldest
         return found
-
-
-class Held:
-    """A slot, or the wait for one."""
-
-    __slots__ = ("_bulkhead", "_slots", "_ticket")
-
-    def __init__(self, bulkhead: Bulkhead, slots: Slots, ticket: Ticket) -> None:
-        self._bulkhead = bulkhead
-        self._slots = slots
-        self._ticket = ticket
-
-    def wait(self, call: Call) -> Awaitable[None] | None:
-        """The place in the queue; None when the slot is had already."""
-        return None if self._ticket.granted else self._queue(call)
-
-    async def _queue(self, call: Call) -> None:
-        ticket, config = self._ticket, self._bulkhead.config
-        if ticket.waiter is None:
-            raise RuntimeError("a ticket without a slot must have a waiter")
-        await ticket.waiter.wait(min(ticket.since + config.wait, call.deadline))
-        if ticket.granted:
-            return
-        reason = "a better class took the place" if ticket.shed else "no slot became free in time"
-        retry_after = max(1.0, self._slots.expected_wait(ticket.priority))
-        raise self._bulkhead.refuse(call, reason, retry_after)
-
-    def answered(self, call: Call, now: float) -> None:
-        """The slot is held until the answer is over."""
-
-    def settle(self, end: End, now: float) -> None:  # noqa: ARG002
-        """Hand the slot on, or leave the queue."""
-        self._slots.leave(self._ticket, now)
 
 
 class Bulkhead:
@@ -288,28 +282,21 @@ class Bulkhead:
 
     def of(self, name: str, now: float = 0.0) -> Slots:
         """The slots of that name."""
-        return self._slots.get(name) or self._slots.put(name, Slots(self.config), now)
+        return self._slots.get(name) or self._slots.put(name, Slots(self.config, self.name, name), now)
 
     def waiting(self) -> int:
         """How many calls wait, over all."""
         return sum(slots.waiting for slots in self._slots.values())
 
-    def admit(self, call: Call, now: float) -> Held | Rejected:
+    def admit(self, call: Call, now: float) -> Ticket | Rejected:
         """The gate: a slot, or a place in the queue."""
         slots = self.of(self._name_of(call), now)
-        lower = self._lowers and call.story.made > call.earlier
-        priority = min(call.priority + lower, len(PRIORITIES) - 1)
+        priority = call.priority
+        if self._lowers and call.story.made > call.earlier:
+            priority = min(priority + 1, len(PRIORITIES) - 1)
         ticket = slots.enter(call.caller.name, priority, now, call.deadline, call.io.waiter)
-        if isinstance(ticket, Full):
-            return self.refuse(call, ticket.why, ticket.retry_after)
-        return Held(self, slots, ticket)
-
-    def refuse(self, call: Call, why: str, retry_after: float) -> Rejected:
-        """The refusal of a call, told to the sinks too."""
-        name = self._name_of(call)
-        call.io.emit(Shed(call.id, name, why, retry_after))
-        return Rejected(f"{name}: {why}", gate=self.name, code="overloaded", retry_after=retry_after)
+        return slots.refusal(call, ticket) if isinstance(ticket, Full) else ticket
 
     def layer(self) -> Layer:
         """Hold a slot for as long as the call is under way, its stream included."""
-        return gate(self.admit)
+        return gates([self.admit])

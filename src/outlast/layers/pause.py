@@ -10,17 +10,17 @@ A success brings a credential back at once. Pauses are no failures: the breaker 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-
 from msgspec import Struct
 
-from outlast.flow.call import Answer, Call, Handler, Layer
-from outlast.flow.gate import gate
+from outlast.flow.call import Call, Layer
+from outlast.flow.gate import gates
 from outlast.flow.kept import Kept
 from outlast.flow.stream import End
 from outlast.model.errors import Credential, Failure, Missing, Quota, Rejected, Throttled
 from outlast.model.events import BackIn, TakenOut
 
+IN = (0.0, True)
+"""Seconds left, and whether they are worth waiting for, of what is not paused."""
 JITTER_MAX = 1.0
 """Seconds that the jitter adds to a hint at most."""
 
@@ -80,18 +80,16 @@ def credential_out_for(config: PauseConfig, times: int) -> float:
 class Held:
     """Leave to try a target, perhaps after waiting for the end of its pause."""
 
-    __slots__ = ("_call", "_paused", "_pauses")
+    __slots__ = ("_call", "_pauses", "_works", "waits")
 
-    def __init__(self, pauses: Pauses, call: Call, paused: bool) -> None:
+    def __init__(self, pauses: Pauses, call: Call, waits: bool) -> None:
         self._pauses = pauses
         self._call = call
-        self._paused = paused
+        self._works = False
+        self.waits = waits
 
-    def wait(self, call: Call) -> Awaitable[None] | None:
-        """The end of the pause, or None when there is none."""
-        return self._sleep(call) if self._paused else None
-
-    async def _sleep(self, call: Call) -> None:
+    async def wait(self, call: Call) -> None:
+        """The end of the pause."""
         while (left := self._pauses.bearable(call, call.io.now())) > 0:
             await call.io.sleep(left)  # when it is over, another call may have made it longer
 
@@ -101,11 +99,15 @@ class Held:
 
     def answered(self, call: Call, now: float) -> None:
         """It works: a credential that was out is back."""
+        self._works = True
         self._pauses.works(call, self, now)
 
     def settle(self, end: End, now: float) -> None:
-        """The attempt is over; what the provider said may take the target out."""
-        self._pauses.learn(self._call, self, end.error, now)
+        """The attempt is over; what the provider said may take the target out, and a whole answer brings it back."""
+        if end.error is not None:
+            self._pauses.learn(self._call, self, end.error, now)
+        elif not self._works:
+            self._pauses.works(self._call, self, now)
 
 
 class Pauses:
@@ -123,6 +125,8 @@ class Pauses:
 
         It is of use for a throttled target; a credential that is out, or a missing model, is not waited for.
         """
+        if not self._targets and not self._credentials:
+            return IN
         out = self._credentials.get(credential)
         if out is not None and (out.until > now or out.probing is not None):
             return max(out.left(now), 1.0), False
@@ -131,19 +135,19 @@ class Pauses:
     def _target_left(self, name: str, now: float) -> tuple[float, bool]:
         pause = self._targets.get(name)
         if pause is None or pause.until <= now:
-            return 0.0, True
+            return IN
         return pause.until - now, pause.times > 0
 
     def admit(self, call: Call, now: float) -> Held | Rejected:
         """The gate: leave to try the target, after its pause if that is short enough."""
         if not self._targets and not self._credentials:
-            return Held(self, call, paused=False)
+            return Held(self, call, waits=False)
         target = call.target
         left, waitable = self.left(target.name, target.provider.name, now)
         if left > 0 and (not waitable or left > self._longest(call, now)):
             return _paused(call, left)
         out = self._credentials.get(target.provider.name)
-        held = Held(self, call, paused=left > 0)
+        held = Held(self, call, waits=left > 0)
         if out is not None:
             out.probing = held
         return held
@@ -218,28 +222,17 @@ class Pauses:
 
     def layer(self) -> Layer:
         """Wait for, or refuse, a target that is paused; learn from every attempt who must be."""
-        return gate(self.admit)
+        return gates([self.admit])
 
-    def again(self) -> Layer:
-        """Ask once more behind the queues: who waited there must not go to a target that was paused meanwhile."""
-
-        def layer(inner: Handler) -> Handler:
-            def handle(call: Call) -> Awaitable[Answer]:
-                if self._targets or self._credentials:
-                    self._paused_meanwhile(call, call.io.now())
-                return inner(call)
-
-            return handle
-
-        return layer
-
-    def _paused_meanwhile(self, call: Call, now: float) -> None:
+    def again(self, call: Call, now: float) -> Rejected | None:
+        """Asked once more behind the queues: who waited there must not go to a target that was paused meanwhile."""
+        if not self._targets and not self._credentials:
+            return None
         left, _ = self._target_left(call.target.name, now)
         out = self._credentials.get(call.target.provider.name)
         if out is not None and not (isinstance(out.probing, Held) and out.probing.tries(call)):
             left = max(left, out.left(now), 1.0)
-        if left > 0:
-            raise _paused(call, left)
+        return _paused(call, left) if left > 0 else None
 
 
 def _paused(call: Call, left: float) -> Rejected:

@@ -83,12 +83,13 @@ class Attempts:
         if request.stream and not _is_json(body):
             raise BadResponse("the answer is neither a stream nor a reply")
         reply = dialect.decode(self._masks.of(target.provider).raw(body), request, target)
-        record.answered(call.io.now())
+        now = call.io.now()
+        record.answered(now)
         reply.quota = dialect.quota(exchange.header)
         if request.stream:
             return self._as_stream(call, reply, record)
         reply.cost = record.cost(reply.usage)
-        record.close(None, reply.usage, call.io.now())
+        record.close(None, reply.usage, now)
         return reply
 
     async def _stream(

@@ -18,10 +18,8 @@ FailureAccrual. Time is an argument: the machine can be stepped by hand, by Hypo
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-
 from outlast.flow.call import Call, Layer
-from outlast.flow.gate import gate
+from outlast.flow.gate import gates
 from outlast.flow.kept import Kept
 from outlast.flow.stream import End
 from outlast.layers.breaker.circuit import Breaker, Change, Override, Permit, Refusal, State
@@ -48,21 +46,22 @@ class Held:
 
     __slots__ = ("_breaker", "_call", "_permit", "_slow_after")
 
+    waits = False
+    """A breaker says yes or no."""
+
     def __init__(self, breaker: Breaker, permit: Permit, call: Call, slow_after: float | None) -> None:
         self._breaker = breaker
         self._permit = permit
         self._call = call
         self._slow_after = slow_after
 
-    def wait(self, call: Call) -> Awaitable[None] | None:  # noqa: ARG002
-        """Never: a breaker says yes or no."""
-        return None
+    async def wait(self, call: Call) -> None:
+        """There is nothing to wait for."""
 
-    def answered(self, call: Call, now: float) -> None:
+    def answered(self, call: Call, now: float) -> None:  # noqa: ARG002
         """The first content is there: a success, perhaps a slow one."""
-        slow = self._slow_after is not None and call.first is not None and call.first > self._slow_after
         breaker = self._breaker
-        breaker.answered(self._permit, now, slow)
+        breaker.answered(self._permit, now, self._slow())
         if breaker.changes:
             _tell(breaker, self._call)
 
@@ -70,13 +69,18 @@ class Held:
         """The attempt is over."""
         breaker, error = self._breaker, end.error
         if error is None:
-            breaker.settle(self._permit, end.outcome, now)
+            breaker.settle(self._permit, end.outcome, now, slow=self._slow())
         else:
             slow = isinstance(error, TimedOut) or getattr(error, "stalled", False)
             hint = (error.retry_after or 0.0) if isinstance(error, Failure) else 0.0
             breaker.settle(self._permit, end.outcome, now, slow=slow, hint=hint, dice=self._call.io.random)
         if breaker.changes:
             _tell(breaker, self._call)
+
+    def _slow(self) -> bool:
+        """Was the first content, or the whole answer, long in coming?"""
+        first = self._call.first
+        return self._slow_after is not None and first is not None and first > self._slow_after
 
 
 def _tell(breaker: Breaker, call: Call) -> None:
@@ -101,7 +105,7 @@ class Breakers:
     def ready(self, name: str, now: float) -> float:
         """Seconds until that target's circuit may admit a call; 0 when it may now."""
         circuit = self._circuits.get(name)
-        return circuit.ready(now) if circuit is not None else 0.0
+        return 0.0 if circuit is None or circuit.free else circuit.ready(now)
 
     def items(self) -> list[tuple[str, Breaker]]:
         """All circuits that exist, by target."""
@@ -111,9 +115,13 @@ class Breakers:
         """The gate: a permit of the target's circuit."""
         target = call.target
         breaker = self.of(target.name, now)
-        limit = target.timers.limit(call.request.stream)
-        others = breaker.slow_start() and call.others.healthy(now) > 0
-        permit = breaker.admit(now, limit=limit, early=call.early, others=others)
+        permit: Permit | Refusal
+        if breaker.free and not breaker.slow_start():
+            permit = breaker.let_through()
+        else:
+            limit = target.timers.limit(call.request.stream)
+            others = breaker.slow_start() and call.others.healthy(now) > 0
+            permit = breaker.admit(now, limit=limit, early=call.early, others=others)
         if breaker.changes:
             _tell(breaker, call)
         if isinstance(permit, Refusal):
@@ -127,4 +135,4 @@ class Breakers:
 
     def layer(self) -> Layer:
         """Ask the target's circuit before every attempt, and tell it how the attempt ended."""
-        return gate(self.admit)
+        return gates([self.admit])

@@ -60,13 +60,13 @@ class Breaker:
         until: when it ceases to be open, or forced open.
         openings: how often it has opened, less one for each healthy minute since.
         flying: permits that have not been given back.
+        free: nothing would be refused, save by a slow start.
         changes: transitions that nobody has taken note of yet.
     """
 
     __slots__ = (
         "_config",
         "_early_used",
-        "_free",
         "_hinted_until",
         "_last",
         "_level",
@@ -80,6 +80,7 @@ class Breaker:
         "changes",
         "epoch",
         "flying",
+        "free",
         "openings",
         "override",
         "state",
@@ -96,7 +97,7 @@ class Breaker:
         self.openings = 0
         self.flying = 0
         self.changes: list[Change] = []
-        self._free = True  # nothing would be refused
+        self.free = True  # nothing would be refused
         self._run = 0  # failures in a row
         self._streak = 0  # how often the run was broken by a success
         self._last = 0.0  # when something was last counted
@@ -115,7 +116,7 @@ class Breaker:
 
     def ready(self, now: float) -> float:
         """Seconds until a call may be admitted, without asking for a permit; 0 when one may go now."""
-        if self._free:
+        if self.free:
             return 0.0
         refusal = self._refusal(now)
         return refusal.retry_after if refusal else 0.0
@@ -129,7 +130,7 @@ class Breaker:
             early: routing has found every target open, and sends its one early probe here.
             others: other targets could take the call, so a slow start may divert it.
         """
-        if not self._free:
+        if not self.free:
             refusal = self._refusal(now)
             if refusal is not None:
                 return self._early_probe(now) if early and self.can_probe_early(now) else refusal
@@ -137,6 +138,10 @@ class Breaker:
                 return self._probe(now, limit)
         elif others and self.flying and self._level and (ramped := self._ramped(now)) is not None:
             return ramped
+        return self.let_through()
+
+    def let_through(self) -> Permit:
+        """A permit of a circuit that refuses nothing: what `admit` gives while `free`, without a slow start."""
         self.flying = flying = self.flying + 1
         if flying > self._peak:  # noqa: PLR1730  (four times as fast as max)
             self._peak = flying
@@ -178,7 +183,7 @@ class Breaker:
             if now < self.until:
                 return Refusal("an operator holds the circuit open", self.until - now)
             self.operate(None, now)
-        if self._free:
+        if self.free:
             return None
         if self.state == "open":
             return Refusal("the circuit is open", self.until - now) if now < self.until else None
@@ -336,7 +341,7 @@ class Breaker:
         seconds = self.until - now if state == "open" else 0.0
         self.changes.append(Change(self.state, state, seconds, reason))
         self.state = state
-        self._free = state == "closed" and self.override != "forced_open"
+        self.free = state == "closed" and self.override != "forced_open"
         self.epoch += 1
         self._since = now
         self._run = 0

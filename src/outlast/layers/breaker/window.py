@@ -38,7 +38,11 @@ class Window:
 
     def add_success(self, now: float, slow: bool) -> int:
         """Count one success; the number of its bucket."""
-        number = self.move(now)
+        number = int(now / self._width)
+        if number > self._current:
+            self._drop_until(number)
+        else:
+            number = self._current
         bucket = self._ring[number % len(self._ring)]
         bucket[0] += 1
         self.ok += 1

@@ -15,12 +15,12 @@ golang.org/x/time/rate (what a cancelled reservation gives back).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
 from outlast.flow.call import Allowance, Call, Layer
-from outlast.flow.gate import gate
+from outlast.flow.gate import gates
 from outlast.flow.kept import Kept
 from outlast.flow.quantiles import Quantiles
 from outlast.flow.stream import End
@@ -51,7 +51,7 @@ Asked = Sequence[tuple[Scope, Limits]]
 class Held:
     """Charges made for one call in all its scopes, perhaps with a sleep still to come."""
 
-    __slots__ = ("_call", "_charged", "_keeper", "_limits", "_made", "_reserved", "_wait")
+    __slots__ = ("_call", "_charged", "_keeper", "_limits", "_made", "_reserved", "_wait", "waits")
 
     def __init__(self, keeper: Keeper, call: Call, limits: Asked, charged: Costs, wait: float) -> None:
         self._keeper = keeper
@@ -60,13 +60,11 @@ class Held:
         self._charged = charged
         self._made = call.story.made
         self._wait = wait
+        self.waits = wait > 0
         self._reserved = [of.reserved() for _, of in limits] if wait > 0 else None
 
-    def wait(self, call: Call) -> Awaitable[None] | None:
+    async def wait(self, call: Call) -> None:
         """The one sleep that the reservation asks for."""
-        return None if self._reserved is None else self._sleep(call)
-
-    async def _sleep(self, call: Call) -> None:
         await call.io.sleep(self._wait)
         self._reserved = None
 
@@ -79,12 +77,11 @@ class Held:
             for (_, limits), reserved in zip(self._limits, self._reserved, strict=True):
                 limits.leave(self._charged, reserved, now)
             return
-        if self._limits:
-            used = self._used(end)
-            for scope, limits in self._limits:
-                limits.settle(self._charged, used, now)
-                if end.quota is not None and scope.user_type == "operator":
-                    limits.learn(end.quota, now)
+        used = self._used(end)
+        for scope, limits in self._limits:
+            limits.settle(self._charged, used, now)
+            if end.quota is not None and scope.user_type == "operator":
+                limits.learn(end.quota, now)
         if end.usage is not None:
             self._keeper.note_output(_aimed_at(self._call).name, end.usage.output, now)
 
@@ -152,11 +149,11 @@ class Keeper:
         usd = price.of(request.tokens, int(output)) if price else 0.0
         return Costs(1.0, request.tokens + output, usd)
 
-    def admit(self, call: Call, now: float) -> Held | Rejected:
+    def admit(self, call: Call, now: float) -> Held | Rejected | None:
         """The gate: all limits of all scopes, or none."""
         scopes = self._scopes_of(call)
         if not scopes:
-            return Held(self, call, (), NOTHING, 0.0)
+            return None
         costs = self.costs(call, _aimed_at(call).price, now)
         limits = [(scope, self.limits(scope, now)) for scope in scopes]
         wait = _ask(limits, costs, now, 0.0)
@@ -172,7 +169,7 @@ class Keeper:
 
     def layer(self) -> Layer:
         """Charge every call to its scopes, and settle with what it used."""
-        return gate(self.admit)
+        return gates([self.admit])
 
 
 class Refused(Struct, frozen=True):

@@ -107,44 +107,46 @@ class Routing:
 
         def layer(inner: Handler) -> Handler:
             async def handle(call: Call) -> Answer:
-                now = call.io.now()
-                ranking = self._ranking(call.route)
-                order = ranking.order(call, now)
-                tokens = call.request.tokens + (call.request.max_tokens or 0)
-                if tokens > ranking.smallest_window:
-                    order = _roomy_first(order, tokens)
-                if call.route.max_cost is not None:
-                    order = self._affordable(call, order, call.route.max_cost)
-                if call.route.max_latency is not None:
-                    order = self._fast_enough(call, order, call.route.max_latency, now)
-                if not self.config.enabled:
-                    order = order[:1]
-                return await self._try(inner, Run(self, call, order), order)
+                io = call.io
+                now = io.now()
+                order = self._order(call, now)
+                run = Run(self, call, order, call.story.made)
+                try:
+                    while (view := run.next(now)) is not None:
+                        if run.ready > now:
+                            await io.sleep(run.ready - now)
+                        try:
+                            answer = await inner(view)
+                        except Failure as failure:
+                            now = io.now()
+                            if run.ended_by(view, failure):
+                                raise
+                            continue
+                        self._sample(view, io.now())
+                        answer.source = "primary" if view.target is order[0] else "fallback"
+                        answer.attempts = call.story.made
+                        return answer
+                    raise run.give_up(now)
+                finally:
+                    run.failure = None  # an error that names the frame that names the run is freed by no count
 
             return handle
 
         return layer
 
-    async def _try(self, inner: Handler, run: Run, order: tuple[Target, ...]) -> Answer:
-        call = run.call
-        io = call.io
-        try:
-            while (view := run.next(io.now())) is not None:
-                if (early := run.ready - io.now()) > 0:
-                    await io.sleep(early)
-                try:
-                    answer = await inner(view)
-                except Failure as failure:
-                    if run.ended_by(view, failure):
-                        raise
-                    continue
-                self._sample(view, io.now())
-                answer.source = "primary" if view.target is order[0] else "fallback"
-                answer.attempts = call.story.made
-                return answer
-            raise run.give_up(io.now())
-        finally:
-            run.failure = None  # an error that names the frame that names the run is freed by no count
+    def _order(self, call: Call, now: float) -> tuple[Target, ...]:
+        """The targets that the call may be sent to, best first."""
+        route, request = call.route, call.request
+        ranking = self._ranking(route)
+        order = ranking.order(call, now)
+        tokens = request.tokens + (request.max_tokens or 0)
+        if tokens > ranking.smallest_window:
+            order = _roomy_first(order, tokens)
+        if route.max_cost is not None:
+            order = self._affordable(call, order, route.max_cost)
+        if route.max_latency is not None:
+            order = self._fast_enough(call, order, route.max_latency, now)
+        return order if self.config.enabled else order[:1]
 
     def _sample(self, view: Call, now: float) -> None:
         if view.first is not None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from math import inf
 from typing import Protocol
 
+from msgspec import Struct
+
 from outlast.flow.call import Call
 from outlast.layers.routing.config import RoutingConfig
 from outlast.layers.routing.standing import OFF, READY, Peek, Standing
@@ -32,52 +34,43 @@ class Knowledge(Protocol):
         ...
 
 
-class Run:
-    """One call on its way through a route's targets. To the layers below it is what others there are."""
+class Run(Struct, eq=False):
+    """One call on its way through a route's targets. To the layers below it is what others there are.
 
-    __slots__ = (
-        "_code",
-        "_earlier",
-        "_failed_at",
-        "_later",
-        "_order",
-        "_previous",
-        "_probed",
-        "_refusal",
-        "_routing",
-        "_tried",
-        "_why",
-        "call",
-        "failure",
-        "ready",
-    )
+    Attributes:
+        routing: what it asks of routing.
+        call: the call, not yet bound for a target.
+        order: the targets, best first.
+        earlier: upstream calls that were made before.
+        failure: the last failure of a target; None while there was none.
+        ready: when the target that was chosen may be called.
+    """
 
-    def __init__(self, routing: Knowledge, call: Call, order: tuple[Target, ...]) -> None:
-        self._routing = routing
-        self.call = call
-        self._order = order
-        self._earlier = call.story.made
-        self._tried: set[str] = set()
-        self._later: dict[str, float] = {}  # targets worth coming back to, and when
-        self._failed_at: set[str] = set()
-        self._previous: Target | None = None
-        self._why = ""
-        self._refusal: float | None = None
-        self._probed = False
-        self._code = "no_target_available"
-        self.failure: Failure | None = None
-        self.ready = 0.0  # when the target that was chosen may be called
+    routing: Knowledge
+    call: Call
+    order: tuple[Target, ...]
+    earlier: int
+    failure: Failure | None = None
+    ready: float = 0.0
+    _tried: set[str] = set()
+    _later: dict[str, float] = {}  # targets worth coming back to, and when
+    _failed_at: set[str] = set()
+    _previous: Target | None = None
+    _why: str = ""
+    _refusal: float | None = None
+    _probed: bool = False
+    _code: str = "no_target_available"
 
     # -- what the layers below may know ------------------------------------------------------------------------
 
     def healthy(self, now: float) -> int:
         """How many untried targets could take the call now."""
-        peek = self._routing.peek
+        peek = self.routing.peek
         return sum(1 for target in self._untried() if peek(target, now).wait <= 0)
 
     def patience(self, now: float) -> float:
         """The longest wait that is better than moving on, or coming back; infinite without another target."""
-        peek, config = self._routing.peek, self._routing.config
+        peek, config = self.routing.peek, self.routing.config
         here = self._previous
         for target in self._untried():
             if peek(target, now).wait <= 0:
@@ -87,8 +80,8 @@ class Run:
         return float("inf") if back is None else max(0.0, self._later[back] - now)
 
     def _untried(self) -> Iterator[Target]:
-        routing, call, tried = self._routing, self.call, self._tried
-        return (t for t in self._order if t.name not in tried and routing.unfit(t, call.request) is None)
+        routing, call, tried = self.routing, self.call, self._tried
+        return (t for t in self.order if t.name not in tried and routing.unfit(t, call.request) is None)
 
     # -- choosing ----------------------------------------------------------------------------------------------
 
@@ -100,19 +93,19 @@ class Run:
 
     def _may_go_on(self, now: float) -> bool:
         """Are attempts left, and time for one that is of any use?"""
-        routing, call = self._routing, self.call
-        return call.story.made - self._earlier < routing.attempts and now + routing.useful < call.deadline
+        routing, call = self.routing, self.call
+        return call.story.made - self.earlier < routing.attempts and now + routing.useful < call.deadline
 
     def _untried_target(self, now: float) -> Call | None:
-        routing = self._routing
-        for target in self._order:
-            if target.name in self._tried:
+        routing, tried, request = self.routing, self._tried, self.call.request
+        for target in self.order:
+            if target.name in tried:
                 continue
-            reason = routing.unfit(target, self.call.request)
+            reason = routing.unfit(target, request)
             standing = routing.peek(target, now) if reason is None else READY
             if reason is None and standing.wait <= 0:
                 return self._to(target)
-            self._tried.add(target.name)
+            tried.add(target.name)
             if reason is None and self._worth_waiting(target, standing, now):
                 return self._to(target)
             self._skip(target, reason or standing.reason, standing, now)
@@ -143,7 +136,7 @@ class Run:
         if name is None:
             return None
         self.ready = self._later.pop(name)
-        target = next(target for target in self._order if target.name == name)
+        target = next(target for target in self.order if target.name == name)
         return self._to(target, revisit=name in self._failed_at)
 
     def _first_back(self, now: float) -> str | None:
@@ -152,15 +145,15 @@ class Run:
             return None
         name = min(self._later, key=self._later.__getitem__)
         ready = self._later[name]
-        too_late = ready - now > self._routing.config.max_wait or ready + self._routing.useful >= self.call.deadline
+        too_late = ready - now > self.routing.config.max_wait or ready + self.routing.useful >= self.call.deadline
         return None if too_late else name
 
     def _early_probe(self, now: float) -> Call | None:
         """Every circuit is open: one probe before its time, to the one that opens soonest; none if that had its own."""
         if self.failure is not None or self._probed:  # a gate may have refused the probe: it stays to be had
             return None
-        routing = self._routing
-        fit = (t for t in self._order if routing.unfit(t, self.call.request) is None)
+        routing = self.routing
+        fit = (t for t in self.order if routing.unfit(t, self.call.request) is None)
         shut = [(standing.wait, t) for t in fit if (standing := routing.peek(t, now)).open]
         if not shut:
             return None
@@ -176,7 +169,7 @@ class Run:
         if previous is not None and previous is not target:
             self.call.io.emit(FailedOver(self.call.id, previous.name, target.name, self._why))
         self._previous = target
-        return self.call.at(target, self, early=early, revisit=revisit, earlier=self._earlier)
+        return self.call.at(target, self, early=early, revisit=revisit, earlier=self.earlier)
 
     # -- learning ----------------------------------------------------------------------------------------------
 
@@ -198,12 +191,12 @@ class Run:
     def _only_larger(self, target: Target) -> None:
         """The prompt did not fit: only a larger window can help."""
         self._later.clear()
-        self._tried.update(t.name for t in self._order if not (target.window and t.window > target.window))
+        self._tried.update(t.name for t in self.order if not (target.window and t.window > target.window))
 
     def _refused_by(self, view: Call, refusal: Rejected) -> None:
         if refusal.gate == "pause":  # it was paused while the call was on its way there
             now = view.io.now()
-            standing = self._routing.peek(view.target, now)
+            standing = self.routing.peek(view.target, now)
             if standing.waitable and standing.wait > 0:
                 self._later[view.target.name] = now + standing.wait
         if refusal.retry_after is not None:
@@ -218,7 +211,7 @@ class Run:
         failure = self.failure
         if failure is None:
             return self._nothing_sent()
-        waits = [self._routing.peek(target, now).wait for target in self._order]
+        waits = [self.routing.peek(target, now).wait for target in self.order]
         if isinstance(failure, Throttled):
             if failure.retry_after is None and failure.until is not None:
                 failure.retry_after = max(0.0, failure.until - now)
@@ -229,7 +222,7 @@ class Run:
 
     def _nothing_sent(self) -> Failure:
         route = self.call.route
-        reasons = {reason for t in self._order if (reason := self._routing.unfit(t, self.call.request))}
+        reasons = {reason for t in self.order if (reason := self.routing.unfit(t, self.call.request))}
         if self._refusal is None and reasons and OFF not in reasons:
             return Caller(f"no target of the route {route.name!r} can take this request: {', '.join(sorted(reasons))}")
         return Rejected(
