@@ -1,6 +1,8 @@
 """The log's outlet: a full disk, a closed pipe and a stuck reader cost lines, never an answer."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,3 +92,36 @@ def test_after_closing_lines_are_counted_as_lost(tmp_path):
     outlet.close()
     assert outlet.lost == 1
     os.close(outlet._fd)
+
+
+FORKING = """
+import os, sys
+from outlast.telemetry.outlet import Outlet
+outlet = Outlet(1)
+outlet.put(b"parent, before\\n")
+child = os.fork()
+outlet.put(b"parent, after\\n" if child else b"child\\n")
+outlet.close(timeout=30.0)
+if child:
+    os.waitpid(child, 0)
+os._exit(0)
+"""
+
+
+def test_a_forked_child_writes_its_own_lines():
+    """The thread does not survive a fork, the log does; what the parent had queued is written once, by the parent."""
+    words = [sys.executable, "-W", "ignore", "-c", FORKING]
+    said = subprocess.run(words, capture_output=True, check=True, timeout=30)
+    assert sorted(said.stdout.splitlines()) == [b"child", b"parent, after", b"parent, before"]
+
+
+def test_a_line_put_just_before_closing_is_written(tmp_path):
+    """However the thread and the closing fall together, over many rounds."""
+    path = tmp_path / "log"
+    for _ in range(200):
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        outlet = Outlet(fd)
+        outlet.put(b"x\n")
+        outlet.close(timeout=30.0)
+        os.close(fd)
+    assert path.read_bytes() == b"x\n" * 200

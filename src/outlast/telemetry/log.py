@@ -91,29 +91,36 @@ class Log:
     `clock` gives seconds since the epoch.
     """
 
-    __slots__ = ("_clock", "_encode", "_put", "_second", "_stamp")
+    __slots__ = ("_clock", "_encode", "_instant", "_put", "_second", "_stamp", "_start")
 
     def __init__(self, put: Callable[[bytes], None], *, clock: Callable[[], float] = time.time) -> None:
         self._put = put
         self._clock = clock
         self._encode = msgspec.json.Encoder().encode
+        self._instant: int | None = None
         self._second: int | None = None
+        self._start = ""
         self._stamp = ""
 
     def __call__(self, event: Event) -> None:
         """Write the event's line, if it has one."""
+        if isinstance(event, AttemptEnded):  # the commonest; it is part of its request's line
+            return
         if isinstance(event, RequestEnded):
             self._write(_request(event, self._now()))
         elif isinstance(event, (BreakerChanged, TakenOut, BackIn, Fault, LoopBlocked)):
             self._write(_notice(event, self._now()))
 
     def _now(self) -> str:
-        now = self._clock()
-        second = floor(now)
-        if second != self._second:  # a busy gateway writes thousands of lines in one second
-            self._second = second
-            self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        return f"{self._stamp}.{int((now - second) * 1000):03d}Z"
+        instant = floor(self._clock() * 1000.0)
+        if instant != self._instant:  # a busy gateway writes several lines in one millisecond
+            self._instant = instant
+            second, millisecond = divmod(instant, 1000)
+            if second != self._second:
+                self._second = second
+                self._start = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._stamp = f"{self._start}.{millisecond:03d}Z"
+        return self._stamp
 
     def _write(self, line: RequestLine | NoticeLine) -> None:
         self._put(plain(self._encode(line)) + b"\n")
@@ -121,6 +128,8 @@ class Log:
 
 def plain(line: bytes) -> bytes:
     """The same JSON in printable ASCII alone."""
+    if line.isascii() and b"\x7f" not in line:
+        return line
     if not line.isascii():
         line = json.dumps(json.loads(line), separators=(",", ":")).encode("ascii")
     return line.replace(b"\x7f", b"\\u007f")
@@ -131,7 +140,7 @@ def _request(event: RequestEnded, now: str) -> RequestLine:
     good, usage = event.kind == "ok", event.usage
     return RequestLine(
         time=now,
-        level=_level(event),
+        level="info" if good else _level(event),
         event="request",
         request_id=event.call,
         route=event.route[:LONGEST],
@@ -148,8 +157,8 @@ def _request(event: RequestEnded, now: str) -> RequestLine:
         provider=provider,
         model=model,
         attempts=event.attempts,
-        duration_ms=_milliseconds(event.seconds),
-        ttft_ms=None if event.first is None else _milliseconds(event.first),
+        duration_ms=round(event.seconds * 1000.0, 1),
+        ttft_ms=None if event.first is None else round(event.first * 1000.0, 1),
         tokens_in=usage.input if usage else None,
         tokens_out=usage.output if usage else None,
         cost_usd=event.cost,
@@ -159,19 +168,15 @@ def _request(event: RequestEnded, now: str) -> RequestLine:
 
 def _attempt(event: AttemptEnded) -> AttemptLine:
     return AttemptLine(
-        target=event.target, kind=event.kind, status=event.status, duration_ms=_milliseconds(event.seconds)
+        target=event.target, kind=event.kind, status=event.status, duration_ms=round(event.seconds * 1000.0, 1)
     )
 
 
 def _level(event: RequestEnded) -> Level:
-    """Error for a fault of our own, warning for what an operator may want to mend, info for the rest."""
+    """Of a failure: error for a fault of ours, warning for what an operator may want to mend, info for the rest."""
     if event.kind == "internal":
         return "error"
     return "warning" if event.status >= 500 else "info"
-
-
-def _milliseconds(seconds: float) -> float:
-    return round(seconds * 1000.0, 1)
 
 
 def _notice(event: BreakerChanged | TakenOut | BackIn | Fault | LoopBlocked, now: str) -> NoticeLine:
