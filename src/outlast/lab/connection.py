@@ -153,7 +153,6 @@ class Connection(asyncio.Protocol):
         try:
             while (received := await self._inbox.get()) is not None:
                 seen, behaviour, asked = self._house.admit(received, number)
-                seen.begun(asked)
                 alive = await self._play(behaviour.play(asked), seen)
                 if not alive or not received.keep_alive:
                     break
@@ -215,7 +214,7 @@ class Connection(asyncio.Protocol):
         else:
             await asyncio.sleep(0)
 
-    async def _until(self, future: Future[object], seconds: float) -> None:
+    async def _until(self, future: Future[Any], seconds: float) -> None:
         either: set[asyncio.Future[Any]] = {self._gone, asyncio.wrap_future(future)}
         await asyncio.wait(either, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
 

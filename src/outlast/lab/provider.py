@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Self, cast
+from typing import Self, Unpack, cast
 
 from outlast.lab import anthropic_side, openai_side
 from outlast.lab.answer import Asked, Json, Kind, Vendor, dumps
@@ -27,7 +27,8 @@ from outlast.lab.conduct import Conduct
 from outlast.lab.connection import Connection, Received
 from outlast.lab.control import controlled
 from outlast.lab.demands import Refusal, check
-from outlast.lab.ledger import Condition, Ledger, Seen
+from outlast.lab.expectation import Wanted
+from outlast.lab.ledger import PATIENCE, Condition, Ledger, Seen
 from outlast.lab.named import Spec, behaviour
 from outlast.lab.script import Behaviour, body, status
 from outlast.lab.site import Clock, Site
@@ -139,6 +140,15 @@ class SimulatedProvider:
         """What was seen so far, oldest first; None asks for all providers."""
         return self._ledger.of(provider)
 
+    def expect(
+        self, provider: str | None = None, *, within: float = PATIENCE, since: int = 0, **wanted: Unpack[Wanted]
+    ) -> list[Seen]:
+        """The requests of `provider` (None: of all) after the one with the id `since`, if they are as wanted.
+
+        Raises `AssertionError` with a table of them if not. What is under way gets `within` seconds to end.
+        """
+        return self._ledger.expect(provider, wanted, within=within, since=since)
+
     def reset(self) -> None:
         """Forget scripts and requests; conducts stay, and their schedules and quotas begin anew."""
         with self._lock:
@@ -236,14 +246,16 @@ class SimulatedProvider:
         """Take note of a request, and say what to do with it."""
         if received.path.startswith("/_sim"):
             seen = self._seen("_sim", 0, connection, received, {})
-            return seen, controlled(self, received.method, received.path, bytes(received.body)), Asked()
+            return seen, controlled(self, self._ledger, received), Asked()
         provider, page = _place(received.path)
         body_json = _json(bytes(received.body))
         with self._lock:
             site = self._site(provider or self._serving((body_json or {}).get("model")))
             site.count += 1
             seen = self._seen(site.name, site.count, connection, received, body_json or {})
+            seen.price = site.conduct.price
             asked = _asked(received, page, seen, int(self._clock.epoch()))
+            seen.begun(asked)
             chosen = self._decide(site, received, page, asked, seen, body_json)
         seen.behaviour = chosen.name
         self._ledger.add(seen)

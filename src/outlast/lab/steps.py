@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from http import HTTPStatus
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -72,7 +72,7 @@ class Unreachable(Struct, frozen=True):
 class Until(Struct, frozen=True):
     """Nothing until the future is done, or for so many seconds."""
 
-    future: Future[object]
+    future: Future[Any]
     seconds: float
 
 
