@@ -67,6 +67,23 @@ cov: $(test_ready) ## do the core's own tests reach nearly every branch of it?
 	@$(bin)/coverage run -m pytest -q $(core_tests)
 	@$(bin)/coverage report --include='$(core)' --fail-under=96
 
+## ---- measure it
+
+.PHONY: bench
+bench: $(test_ready) ## measure this gateway beside its peers, about 40 minutes; ARGS='--rows …' narrows it
+	@scripts/system-packages bench
+	@$(bin)/python -m bench $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: $(test_ready) ## the same in three minutes, once the peers are installed
+	@scripts/system-packages bench
+	@$(bin)/python -m bench --quick $(ARGS)
+
+.PHONY: bench-pins
+bench-pins: | $(run_ready) ## pin the peers of the bench anew; UPGRADE=--upgrade takes newer ones
+	@for peer in litellm tensorzero; do $(compile) --no-header bench/peers/$$peer.in -o bench/peers/$$peer.txt || exit; done
+	@cd bench/peers/portkey && PATH="$(CURDIR)/$(bin):$$PATH" npm install --package-lock-only --silent --omit-lockfile-registry-resolved
+
 ## ---- keep it
 
 .PHONY: requirements

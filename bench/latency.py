@@ -1,0 +1,71 @@
+"""Rows of single requests at low load: how much later an answer, or the first word of a stream, comes than directly.
+
+One request to each peer in turn, the direct call among them, so that the difference is between neighbours in time.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from bench.figures import Figure, percentile
+from bench.rows import Row
+from bench.running import Broken, Running
+from bench.session import Session, failures
+from bench.wire import Wire
+
+WARM_UP = 20
+PAUSE = 0.001
+"""Seconds between requests: low load."""
+SHARES = {"p50": 0.5, "p99": 0.99}
+DIRECT = "direct"
+
+Round = dict[str, list[float]]
+"""Peer → milliseconds of each request."""
+
+
+def measure(session: Session, row: Row, runnings: Sequence[Running]) -> list[Figure]:
+    """The figures of a row: milliseconds for each peer, and how many of them it added to a direct call."""
+    broken: dict[str, str] = {}
+    sound = []
+    for running in runnings:
+        try:
+            running.check(row.model, stream=row.stream)
+            sound.append(running)
+        except Broken as error:
+            broken[running.peer.name] = str(error)
+    rounds = [_round(row, sound, session.effort.samples) for _ in range(session.effort.rounds)]
+    return [figure for running in sound for figure in figures(row, running.peer.name, rounds)] + failures(row, broken)
+
+
+def figures(row: Row, name: str, rounds: Sequence[Round]) -> list[Figure]:
+    """What all rounds gave for one peer."""
+    made = []
+    for metric, share in SHARES.items():
+        taken = [percentile(one[name], share) for one in rounds]
+        made.append(Figure(row.name, name, metric, "ms", tuple(taken)))
+        if name != DIRECT and all(DIRECT in one for one in rounds):
+            added = [value - percentile(one[DIRECT], share) for value, one in zip(taken, rounds, strict=True)]
+            made.append(Figure(row.name, name, f"added-{metric}", "ms", tuple(added)))
+    return made
+
+
+def _round(row: Row, runnings: Sequence[Running], samples: int) -> Round:
+    times: Round = {running.peer.name: [] for running in runnings}
+    with ExitStack() as stack:
+        callers = []
+        for running in runnings:
+            wire = stack.enter_context(Wire(running.port))
+            raw = running.request(row.model, stream=row.stream).raw(running.port)
+            callers.append((running.peer.name, wire.first_word if row.stream else wire.whole, raw))
+        gc.disable()
+        for number in range(-WARM_UP, samples):
+            for name, ask, raw in callers:
+                took = ask(raw)
+                if number >= 0:
+                    times[name].append(took * 1000)
+                time.sleep(PAUSE)
+        gc.enable()
+    return times

@@ -1,0 +1,150 @@
+"""A peer that runs: started, ready, and shown to answer as it must before anything is counted."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bench.accounting import cpu_seconds, resident_bytes
+from bench.peers.peer import Peer, Request
+from bench.processes import Process
+from bench.scenario import Place, Scenario
+
+WORD = b'"word'
+POLL = 0.002
+
+
+class Broken(Exception):
+    """A peer did not start, or did not answer as it must. The text says how."""
+
+
+@dataclass(slots=True)
+class Running:
+    """A peer that is ready.
+
+    Attributes:
+        peer: which.
+        scenario: what it is configured for.
+        place: where.
+        process: its process.
+        port: where it listens.
+        ready_after: seconds from its start until it was ready.
+        idle: bytes resident then.
+    """
+
+    peer: Peer
+    scenario: Scenario
+    place: Place
+    process: Process
+    port: int
+    ready_after: float
+    idle: int
+
+    def request(self, model: str, *, stream: bool) -> Request:
+        """A request for a caller's model, as this peer wants it."""
+        return self.peer.request(model, self.scenario, self.place, stream=stream)
+
+    def cpu(self) -> float:
+        """CPU seconds used so far."""
+        return cpu_seconds(self.process.pid)
+
+    def resident(self) -> int:
+        """Bytes in RAM."""
+        return resident_bytes(self.process.pid)
+
+    def check(self, model: str, *, stream: bool) -> None:
+        """Ask once, and look at the answer closely.
+
+        Raises:
+            Broken: it is not what the upstream said.
+        """
+        try:
+            status, body = _ask(self.port, self.request(model, stream=stream))
+        except (OSError, http.client.HTTPException) as error:
+            raise Broken(f"no answer: {type(error).__name__}: {self.process.last_words()}") from None
+        if status != 200:
+            raise Broken(f"status {status}: {body[:200].decode('utf-8', 'replace')}")
+        problem = _wrong_stream(body) if stream else _wrong_whole(body, model)
+        if problem:
+            raise Broken(problem)
+
+
+def start(peer: Peer, place: Place, scenario: Scenario) -> Running:
+    """Start a peer and wait until it is ready.
+
+    Raises:
+        Broken: it ended, or took too long.
+    """
+    place.folder.mkdir(parents=True, exist_ok=True)
+    began = time.perf_counter()
+    process = peer.start(place, scenario)
+    try:
+        port = _ready(peer, place, process, began + peer.patience)
+        took = time.perf_counter() - began
+        return Running(peer, scenario, place, process, port, took, resident_bytes(process.pid))
+    except BaseException:
+        process.stop()
+        raise
+
+
+def _ready(peer: Peer, place: Place, process: Process, until: float) -> int:
+    while time.perf_counter() < until:
+        if process.ended() is not None:
+            raise Broken(f"ended with status {process.ended()}: {process.last_words()}")
+        port = peer.port(place)
+        if port and _status(port, peer.ready_path) == peer.ready_status:
+            return port
+        time.sleep(POLL)
+    raise Broken(f"not ready after {peer.patience:.0f} s: {process.last_words()}")
+
+
+def _status(port: int, path: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return 0
+    finally:
+        connection.close()
+
+
+def _ask(port: int, request: Request) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("POST", request.path, request.body, dict(request.headers))
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
+
+
+def _wrong_whole(body: bytes, model: str) -> str:
+    """What is wrong with a whole reply: its text must be as long as the upstream's."""
+    size = int(model.rpartition("-")[2]) if "kb-" in model else 1
+    try:
+        text = json.loads(body)["choices"][0]["message"]["content"]
+    except (ValueError, LookupError, TypeError):
+        return "the reply is no chat completion"
+    least = size * 1024 - 512
+    return "" if len(text) >= least else f"the reply's text has {len(text)} letters, not {least}"
+
+
+def _wrong_stream(body: bytes) -> str:
+    """What is wrong with a stream of 50 chunks: each must be there, in an event of its own, in order."""
+    words = list(_words(body))
+    if words == [f"word{number} " for number in range(len(words))] and len(words) in {5, 50}:
+        return ""
+    return f"the stream has {len(words)} chunks of text"
+
+
+def _words(body: bytes) -> Iterator[str]:
+    for line in body.splitlines():
+        if line.startswith(b"data:") and b"[DONE]" not in line:
+            choices = json.loads(line[5:]).get("choices") or [{}]
+            text = choices[0].get("delta", {}).get("content")
+            if text:
+                yield text

@@ -1,0 +1,111 @@
+"""What one run of the bench has: an upstream, a folder, and how much is to be done."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.figures import Figure, failure
+from bench.peers import PEERS
+from bench.processes import LOAD_CORE
+from bench.rows import Row
+from bench.running import Broken, Running, start
+from bench.scenario import Place, Scenario
+from bench.upstream import Upstream
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is done.
+
+    Attributes:
+        rounds: of each row.
+        seconds: of one round of load; a slow peer gets up to four times as much, until enough was answered.
+        samples: single requests of one round.
+    """
+
+    rounds: int
+    seconds: int
+    samples: int
+
+
+FULL = Effort(rounds=5, seconds=3, samples=300)
+QUICK = Effort(rounds=2, seconds=1, samples=60)
+
+
+@dataclass(slots=True)
+class Session:
+    """One run.
+
+    Attributes:
+        folder: for configurations and logs.
+        effort: how much is done.
+        peers: names of those that take part.
+        broken: peers that could not be installed, and why.
+    """
+
+    folder: Path
+    effort: Effort
+    peers: tuple[str, ...]
+    broken: dict[str, str] = field(default_factory=dict)
+    _upstream: Upstream | None = None
+
+    @property
+    def upstream(self) -> Upstream:
+        """The one upstream, beside the load."""
+        if self._upstream is None:
+            self._upstream = Upstream(core=LOAD_CORE, folder=self.folder)
+        return self._upstream
+
+    def close(self) -> None:
+        """End the upstream."""
+        if self._upstream is not None:
+            self._upstream.stop()
+
+    def taking_part(self, row: Row) -> list[str]:
+        """Names of the peers that a row is for."""
+        return [name for name in row.peers if name in self.peers and PEERS[name].takes(row.scenario)]
+
+    @contextmanager
+    def running(self, name: str, scenario: Scenario) -> Iterator[Running]:
+        """A peer, ready, ended when the block is left.
+
+        Raises:
+            Broken: it could not be installed, or does not start.
+        """
+        running = self.start(name, scenario)
+        try:
+            yield running
+        finally:
+            running.process.stop()
+
+    def start(self, name: str, scenario: Scenario) -> Running:
+        """A peer, ready. The caller has to stop it.
+
+        Raises:
+            Broken: it could not be installed, or does not start.
+        """
+        if name in self.broken:
+            raise Broken(self.broken[name])
+        place = Place(_free_port(), self.upstream.port, self.folder / f"{scenario.name}-{name}")
+        return start(PEERS[name], place, scenario)
+
+
+def in_turn(names: Iterable[str], rounds: int) -> Iterator[str]:
+    """ABCABC…: so that what disturbs the machine for a while disturbs all of them."""
+    names = list(names)
+    for _ in range(rounds):
+        yield from names
+
+
+def failures(row: Row, broken: dict[str, str]) -> list[Figure]:
+    """A loud figure for each peer that did not make it."""
+    return [failure(row.name, name, why) for name, why in broken.items()]
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])

@@ -1,0 +1,33 @@
+"""The row of starts: how long until a peer is ready, and what it weighs before it has done anything."""
+
+from __future__ import annotations
+
+import time
+
+from bench.figures import Figure
+from bench.rows import Row
+from bench.running import Broken
+from bench.session import Session, failures, in_turn
+
+SETTLE = 1.5
+"""Seconds after which an idle peer is weighed."""
+
+
+def measure(session: Session, row: Row) -> list[Figure]:
+    """The figures of the row."""
+    ready: dict[str, list[float]] = {}
+    idle: dict[str, list[float]] = {}
+    broken: dict[str, str] = {}
+    for name in in_turn(session.taking_part(row), min(session.effort.rounds, 3)):
+        if name in broken:
+            continue
+        try:
+            with session.running(name, row.scenario) as running:
+                time.sleep(SETTLE)
+                ready.setdefault(name, []).append(running.ready_after)
+                idle.setdefault(name, []).append(running.resident() / 1e6)
+        except Broken as error:
+            broken[name] = str(error)
+    made = [Figure(row.name, name, "ready", "s", tuple(values)) for name, values in ready.items()]
+    made += [Figure(row.name, name, "idle", "MB", tuple(values)) for name, values in idle.items()]
+    return [figure for figure in made if figure.peer not in broken] + failures(row, broken)

@@ -1,0 +1,98 @@
+"""Rows of load: as many requests as a peer answers over so many connections, and what each of them costs.
+
+A peer whose core is not busy was not the slowest part: its requests a second are then only a lower bound, which is why
+`busy` stands beside them. Chunks are counted by bytes, so that streams cut off by the end of a round count, too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+
+from bench.figures import Figure
+from bench.rows import Row
+from bench.running import Broken, Running
+from bench.session import Session, failures, in_turn
+from bench.wire import Wire
+from bench.wrk import Shot, shoot
+
+ENOUGH = 20
+"""Requests on each connection that a round should have, so that the unfinished ones at its end count for little."""
+PATIENCE = 4
+
+
+
+
+def measure(session: Session, row: Row, runnings: Sequence[Running]) -> list[Figure]:
+    """The figures of a row; a peer that answers wrongly gets one that says so."""
+    contestants: dict[str, Contestant] = {}
+    broken: dict[str, str] = {}
+    for running in runnings:
+        try:
+            contestants[running.peer.name] = Contestant(session, row, running)
+        except Broken as error:
+            broken[running.peer.name] = str(error)
+    for name in in_turn(contestants, session.effort.rounds):
+        contestants[name].go()
+    return [figure for contestant in contestants.values() for figure in contestant.figures()] + failures(row, broken)
+
+
+class Contestant:
+    """A peer in a row of load, checked and warmed up.
+
+    Raises:
+        Broken: it does not answer as it must.
+    """
+
+    def __init__(self, session: Session, row: Row, running: Running) -> None:
+        running.check(row.model, stream=row.stream)
+        self._row = row
+        self._running = running
+        self._request = running.request(row.model, stream=row.stream)
+        self._rounds: dict[tuple[str, str], list[float]] = defaultdict(list)
+        self._failed = 0
+        self._stream_bytes = self._length() if row.chunks else 0
+        warm = self._shoot(1)
+        needed = math.ceil(ENOUGH * row.connections / max(warm.requests, 1))
+        self._seconds = max(session.effort.seconds, min(needed, PATIENCE * session.effort.seconds))
+
+    def go(self) -> None:
+        """One round."""
+        before = self._running.cpu()
+        shot = self._shoot(self._seconds)
+        cpu = self._running.cpu() - before
+        self._failed += shot.failed
+        for told, value in self._values(shot, cpu).items():
+            self._rounds[told].append(value)
+
+    def figures(self) -> list[Figure]:
+        """What all rounds gave."""
+        note = f"{self._failed} requests failed" if self._failed else ""
+        name = self._running.peer.name
+        return [
+            Figure(self._row.name, name, metric, unit, tuple(values), note)
+            for (metric, unit), values in self._rounds.items()
+        ]
+
+    def _values(self, shot: Shot, cpu: float) -> dict[tuple[str, str], float]:
+        answered = max(shot.requests - shot.failed, 1)
+        told = {("requests", "1/s"): answered / shot.seconds, ("cpu", "us/request"): cpu / answered * 1e6}
+        if self._stream_bytes:
+            chunks = shot.bytes / self._stream_bytes * self._row.chunks
+            told = {("chunks", "1/s"): chunks / shot.seconds, ("chunk-cpu", "us/chunk"): cpu / chunks * 1e6}
+        return told | {
+            ("busy", "%"): 100 * cpu / shot.seconds,
+            ("p50", "ms"): shot.p50,
+            ("p99", "ms"): shot.p99,
+        }
+
+    def _shoot(self, seconds: int) -> Shot:
+        running = self._running
+        return shoot(running.port, self._request, self._row.connections, seconds, running.place.folder)
+
+    def _length(self) -> int:
+        """Bytes of one stream on the wire."""
+        with Wire(self._running.port) as wire:
+            wire.whole(self._request.raw(self._running.port))
+            return len(wire.got)
