@@ -7,7 +7,9 @@ import cyclopts
 from outlast import __version__
 from outlast.cli.ask import ask
 from outlast.cli.check import check
+from outlast.cli.demo import demo
 from outlast.cli.serve import serve
+from outlast.cli.sim import sim
 
 app = cyclopts.App(
     name="outlast",
@@ -15,7 +17,7 @@ app = cyclopts.App(
     version=__version__,
     version_flags=["--version"],
 )
-for command in (serve, check, ask):
+for command in (serve, check, ask, sim, demo):
     app.command(command)
 
 

@@ -23,14 +23,14 @@ from outlast.config.reader import Reader
 from outlast.lab.answer import Json
 from outlast.lab.laws import Latency, Law
 from outlast.lab.named import Word, behaviour
-from outlast.lab.outages import Outage
+from outlast.lab.outages import KINDS, Outage
 from outlast.lab.quotas import Limits
 from outlast.model.target import Price
 
 _NOTHING: Environment = MappingProxyType({})
 
 
-class Mishap(Struct, frozen=True, forbid_unknown_fields=True):
+class Mishap(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What happens to some requests by chance: a share of all of them, and the behaviour."""
 
     rate: float
@@ -42,7 +42,7 @@ class Mishap(Struct, frozen=True, forbid_unknown_fields=True):
         behaviour(self.behaviour)
 
 
-class Conduct(Struct, frozen=True, forbid_unknown_fields=True):
+class Conduct(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Everything that a provider can be told. Also decoded from JSON; `conduct_of` has better words for mistakes.
 
     Attributes:
@@ -99,9 +99,7 @@ class Conduct(Struct, frozen=True, forbid_unknown_fields=True):
 
     def told(self) -> Json:
         """What of it differs from a new provider's conduct, as JSON, with the key blacked out."""
-        usual = Conduct()
-        said = {name for name in self.__struct_fields__ if getattr(self, name) != getattr(usual, name)}
-        shown: Json = {name: value for name, value in msgspec.to_builtins(self).items() if name in said}
+        shown: Json = msgspec.to_builtins(self)
         return shown | ({"key": "***"} if "key" in shown else {})
 
 
@@ -116,10 +114,10 @@ def conduct_of(raw: object, path: Path = (), environment: Environment = _NOTHING
     Raises:
         ConfigError: it describes none; one line says where it is wrong and how to mend it.
     """
-    return _Reader(environment).struct(raw, Conduct, path)
+    return ConductReader(environment).struct(raw, Conduct, path)
 
 
-class _Reader(Reader):
+class ConductReader(Reader):
     """Knows besides what may be one thing or another: a number or a law, a behaviour's name or its fields."""
 
     __slots__ = ()
@@ -138,4 +136,10 @@ class _Reader(Reader):
             word: Word = msgspec.convert(raw, Word)
         except msgspec.ValidationError:
             raise ConfigError("expected a behaviour: its name, a status, or { name = { … } }", path) from None
+        known = KINDS if path[-1] == "kind" else ()
+        if word not in known:
+            try:
+                behaviour(word, known)
+            except ValueError as error:
+                raise ConfigError(str(error), path) from None
         return word

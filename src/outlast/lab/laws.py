@@ -17,7 +17,7 @@ P95 = 1.6448536269514722
 _WANTED = "a latency law is { median, p95 }, { low, high } or { mean }, in seconds"
 
 
-class Law(Struct, frozen=True, forbid_unknown_fields=True):
+class Law(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Seconds by chance: lognormal by `median` and `p95`, uniform by `low` and `high`, exponential by `mean`."""
 
     median: float | None = None

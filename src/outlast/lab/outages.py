@@ -28,7 +28,7 @@ from outlast.lab.steps import Step
 _SHARES = {"brown-out": 0.5, "gray": 0.1}
 _FACTORS = {"brown-out": 3.0, "gray": 10.0}
 _BREAKING = ("down", "flapping")
-_KINDS = (*_BREAKING, *_SHARES, "throttling")
+KINDS = (*_BREAKING, *_SHARES, "throttling")
 
 
 class Blow(NamedTuple):
@@ -39,7 +39,7 @@ class Blow(NamedTuple):
     delay: float = 0.0
 
 
-class Outage(Struct, frozen=True, forbid_unknown_fields=True):
+class Outage(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A time of trouble. Seconds count from the provider's start, or from when it was told to conduct itself so.
 
     Attributes:
@@ -71,13 +71,13 @@ class Outage(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError('an outage that comes again needs a "for" that is shorter than its "every"')
         if self.flip <= 0:
             raise ValueError("flip must be more than 0")
-        if self.kind not in _KINDS:
-            behaviour(self.kind, known=_KINDS)
+        if self.kind not in KINDS:
+            behaviour(self.kind, known=KINDS)
 
     @property
     def name(self) -> str:
         """What it is called."""
-        return str(self.kind) if self.kind in _KINDS else behaviour(self.kind).name
+        return str(self.kind) if self.kind in KINDS else behaviour(self.kind).name
 
     def active(self, seconds: float) -> bool:
         """Does it strike at this moment? Flapping does only while it is down."""

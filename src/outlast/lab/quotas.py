@@ -20,7 +20,7 @@ _DUST = 1e-9
 """What sums of fractions may lack."""
 
 
-class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+class Limits(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a provider lets one caller have. None: as much as he likes.
 
     Attributes:
