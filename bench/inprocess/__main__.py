@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.about import about
 from bench.figures import Figure
-from bench.inprocess import environment, record, sheet
+from bench.inprocess import environment, record
 from bench.inprocess.contest import CONTEST
 from bench.inprocess.driver import measured
 from bench.inprocess.footprint import imports, modules
 from bench.inprocess.held import held
 from bench.processes import LOAD_CORE, SERVER_CORE
+from bench.results import write
 from bench.upstream import Upstream
 
 ROWS = tuple(dict.fromkeys(contender.row for contender in CONTEST.values()))
@@ -36,8 +39,9 @@ def main() -> None:
     if "allocation" in asked.only:
         figures += record.of_memory([held(python) for _ in range(3)])
     show(figures)
-    told = sheet.sheet(figures, environment.versions(python), sheet.spelled("bench.inprocess"))
-    _tell(f"written: {sheet.write(asked.name, told)}")
+    command = shlex.join(["python", "-m", "bench.inprocess", *sys.argv[1:]])
+    told = about((), ()) | {"command": command, "versions": environment.versions(python)}
+    _tell(f"written: {write(asked.name, told, figures)}")
 
 
 def calls(python: Path, row: str, asked: argparse.Namespace) -> list[Figure]:

@@ -76,10 +76,10 @@ LIBRARIES = tuple(
         ("stamina async", "stamina_retry", "asynchronous"),
         ("backoff async", "backoff_retry", "asynchronous"),
         ("purgatory async", "purgatory_breaker", "alone"),
-        ("outlast engine", "engine", "every"),
-        ("outlast engine, quota kept", "engine", "with_quota"),
-        ("outlast engine, quota, log and metrics", "engine", "with_sinks"),
-        ("outlast AsyncClient.chat", "engine", "whole_call"),
+        ("outlast", "engine", "every"),
+        ("outlast, quota kept", "engine", "with_quota"),
+        ("outlast, quota, log and metrics", "engine", "with_sinks"),
+        ("outlast, AsyncClient.chat", "engine", "whole_call"),
         ("litellm Router, mocked answer", "litellm_router", "mocked"),
     )
 )

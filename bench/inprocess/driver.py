@@ -20,9 +20,10 @@ import msgspec
 
 from bench.inprocess.charge import Charge
 from bench.inprocess.contest import Contender
+from bench.inprocess.environment import ROOT
 from bench.inprocess.worker import READY
+from bench.running import Broken
 
-ROOT = Path(__file__).parents[2]
 SILENCE = 120.0
 """Seconds after which a worker is given up."""
 QUIET = {
@@ -33,10 +34,6 @@ QUIET = {
     "NO_PROXY": "127.0.0.1",
 }
 """Nobody calls home while it is measured."""
-
-
-class Broken(Exception):  # noqa: N818  (no fault of ours: it is told, and the others go on)
-    """A contender cannot be measured. Its words are in the table."""
 
 
 def surroundings() -> dict[str, str]:

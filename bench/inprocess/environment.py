@@ -11,12 +11,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.peers.environment import Mark, run
+from bench.peers.peer import ENVIRONMENTS
+
 ROOT = Path(__file__).parents[2]
-FOLDER = ROOT / "bench" / ".envs" / "inprocess"
+FOLDER = ENVIRONMENTS / "inprocess"
 PYTHON = FOLDER / "bin" / "python"
 PINNED = ROOT / "requirements" / "bench.txt"
-DONE = FOLDER / ".installed"
-"""A copy of the list that was installed."""
+MARK = Mark(FOLDER, [PINNED])
 TOLD = (
     "tenacity",
     "stamina",
@@ -36,16 +38,15 @@ def installed(told: Callable[[str], None]) -> Path:
     """The environment's Python; made first, when it is missing or its list has changed.
 
     Raises:
-        subprocess.CalledProcessError: it cannot be made; the installer has said why.
+        NotInstalled: it cannot be made.
     """
-    wanted = PINNED.read_text()
-    if not DONE.exists() or DONE.read_text() != wanted:
+    if not MARK.holds():
         told(f"installing {FOLDER.relative_to(ROOT)}")
-        uv = str(ROOT / "scripts" / "uv")
-        subprocess.run([uv, "venv", "-q", "--clear", "--python", sys.executable, str(FOLDER)], check=True)
-        subprocess.run([uv, "pip", "sync", "-q", "--require-hashes", "--python", str(PYTHON), str(PINNED)], check=True)
+        uv = ROOT / "scripts" / "uv"
+        run(uv, "venv", "-q", "--clear", "--python", sys.executable, FOLDER)
+        run(uv, "pip", "install", "-q", "--require-hashes", "--python", PYTHON, "-r", PINNED)
         _lead_to_source()
-        DONE.write_text(wanted)
+        MARK.set()
     return PYTHON
 
 
@@ -64,6 +65,6 @@ print(json.dumps({"outlast": outlast.__version__, "python": platform.python_vers
 
 def versions(python: Path) -> dict[str, str]:
     """Which versions run there."""
-    done = subprocess.run([python, "-c", ASK, *TOLD], capture_output=True, text=True, check=True)
+    done = subprocess.run([str(python), "-c", ASK, *TOLD], capture_output=True, text=True, check=True)
     found: dict[str, str] = json.loads(done.stdout)
     return found

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from bench.inprocess.driver import ROOT, surroundings
+from bench.inprocess.driver import surroundings
+from bench.inprocess.environment import ROOT
 
 NOTHING = "python"
 STATEMENTS = {

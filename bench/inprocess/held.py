@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from bench.inprocess.driver import ROOT, surroundings
+from bench.inprocess.driver import surroundings
+from bench.inprocess.environment import ROOT
 
 
 class Held(Struct, frozen=True):

@@ -13,11 +13,12 @@ from bench.inprocess import environment, record
 from bench.inprocess.charge import Charge, charged
 from bench.inprocess.contenders.configured import configuration
 from bench.inprocess.contest import CONTEST, LAYERS, Contender
-from bench.inprocess.driver import Broken, Rounds, Worker, measured
+from bench.inprocess.driver import Rounds, Worker, measured
 from bench.inprocess.footprint import Import, Module, imported, modules, parsed
 from bench.inprocess.held import Held
 from bench.inprocess.noop import BODY, NoopIo
 from bench.inprocess.work import TEXT, Answered, Counted, CountedAtOnce, Nothing
+from bench.running import Broken
 
 import outlast
 from outlast.stack import LayersConfig
@@ -124,7 +125,7 @@ class TestContenders:
             assert made(CONTEST[f"library-call-{at_once}/{name}"], upstream, 20) == 20
             assert len(provider.requests()) == 21
 
-    @pytest.mark.skipif(not environment.DONE.exists(), reason="python -m bench.inprocess installs what this needs")
+    @pytest.mark.skipif(not environment.MARK.holds(), reason="python -m bench.inprocess installs what this needs")
     @pytest.mark.parametrize("contender", CONTEST.values(), ids=lambda contender: contender.name)
     def test_every_contender_works_in_the_environment_of_the_bench(self, contender):
         """As a worker with its pinned libraries it is ready, and makes the calls that it is told to make."""
