@@ -22,6 +22,9 @@ from outlast.lab.ledger import Seen
 from outlast.lab.script import Behaviour
 from outlast.lab.steps import Body, End, Fin, Framer, Head, Pause, Raw, Rst, Silence, Step, Unreachable, Until
 
+MOST = 32 << 20
+"""Bytes of a body that are kept; vendors refuse about as many."""
+
 
 class Received:
     """A request as it came; `keep_alive` says whether the connection may live on after the answer."""
@@ -130,8 +133,9 @@ class Connection(asyncio.Protocol):
             self._inbox.put_nowait(self._coming)
 
     def on_body(self, data: bytes) -> None:
-        """A piece of the body."""
-        self._coming.body += data
+        """A piece of the body. What is beyond the bound is read and dropped, so that the refusal can be read too."""
+        if len(self._coming.body) <= MOST:
+            self._coming.body += data
 
     def on_message_complete(self) -> None:
         """A request is there."""

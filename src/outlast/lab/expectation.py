@@ -74,21 +74,22 @@ class Expectation:
         wanted: what is expected, by name.
     """
 
-    __slots__ = ("_wanted",)
+    __slots__ = ("_given", "_wanted")
 
     def __init__(self, wanted: Wanted) -> None:
         unknown = wanted.keys() - _LOOKS.keys()
         if unknown:
             raise TypeError(f"unknown expectation {min(unknown)!r}; there are: {', '.join(_LOOKS)}")
+        self._given: dict[str, object] = {**wanted}
         try:
-            self._wanted = msgspec.convert(dict(wanted), Wanted)
+            self._wanted = msgspec.convert(self._given, Wanted)
         except msgspec.ValidationError as error:
             raise TypeError(f"an expectation is of the wrong type: {error}") from error
 
     def broken(self, seen: Sequence[Seen]) -> list[Broken]:
         """Each expectation that does not hold, with what was seen."""
         return [
-            Broken(name, wanted, found)
+            Broken(name, self._given[name], found)
             for name, wanted in self._wanted.items()
             for found in [_LOOKS[name](wanted, seen)]
             if found is not None

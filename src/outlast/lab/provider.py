@@ -24,7 +24,7 @@ from typing import Self, Unpack, cast
 from outlast.lab import anthropic_side, openai_side
 from outlast.lab.answer import Asked, Json, Kind, Vendor, dumps
 from outlast.lab.conduct import Conduct
-from outlast.lab.connection import Connection, Received
+from outlast.lab.connection import MOST, Connection, Received
 from outlast.lab.control import controlled
 from outlast.lab.demands import Refusal, check
 from outlast.lab.expectation import Wanted
@@ -338,6 +338,8 @@ def _asked(received: Received, page: str, seen: Seen, created: int) -> Asked:
 
 def _wrong(asked: Asked, received: Received, body_json: Json | None) -> Behaviour | None:
     """What the vendor says to a request that it would not take."""
+    if len(received.body) > MOST:
+        return status(413, message=f"The request is longer than {MOST} bytes.")
     if body_json is None:
         return status(400, message="The body is not a JSON object.")
     try:
