@@ -81,7 +81,7 @@ bench-quick: $(test_ready) ## the same in three minutes, once the peers are inst
 
 .PHONY: bench-pins
 bench-pins: | $(run_ready) ## pin the peers of the bench anew; UPGRADE=--upgrade takes newer ones
-	@for peer in litellm tensorzero; do $(compile) --no-header bench/peers/$$peer.in -o bench/peers/$$peer.txt || exit; done
+	@for peer in litellm tensorzero portkey; do $(compile) --no-header bench/peers/$$peer.in -o bench/peers/$$peer.txt || exit; done
 	@cd bench/peers/portkey && PATH="$(CURDIR)/$(bin):$$PATH" npm install --package-lock-only --silent --omit-lockfile-registry-resolved
 
 ## ---- keep it

@@ -26,7 +26,7 @@ def measure(session: Session, row: Row) -> list[Figure]:
     """The figures of a row; each round is a start of its own."""
     grown: dict[str, list[float]] = {}
     broken: dict[str, str] = {}
-    for name in in_turn(session.taking_part(row), min(session.effort.rounds, 2)):
+    for name in in_turn(session.taking_part(row), session.effort.starts):
         if name in broken:
             continue
         try:

@@ -25,15 +25,17 @@ class Effort:
         rounds: of each row.
         seconds: of one round of load; a slow peer gets up to four times as much, until enough was answered.
         samples: single requests of one round.
+        starts: rounds of rows that need a new start each time.
     """
 
     rounds: int
     seconds: int
     samples: int
+    starts: int
 
 
-FULL = Effort(rounds=5, seconds=3, samples=300)
-QUICK = Effort(rounds=2, seconds=1, samples=60)
+FULL = Effort(rounds=5, seconds=3, samples=300, starts=3)
+QUICK = Effort(rounds=2, seconds=1, samples=60, starts=1)
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ def measure(session: Session, row: Row) -> list[Figure]:
     ready: dict[str, list[float]] = {}
     idle: dict[str, list[float]] = {}
     broken: dict[str, str] = {}
-    for name in in_turn(session.taking_part(row), min(session.effort.rounds, 3)):
+    for name in in_turn(session.taking_part(row), session.effort.starts):
         if name in broken:
             continue
         try:

@@ -24,13 +24,13 @@ class PythonEnvironment:
     """
 
     def __init__(self, name: str, package: str) -> None:
-        self._folder = ENVIRONMENTS / name
+        self.folder = ENVIRONMENTS / name
         self._list = HERE / f"{name}.txt"
         self._package = package
 
     def program(self, name: str) -> str:
         """A program of the environment."""
-        return str(self._folder / "bin" / name)
+        return str(self.folder / "bin" / name)
 
     def version(self) -> str:
         """Which version of the package is pinned."""
@@ -39,10 +39,10 @@ class PythonEnvironment:
 
     def install(self) -> None:
         """Make it hold what is pinned, if it does not yet."""
-        mark = Mark(self._folder, [self._list])
+        mark = Mark(self.folder, [self._list])
         if mark.holds():
             return
-        run(_UV, "venv", "-q", "--clear", "--python", sys.executable, self._folder)
+        run(_UV, "venv", "-q", "--clear", "--python", sys.executable, self.folder)
         run(_UV, "pip", "install", "-q", "--require-hashes", "--python", self.program("python"), "-r", self._list)
         mark.set()
 

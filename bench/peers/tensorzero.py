@@ -43,7 +43,7 @@ class TensorZero(Peer):
         file = place.folder / "tensorzero.toml"
         file.write_text("\n".join(lines) + "\n")
         (place.folder / PORT_FILE).unlink(missing_ok=True)
-        return [self._environment.program("python"), str(SERVE), str(file), str(place.folder / PORT_FILE)]
+        return [self._environment.program("python"), "-P", str(SERVE), str(file), str(place.folder / PORT_FILE)]
 
     def port(self, place: Place) -> int:
         """What it wrote down."""
