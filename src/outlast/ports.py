@@ -20,13 +20,15 @@ class Outgoing(Struct):
     """One upstream request, ready but for the parts that the connection knows: host, key, framing.
 
     `path` follows the provider's base URL; `headers` are complete lines without CR LF; `dropped` names what of the
-    caller's request could not be carried over.
+    caller's request could not be carried over. `whole` says that the answer is of use as a whole only: `send` may then
+    return as late as at its end, which saves a wait.
     """
 
     path: bytes
     body: bytes
     headers: tuple[bytes, ...] = ()
     dropped: tuple[str, ...] = ()
+    whole: bool = False
 
 
 class Timed(Protocol):

@@ -89,10 +89,10 @@ class At:
         self.connected = 0
         self.peers = []
 
-    async def send(self, body=b"{}", *, connect=LONG, due=LONG, path=b"/chat", headers=(), provider=None):
+    async def send(self, body=b"{}", *, connect=LONG, due=LONG, path=b"/chat", headers=(), provider=None, whole=False):
         now = self.io.now()
         target = Target("p/m", provider or self.provider, "m")
-        return await self.io.send(target, Outgoing(path, body, headers), now + connect, now + due)
+        return await self.io.send(target, Outgoing(path, body, headers, whole=whole), now + connect, now + due)
 
     async def whole(self, body=b"{}"):
         """The answer's status and body; the connection is kept if it may be."""

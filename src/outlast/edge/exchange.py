@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 
 from outlast.edge.bounds import Bounds
@@ -26,47 +27,51 @@ class HttpExchange:
         BadResponse: the body has an encoding that we cannot read.
     """
 
-    __slots__ = ("_bounds", "_connection", "_decoder", "_fields", "_given_up", "_late_until", "status")
+    __slots__ = ("_bounds", "_connection", "_decoder", "_given_up", "_late_until", "header", "status")
+
+    header: Callable[[bytes], bytes | None]
+    """The value of a header, by its lower-case name; only those that somebody may need are kept."""
 
     def __init__(self, connection: Connection, bounds: Bounds) -> None:
+        fields = connection.fields
         self._connection: Connection | None = connection
         self._bounds = bounds
-        self._fields = connection.fields
         self._given_up = False
         self._late_until = inf
+        self.header = fields.get  # asked for half a dozen times per answer
         self.status = connection.status
-        coding = connection.fields.get(b"content-encoding")
+        coding = fields.get(b"content-encoding")
         self._decoder = None if coding is None else decoder_for(coding, bounds.inflation)
-
-    def header(self, name: bytes) -> bytes | None:
-        """The value of a header, by its lower-case name; only those that somebody may need are kept."""
-        return self._fields.get(name)
 
     async def read(self, due: float) -> bytes:
         """What has come since, as soon as anything is there; `b""` at the end of the body."""
         try:
-            while True:
-                data = self._next()
-                if data:
-                    self._keep_time(due)
-                if data is not None:
-                    return data
-                if self._connection is not None:
-                    await self._connection.arrival(due)
+            while (data := self._at_hand(due)) is None:
+                await self._arrival(due)
         except BaseException:
             self.abort()
             raise
+        return data
 
     async def whole(self, due: float) -> bytes:
         """The rest of the body, which is bounded."""
         parts: list[bytes] = []
         size = 0
-        while data := await self.read(due):
-            size += len(data)
-            if size > self._bounds.body:
-                self.abort()
-                raise BadResponse("the answer is too large")
-            parts.append(data)
+        try:
+            while size <= self._bounds.body and (data := self._at_hand(due)) != b"":
+                if data is None:
+                    await self._arrival(due, patient=True)
+                    continue
+                parts.append(data)
+                size += len(data)
+                if self._connection is None:
+                    break
+        except BaseException:
+            self.abort()
+            raise
+        if size > self._bounds.body:
+            self.abort()
+            raise BadResponse("the answer is too large")
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def release(self) -> None:
@@ -87,7 +92,7 @@ class HttpExchange:
         if self._connection is not None:
             self.abort()
 
-    def _next(self) -> bytes | None:
+    def _at_hand(self, due: float) -> bytes | None:
         """The bytes at hand; `b""` at the end; None when they have yet to come."""
         connection = self._connection
         if connection is None:
@@ -97,18 +102,23 @@ class HttpExchange:
         data = connection.take()
         if self._decoder is not None:
             data = self._decoder.decode(data)
-        if data:
-            return data
-        if connection.stage is DONE:
+        if connection.stage is DONE and (self._decoder is None or not data):
             self._end()
-            return b""
-        if connection.stage is not BODY:
-            raise connection.failure()
-        return None
+        elif data:
+            self._keep_time(connection.now(), due)
+        elif connection.stage is not BODY:
+            connection.raise_failure()
+        else:
+            return None
+        return data
 
-    def _keep_time(self, due: float) -> None:
+    def _end(self) -> None:
+        if self._decoder is not None:
+            self._decoder.end()
+        self.release()
+
+    def _keep_time(self, now: float, due: float) -> None:
         """Nobody waits while bytes keep coming, so no timer would end that."""
-        now = self._connection.now() if self._connection is not None else due
         if now <= due:
             self._late_until = inf
         elif self._late_until == inf:
@@ -116,7 +126,8 @@ class HttpExchange:
         elif now > self._late_until:
             raise TimedOut("the answer did not end within the limit", phase="read")
 
-    def _end(self) -> None:
-        if self._decoder is not None:
-            self._decoder.end()
-        self.release()
+    async def _arrival(self, due: float, *, patient: bool = False) -> None:
+        """Wait for more. Who is late already is not patient: what is there now decides."""
+        connection = self._connection
+        if connection is not None:
+            await connection.arrival(due, patient=patient and connection.now() <= due)

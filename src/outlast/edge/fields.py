@@ -23,34 +23,27 @@ KEPT_PREFIXES = (b"x-ratelimit-", b"anthropic-ratelimit-", b"x-tokenlimit-", b"r
 
 
 MOST_NAMES = 1024
-_seen: dict[bytes, bytes] = {}
-"""Names as peers wrote them → lower case, or empty for those that are dropped: peers send the same ones all day."""
 
 
-def keep(fields: dict[bytes, bytes], name: bytes, value: bytes) -> None:
-    """Add a header to `fields` if anybody may ask for it; a repeated one is joined with a comma."""
-    known = _seen.get(name)
-    if known is None:
-        known = _learn(name)
-    if known:
-        fields[known] = fields[known] + b", " + value if known in fields else value
+class Names(dict[bytes, bytes]):
+    """Names as peers wrote them → lower case, or empty for those that are dropped: peers send the same ones all day."""
+
+    def __missing__(self, name: bytes) -> bytes:
+        """Learn a name, unless it is too long to be worth it."""
+        lower = name.lower()
+        known = lower if lower in KEPT or lower.startswith(KEPT_PREFIXES) else b""
+        if len(self) >= MOST_NAMES:
+            self.clear()
+        if len(name) <= 64:
+            self[name] = known
+        return known
 
 
-def _learn(name: bytes) -> bytes:
-    lower = name.lower()
-    known = lower if lower in KEPT or lower.startswith(KEPT_PREFIXES) else b""
-    if len(_seen) >= MOST_NAMES:
-        _seen.clear()
-    if len(name) <= 64:
-        _seen[name] = known
-    return known
+KNOWN = Names()
 
 
-def keep_alive_seconds(fields: dict[bytes, bytes], default: float) -> float:
+def keep_alive_seconds(hint: bytes, default: float) -> float:
     """How long the peer keeps an idle connection, less a second for the way, if it says so; at most `default`."""
-    hint = fields.get(b"keep-alive")
-    if hint is None:
-        return default
     for part in hint.split(b","):
         name, _, value = part.strip().partition(b"=")
         if name.lower() == b"timeout" and value.isdigit() and len(value) < 7:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from threading import get_ident
+from typing import Any
 
 from outlast.edge.bounds import Bounds
 from outlast.edge.dial import Dialer
@@ -29,13 +31,14 @@ ELSEWHERE = (
 class Moorings:
     """What belongs to one loop in one process."""
 
-    __slots__ = ("loop", "pid", "pool", "sweeper")
+    __slots__ = ("loop", "pid", "pool", "sweeper", "thread")
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, bounds: Bounds, lookup: Lookup, blocked: Callable[[float], None]
     ) -> None:
         self.loop = loop
         self.pid = Process.pid
+        self.thread = get_ident()
         self.sweeper = Sweeper(time.monotonic, loop.call_later, blocked)
         self.pool = Pool(self.sweeper, Dialer(loop, self.sweeper, Resolver(loop, lookup), bounds), bounds)
 
@@ -103,8 +106,10 @@ class AsyncIo:
         here = self._here()
         return Wait(here.loop, here.sweeper)
 
-    async def send(self, target: Target, outgoing: Outgoing, connect_due: float, due: float) -> HttpExchange:
-        """Send, and return when the head of the answer is in.
+    def send(
+        self, target: Target, outgoing: Outgoing, connect_due: float, due: float
+    ) -> Coroutine[Any, Any, HttpExchange]:
+        """Send, and return when the head of the answer is in. The coroutine is the pool's: one level less to resume.
 
         Raises:
             Connect: no connection, or it was closed before a byte of an answer.
@@ -114,7 +119,8 @@ class AsyncIo:
         """
         here = self._here()
         prepared, shelf = self._prepared.get(id(target.provider)) or self._prepare(here, target.provider)
-        return await here.pool.send(shelf, prepared.head(outgoing), outgoing.body, connect_due, due)
+        head = prepared.head(outgoing)
+        return here.pool.send(shelf, head, outgoing.body, connect_due, due, patient=outgoing.whole)
 
     async def aclose(self) -> None:
         """Close all connections; afterwards nothing can be sent."""
@@ -135,8 +141,9 @@ class AsyncIo:
         return 0 if self._moorings is None else len(self._moorings.pool)
 
     def _here(self) -> Moorings:
+        """Our moorings. To ask for the running loop is a system call; that ours runs in this thread says as much."""
         here = self._moorings
-        if here is not None and here.loop is _running() and here.pid == Process.pid:
+        if here is not None and here.thread == get_ident() and here.pid == Process.pid and here.loop.is_running():
             return here
         return self._moor(here)
 
@@ -147,6 +154,9 @@ class AsyncIo:
         if loop is None:
             raise RuntimeError(ELSEWHERE)
         if before is not None:
+            if before.pid == Process.pid and before.loop is loop:
+                before.thread = get_ident()  # a loop may run in one thread after the other
+                return before
             if before.pid == Process.pid and not before.loop.is_closed():
                 raise RuntimeError(ELSEWHERE)
             if before.pid != Process.pid:

@@ -87,17 +87,28 @@ class Pool:
             shelf = self._shelves[origin] = Shelf(origin, self)
         return shelf
 
-    async def send(self, shelf: Shelf, head: bytes, body: bytes, connect_due: float, due: float) -> HttpExchange:
-        """The answer's head. Raises `Connect`, `TimedOut`, `BadResponse`; then, or when cancelled, nothing is open."""
+    async def send(
+        self, shelf: Shelf, head: bytes, body: bytes, connect_due: float, due: float, *, patient: bool
+    ) -> HttpExchange:
+        """The answer, once its head is in, or for who is patient its end or much of it.
+
+        Raises `Connect`, `TimedOut`, `BadResponse`; then, or when cancelled, nothing is open.
+        """
         connection = shelf.take()
-        if connection is not None:
+        while True:
+            fresh = connection is None
+            if connection is None:
+                connection = await self._dialer.connect(shelf.origin, shelf, connect_due)
             try:
-                return await self._converse(connection, head, body, due)
-            except Connect:
-                if self.sweeper.now() >= connect_due:
+                await connection.ask(head, body, due, patient=patient)
+                if not connection.status:
+                    connection.raise_failure()
+                return HttpExchange(connection, self.bounds)
+            except BaseException as error:
+                connection.abort()
+                if fresh or not isinstance(error, Connect) or self.sweeper.now() >= connect_due:
                     raise
-        connection = await self._dialer.connect(shelf.origin, shelf, connect_due)
-        return await self._converse(connection, head, body, due)
+            connection = None
 
     async def aclose(self) -> None:
         """Close every connection, and give the transports the turns that they need to say goodbye to the loop."""
@@ -108,12 +119,3 @@ class Pool:
             if not self.open:
                 return
             await asyncio.sleep(0)
-
-    async def _converse(self, connection: Connection, head: bytes, body: bytes, due: float) -> HttpExchange:
-        try:
-            await connection.ask(head, body, due)
-            connection.confirm()
-            return HttpExchange(connection, self.bounds)
-        except BaseException:
-            connection.abort()
-            raise
