@@ -1,49 +1,36 @@
-"""The gateway as an ASGI application: bytes in, bytes out, and nothing left running when the caller has gone.
+"""The gateway's front: bytes in, bytes out, and nothing left running when the caller has gone.
 
-    receive ── body, bounded in size and time ──▶ Surface ──▶ send
-       └── watcher: the caller has left ──▶ the handler is cancelled, the upstream connection closed
+    body, bounded in size and time ──▶ Surface ──▶ answer, in pieces that the caller must take in time
+                the caller leaves ──▶ the handler is cancelled, the upstream connection closed
 
-A caller who stops reading is cut off: uvicorn would wait for him for ever.
+Callers come over our own server (`protocol`), or over any ASGI server that this application is mounted in.
 """
 
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
 from outlast.build import Outlast
 from outlast.flow.faults import told
-from outlast.gateway.conversation import Conversation
+from outlast.gateway.asgi import Guest, Receive, Scope, Send
+from outlast.gateway.conversation import CallerGone, Conversation
 from outlast.gateway.descriptors import UNBOUNDED
 from outlast.gateway.exchange import Inbound, Outbound
+from outlast.gateway.ids import new_id
+from outlast.gateway.opening import Opening
 from outlast.gateway.routes import Surface
 from outlast.model.errors import Caller, Failure, Internal, Rejected
 from outlast.model.events import Fault
-
-Message = MutableMapping[str, Any]
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 ID_CHARACTERS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:")
 LONGEST_ID = 128
 SLICE = 64 * 1024
 """Bytes of a whole answer that are sent at once; the caller has the write timeout for each."""
-CUT_OFF = "outlast.cut_off"
-"""Where our own server puts, in the state of a request, what closes the caller's connection at once."""
-CROWDED = "outlast.crowded"
-"""Where it says that there are more callers than we have descriptors for."""
-CLOSE = (b"connection", b"close")
-
-
-class CallerGone(Exception):  # noqa: N818  (no error: the conversation is over)
-    """The caller has left while it was still sending."""
+PLAIN_CODINGS = frozenset({None, b"", b"identity"})
 
 
 class App:
-    """The ASGI application.
+    """The ASGI application, and what our own server asks.
 
     Args:
         surface: answers requests.
@@ -55,6 +42,7 @@ class App:
         server = outlast.config.server
         self.write_timeout = server.write_timeout
         self.most_connections = most_connections
+        self.opening = Opening()
         self._surface = surface
         self._outlast = outlast
         self._io = outlast.io
@@ -88,12 +76,12 @@ class App:
         for conversation in list(self._under_way):
             conversation.expire()
 
-    # -- answering ---------------------------------------------------------------------------------------------
+    # -- other servers -----------------------------------------------------------------------------------------
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the life of the application."""
         if scope["type"] == "http":
-            await self._http(scope, receive, send)
+            await self._guest(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         else:
@@ -108,45 +96,57 @@ class App:
         await self._outlast.aclose()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = dict(scope["headers"])
-        inbound = Inbound(scope["method"], scope["path"], headers, b"", request_id(headers))
+    async def _guest(self, scope: Scope, receive: Receive, send: Send) -> None:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("an ASGI application runs in a task")
-        state = scope.get("state", {})
-        conversation = Conversation(task, state.get(CUT_OFF), crowded=state.get(CROWDED, False))
+        headers = dict(scope["headers"])
+        inbound = Inbound(scope["method"], scope["path"], headers, b"", request_id(headers))
+        await self.serve(Guest(inbound, task, receive, send, self.be_patient))
+
+    def be_patient(self, conversation: Conversation) -> None:
+        """Give the caller the write timeout, from now on, to take what it is sent."""
+        self._io.watch(conversation, self._io.now() + self.write_timeout)
+
+    # -- answering ---------------------------------------------------------------------------------------------
+
+    async def serve(self, conversation: Conversation) -> None:
+        """Answer one request to its end, in the conversation's task. Raises nothing but a cancellation from outside."""
         self._under_way.add(conversation)
         try:
-            await self._converse(conversation, inbound, receive, send)
+            await self._converse(conversation)
         except CallerGone:
             conversation.gone = True
         except asyncio.CancelledError:
-            await self._cancelled(conversation, inbound, send)
-        except Exception as fault:  # noqa: BLE001  (the server's own page for this tells the caller nothing)
+            await self._cancelled(conversation)
+        except Exception as fault:  # noqa: BLE001  (a server's own page for this tells the caller nothing)
             self._io.emit(Fault("gateway", told(fault)))
             conversation.cut_off()
         finally:
-            self._over(conversation)
+            conversation.over()
+            self._under_way.discard(conversation)
+            if self._idle is not None:
+                self._tell_idle(self._idle)
 
-    async def _converse(self, conversation: Conversation, inbound: Inbound, receive: Receive, send: Send) -> None:
-        problem = self._crowded() if conversation.crowded else await self._read(inbound, receive)
-        conversation.watcher = conversation.task.get_loop().create_task(self._watch(receive, conversation))
-        out = self._surface.failed(inbound, problem) if problem else await self._answer(inbound)
-        await self._send(out, send, conversation, close=problem is not None)
+    def _tell_idle(self, idle: asyncio.Future[None]) -> None:
+        if not self._under_way and not idle.done():
+            idle.set_result(None)
 
-    def _over(self, conversation: Conversation) -> None:
-        conversation.over()
-        self._under_way.discard(conversation)
-        if self._idle is not None and not self._under_way and not self._idle.done():
-            self._idle.set_result(None)
-
-    async def _answer(self, inbound: Inbound) -> Outbound:
-        try:
-            return await self._surface.answer(inbound)
-        except Exception as fault:  # noqa: BLE001  (the caller gets an envelope, whatever went wrong here)
-            self._io.emit(Fault("gateway", told(fault)))
-            return self._surface.failed(inbound, Internal("an internal error; it has been logged"))
+    async def _converse(self, conversation: Conversation) -> None:
+        inbound = conversation.inbound
+        problem = self._unwanted(conversation)
+        if problem is None and not conversation.whole:
+            problem = await self._read(conversation)
+        if problem is not None:
+            conversation.last = True
+            out = self._surface.failed(inbound, problem)
+        else:
+            try:
+                out = await self._surface.answer(inbound)
+            except Exception as fault:  # noqa: BLE001  (the caller gets an envelope, whatever went wrong here)
+                self._io.emit(Fault("gateway", told(fault)))
+                out = self._surface.failed(inbound, Internal("an internal error; it has been logged"))
+        await self._send(out, conversation)
 
     def refused(self, path: str, headers: dict[bytes, bytes], failure: Failure) -> Outbound:
         """The answer to what is no request, and so never reaches us."""
@@ -154,125 +154,103 @@ class App:
 
     # -- receiving ---------------------------------------------------------------------------------------------
 
-    async def _read(self, inbound: Inbound, receive: Receive) -> Failure | None:
-        """Read the body into `inbound`; what is wrong with it, if anything is."""
-        length = inbound.headers.get(b"content-length", b"")
-        if length.isdigit() and (len(length) > 18 or int(length) > self._max_body):
+    def _unwanted(self, conversation: Conversation) -> Failure | None:
+        """Why a request is not taken, whatever its body says."""
+        if conversation.crowded:
+            return Rejected("too many callers are connected", gate="connections", code="overloaded", retry_after=1.0)
+        headers = conversation.inbound.headers
+        if conversation.size > self._max_body:
             return self._too_large()
-        coding = inbound.headers.get(b"content-encoding", b"identity").strip().lower()
-        if coding not in {b"", b"identity"}:
-            return Caller("request bodies are taken uncompressed only: send no content-encoding", status=415)
-        message = await self._receive(receive)
-        inbound.body = message.get("body", b"")
-        if not message.get("more_body"):
+        length = headers.get(b"content-length")
+        if not conversation.whole and length is not None and _larger(length, self._max_body):
+            return self._too_large()
+        coding = headers.get(b"content-encoding")
+        if coding in PLAIN_CODINGS or (coding is not None and coding.strip().lower() in PLAIN_CODINGS):
             return None
-        refused = self._surface.refusal(inbound)
+        return Caller("request bodies are taken uncompressed only: send no content-encoding", status=415)
+
+    async def _read(self, conversation: Conversation) -> Failure | None:
+        """Wait for the rest of the body; what is wrong with it, if anything is."""
+        refused = self._surface.refusal(conversation.inbound)
         if refused is not None:  # nobody needs the rest
             return refused
         try:
             async with asyncio.timeout(self._body_timeout):
-                return await self._rest(inbound, receive)
+                while not conversation.whole:
+                    await conversation.receive()
+                    if conversation.size > self._max_body:
+                        return self._too_large()
         except TimeoutError:
             return Caller(f"the body did not come within {self._body_timeout:g} s", status=408)
-
-    async def _rest(self, inbound: Inbound, receive: Receive) -> Failure | None:
-        pieces = [inbound.body]
-        size = len(inbound.body)
-        more = True
-        while more:
-            message = await self._receive(receive)
-            piece = message.get("body", b"")
-            size += len(piece)
-            if size > self._max_body:
-                return self._too_large()
-            pieces.append(piece)
-            more = message.get("more_body", False)
-        inbound.body = b"".join(pieces)
         return None
-
-    async def _receive(self, receive: Receive) -> Message:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise CallerGone
-        return message
 
     def _too_large(self) -> Failure:
         return Caller(f"the body is larger than {self._max_body} bytes", status=413)
 
-    def _crowded(self) -> Failure:
-        return Rejected("too many callers are connected", gate="connections", code="overloaded", retry_after=1.0)
-
-    async def _watch(self, receive: Receive, conversation: Conversation) -> None:
-        """Wait for the caller to leave."""
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        conversation.leave()
-
     # -- sending -----------------------------------------------------------------------------------------------
 
-    async def _send(self, out: Outbound, send: Send, conversation: Conversation, *, close: bool) -> None:
-        if close or self._surface.draining:
-            out.headers.append(CLOSE)
-        watch, now, patience = self._io.watch, self._io.now, self.write_timeout
-        watch(conversation, now() + patience)
+    async def _send(self, out: Outbound, conversation: Conversation) -> None:
+        if self._surface.draining:
+            conversation.last = True
         conversation.flow = flow = out.flow
-        await send({"type": "http.response.start", "status": out.status, "headers": out.headers})
-        conversation.started = True
         if flow is None:
-            await self._send_whole(out.body, send, conversation)
+            await self._send_whole(out, conversation)
             return
-        while True:
-            watch(conversation, float("inf"))
+        head: Outbound | None = out
+        while not flow.over:
             piece = await flow.next()
-            if piece is None:
-                break
-            watch(conversation, now() + patience)
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        watch(conversation, now() + patience)
-        await send({"type": "http.response.body", "body": b""})
+            await conversation.send(head, piece or b"", more=not flow.over)
+            head = None
 
-    async def _send_whole(self, body: bytes, send: Send, conversation: Conversation) -> None:
+    async def _send_whole(self, out: Outbound, conversation: Conversation) -> None:
         """In slices, each of which waits until the caller has taken most of what came before it."""
-        start = 0
-        while len(body) - start > SLICE:
-            await send({"type": "http.response.body", "body": body[start : start + SLICE], "more_body": True})
-            self._io.watch(conversation, self._io.now() + self.write_timeout)
-            start += SLICE
-        await send({"type": "http.response.body", "body": body[start:] if start else body})
+        body = out.body
+        if len(body) <= SLICE:
+            await conversation.send(out, body, more=False)
+            return
+        await conversation.send(out, body[:SLICE], more=True)
+        for start in range(SLICE, len(body), SLICE):
+            end = start + SLICE
+            await conversation.send(None, body[start:end], more=end < len(body))
 
-    async def _cancelled(self, conversation: Conversation, inbound: Inbound, send: Send) -> None:
+    async def _cancelled(self, conversation: Conversation) -> None:
         """The handler was cancelled: by the caller who left, by our stopping, or by somebody above us."""
         task = conversation.task
-        if conversation.interrupted and not conversation.gone:
+        if task is None or not (conversation.interrupted or conversation.gone):
+            raise asyncio.CancelledError
+        if not conversation.gone:
             task.uncancel()
             try:
-                await self._break_off(conversation, inbound, send)
+                await self._break_off(conversation)
             except asyncio.CancelledError:
                 if not conversation.gone:
                     raise
-        elif not conversation.gone:
-            raise asyncio.CancelledError
         if conversation.gone:
             task.uncancel()
 
-    async def _break_off(self, conversation: Conversation, inbound: Inbound, send: Send) -> None:
+    async def _break_off(self, conversation: Conversation) -> None:
         """Tell the caller that we stop: in the stream, or as the answer when none has begun."""
         if not conversation.started:
             why = Rejected(conversation.interrupted, gate="shutdown", code="stopping", retry_after=1.0)
-            await self._send(self._surface.failed(inbound, why), send, conversation, close=True)
-        elif conversation.flow is not None:
-            last = conversation.flow.interrupt(conversation.interrupted)
-            if last:
-                await send({"type": "http.response.body", "body": last})
-            else:
-                conversation.cut_off()  # its last piece was still to be sent, and is lost
+            conversation.last = True
+            if conversation.flow is not None:
+                conversation.flow.abort()
+            await self._send(self._surface.failed(conversation.inbound, why), conversation)
+            return
+        last = conversation.flow.interrupt(conversation.interrupted) if conversation.flow is not None else b""
+        if last:
+            await conversation.send(None, last, more=False)
         else:
-            conversation.cut_off()  # half of a whole answer is out: only its length tells that it is cut
+            conversation.cut_off()  # some of the answer was still to be sent, and is lost: only so the caller can tell
 
 
 def request_id(headers: dict[bytes, bytes]) -> str:
     """The caller's own id of its request where that is a plain word, else a new one."""
-    given = headers.get(b"x-request-id", b"")
+    given = headers.get(b"x-request-id")
     if given and len(given) <= LONGEST_ID and ID_CHARACTERS.issuperset(given):
         return given.decode("ascii")
-    return "req_" + secrets.token_hex(12)
+    return new_id()
+
+
+def _larger(length: bytes, most: int) -> bool:
+    return length.isdigit() and (len(length) > 18 or int(length) > most)

@@ -22,6 +22,11 @@ class Inbound(Struct):
 class Flowing(Protocol):
     """A body that comes piece by piece."""
 
+    @property
+    def over(self) -> bool:
+        """Has the last piece been given?"""
+        ...
+
     async def next(self) -> bytes | None:
         """The next piece; None after the last. Raises nothing but a cancellation: failures are told in the body."""
         ...

@@ -24,9 +24,12 @@ class Flow:
         dialect: the caller's.
         id_: of the request.
         emit: hears of faults of our own.
+
+    Attributes:
+        over: the last piece has been given.
     """
 
-    __slots__ = ("_emit", "_id", "_over", "_passes", "_started", "_stream", "_writer")
+    __slots__ = ("_emit", "_id", "_passes", "_started", "_stream", "_writer", "over")
 
     def __init__(
         self,
@@ -42,11 +45,11 @@ class Flow:
         self._passes = stream.dialect == dialect
         self._id = id_
         self._started = False
-        self._over = False
+        self.over = False
 
     async def next(self) -> bytes | None:
         """The next piece; None after the last. A failure is told in the body, in the dialect's own way."""
-        while not self._over:
+        while not self.over:
             try:
                 batch = await self._stream.next()
                 piece = self._piece(batch)
@@ -62,11 +65,11 @@ class Flow:
 
     def _piece(self, batch: Batch | None) -> bytes:
         if batch is None:
-            self._over = True
+            self.over = True
             return b""
         piece = batch.raw if self._passes and batch.raw else self._rendered(batch)
         if batch.last:
-            self._over = True
+            self.over = True
             stream = self._stream
             self._writer.note(stream.target, stream.source, stream.cost, stream.attempts)
             piece += self._writer.end()
@@ -82,17 +85,17 @@ class Flow:
         return start + self._writer.write(batch.chunks)
 
     def _fail(self, failure: Failure) -> bytes:
-        self._over = True
+        self.over = True
         return self._writer.fail(failure, self._id)
 
     def abort(self) -> None:
         """The caller has left."""
-        self._over = True
+        self.over = True
         self._stream.abort()
 
     def interrupt(self, why: str) -> bytes:
         """We must stop: the error event that says so."""
-        if self._over:
+        if self.over:
             return b""
         self._stream.abort(why)
         return self._fail(Cancelled(why, status=503))

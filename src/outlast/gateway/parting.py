@@ -11,69 +11,52 @@ whoever waits for a caller to read waits for ever.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 LINGER = 2.0
 """Seconds for a caller to stop sending a request that we have answered early."""
 
 
 class Parting:
-    """The transport that uvicorn writes to.
+    """What a protocol writes to.
 
     Args:
         transport: the connection.
         loop: whose clock is used.
-        whole: has the request been read to its end?
         patience: seconds for a caller to take what has been written when we close.
+
+    Attributes:
+        parted: we have said our last word.
     """
 
-    __slots__ = ("_head", "_loop", "_patience", "_timer", "_transport", "_whole", "parted")
+    __slots__ = ("_loop", "_patience", "_timer", "_transport", "parted")
 
-    def __init__(
-        self,
-        transport: asyncio.Transport,
-        loop: asyncio.AbstractEventLoop,
-        whole: Callable[[], bool],
-        patience: float,
-    ) -> None:
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, patience: float) -> None:
         self._transport = transport
         self._loop = loop
-        self._whole = whole
         self._patience = patience
         self._timer: asyncio.TimerHandle | None = None
-        self._head = b""
         self.parted = False
 
     def write(self, data: bytes) -> None:
-        """Send; what comes after the end is dropped. The head of an answer goes out with the first of its body."""
-        if self.is_closing():
-            return
-        if self._head:
-            data, self._head = self._head + data, b""
-        elif data.startswith(b"HTTP/1.1 "):
-            self._head = data
-            self._loop.call_soon(self._flush)
-            return
-        self._transport.write(data)
-
-    def _flush(self) -> None:
-        """The turn is over, and no body has come: the head goes out alone."""
-        head, self._head = self._head, b""
-        if head and not self._transport.is_closing():
-            self._transport.write(head)
+        """Send; what comes after the end is dropped."""
+        if not self.parted and not self._transport.is_closing():
+            self._transport.write(data)
 
     def is_closing(self) -> bool:
         """Has either side begun to end the connection?"""
         return self.parted or self._transport.is_closing()
 
-    def close(self) -> None:
-        """End the connection once the caller has what was written, or has had its time to take it."""
+    def close(self, *, whole: bool) -> None:
+        """End the connection once the caller has what was written, or has had its time to take it.
+
+        Args:
+            whole: has the request been read to its end?
+        """
         if self.is_closing():
             return
-        self._flush()
         self.parted = True
         transport = self._transport
-        if not self._whole() and transport.can_write_eof():
+        if not whole and transport.can_write_eof():
             transport.write_eof()
             transport.resume_reading()
             self.abort_after(LINGER)
@@ -110,11 +93,3 @@ class Parting:
         """Take what the caller sends."""
         if not self._transport.is_closing():
             self._transport.resume_reading()
-
-    def get_extra_info(self, name: str, default: object = None) -> object:
-        """What the transport knows."""
-        return self._transport.get_extra_info(name, default)
-
-    def get_write_buffer_size(self) -> int:
-        """Bytes that the caller has not taken."""
-        return self._transport.get_write_buffer_size() + len(self._head)

@@ -68,6 +68,7 @@ class Server(uvicorn.Server):
     async def main_loop(self) -> None:
         """Keep the date of our answers true, once a second, until we are to exit."""
         while not await self.on_tick(0):
+            self._app.opening.with_common(self.server_state.default_headers)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._exit.wait(), TICK)
 
@@ -218,6 +219,5 @@ def uvicorn_config(app: App) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=75,
         backlog=BACKLOG,
     )

@@ -1,0 +1,144 @@
+"""A request on a connection of our own server, and how its answer is written.
+
+One write for a whole answer, and one for each piece of a stream: the head goes out with the first of the body, the end
+mark with the last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from math import inf
+from typing import Protocol
+
+from outlast.gateway.conversation import CallerGone, Conversation
+from outlast.gateway.exchange import Inbound, Outbound
+from outlast.gateway.opening import Opening
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+NO_MORE = b"0\r\n\r\n"
+
+
+class Line(Protocol):
+    """The connection that a turn is taken on."""
+
+    gone: bool
+    paused: bool
+    opening: Opening
+
+    def write(self, data: bytes) -> None:
+        """Send."""
+
+    async def drained(self, turn: Turn) -> None:
+        """Wait until the caller has taken most of what was sent, which `turn` bounds."""
+
+    def resume_reading(self) -> None:
+        """Take what the caller sends."""
+
+    def answered(self, turn: Turn) -> None:
+        """The answer is out."""
+
+    def cut_off(self) -> None:
+        """Close at once."""
+
+
+class Turn(Conversation):
+    """A request that came over `line`.
+
+    Args:
+        inbound: its head.
+        line: the connection.
+        keep_alive: the connection may go on afterwards.
+        expects: the caller waits to be told to send the body.
+        crowded: there are more callers than we have descriptors for.
+
+    Attributes:
+        complete: the answer is out.
+    """
+
+    __slots__ = ("_chunked", "_expects", "_line", "_waiter", "complete", "keep_alive")
+
+    def __init__(self, inbound: Inbound, line: Line, *, keep_alive: bool, expects: bool, crowded: bool) -> None:
+        super().__init__(inbound, crowded=crowded)
+        self.keep_alive = keep_alive
+        self.complete = False
+        self._line = line
+        self._expects = expects
+        self._chunked = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    # -- receiving ---------------------------------------------------------------------------------------------
+
+    async def receive(self) -> None:
+        """Wait for the next piece of the body."""
+        line = self._line
+        if line.gone:
+            raise CallerGone
+        if self._expects:
+            self._expects = False
+            line.write(CONTINUE)
+        line.resume_reading()
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def take(self, piece: bytes) -> None:
+        """Some of the body has come."""
+        super().take(piece)
+        if self._waiter is not None:
+            self._wake(self._waiter)
+
+    def taken(self) -> None:
+        """All of the body has come."""
+        super().taken()
+        if self._waiter is not None:
+            self._wake(self._waiter)
+
+    @staticmethod
+    def _wake(waiter: asyncio.Future[None]) -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    # -- sending -----------------------------------------------------------------------------------------------
+
+    async def send(self, out: Outbound | None, body: bytes, *, more: bool) -> None:
+        """Send in one write, once the caller has taken most of what was sent before."""
+        line = self._line
+        if line.paused:
+            await line.drained(self)
+        if line.gone:
+            return
+        if out is not None:
+            self.started = True
+            self._chunked = out.flow is not None
+            if self.last:
+                self.keep_alive = False
+        if self.inbound.method == "HEAD":
+            body = b""
+        elif self._chunked:
+            body = _chunk(body, more)
+        line.write(
+            body if out is None else line.opening.head(out, chunked=self._chunked, close=not self.keep_alive) + body
+        )
+        if not more:
+            self.complete = True
+            line.answered(self)
+
+    # -- ending ------------------------------------------------------------------------------------------------
+
+    def cut_off(self) -> None:
+        """Close the connection at once."""
+        self._line.cut_off()
+
+    def over(self) -> None:
+        """Nothing may be left; an answer that is not whole leaves no connection that could be used again."""
+        super().over()
+        if not self.complete and not self._line.gone:
+            self._line.cut_off()
+        self.due = inf
+
+
+def _chunk(body: bytes, more: bool) -> bytes:
+    chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+    return chunk if more else chunk + NO_MORE
