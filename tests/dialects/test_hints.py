@@ -62,6 +62,10 @@ ROWS = [
     ("RT-21-date", {"retry-after": "Sat, 21 Nov 2026 12:00:07 GMT"}, 7.0),
     ("RT-21-nan", {"retry-after": "nan"}, None),
     ("RT-21-inf", {"retry-after": "inf"}, None),
+    ("twice", {"retry-after": "1, 1"}, 1.0),
+    ("twice-longest", {"retry-after": "1, 5"}, 5.0),
+    ("number-and-date", {"retry-after": "5, Sat, 21 Nov 2026 12:00:02 GMT"}, 5.0),
+    ("twice-one-bad", {"retry-after": "soon, 2"}, 2.0),
     ("bad-ms", {"retry-after-ms": "nan", "retry-after": "3"}, 3.0),
 ]
 

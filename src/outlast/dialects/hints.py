@@ -3,8 +3,9 @@
     retry-after-ms ─▶ retry-after (number) ─▶ retry-after (date, against the answer's own Date)
       ─▶ the reset of an exhausted limit ─▶ retryDelay in the body
 
-The first that says anything usable wins. Not a number, infinite, zero, negative, in the past, garbage: no hint. No
-clock is read: dates are measured against the answer's own `Date`, so that our clock may be wrong.
+The first that says anything usable wins; of a header that came twice, the longest. Not a number, infinite, zero,
+negative, in the past, garbage: no hint. No clock is read: dates are measured against the answer's own `Date`, so that
+our clock may be wrong.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def wait_asked(header: Header) -> float | None:
         if milliseconds is not None:
             return milliseconds / 1000
     value = _text(header, b"retry-after")
-    return _number(value) or _until_date(value, header)
+    return _longest(value) or _until_date(value, header)
 
 
 def reset(header: Header) -> float | None:
@@ -96,6 +97,12 @@ def _tightest(header: Header, names: tuple[tuple[bytes, bytes], ...]) -> tuple[i
 def _text(header: Header, name: bytes) -> str:
     value = header(name)
     return value.decode("latin-1").strip()[:100] if value else ""
+
+
+def _longest(text: str) -> float | None:
+    """The largest of the numbers: a proxy may have added a header of its own, which reaches us behind a comma."""
+    numbers = [number for part in text.split(",") if (number := _number(part)) is not None]
+    return max(numbers, default=None)
 
 
 def _number(text: str) -> float | None:
