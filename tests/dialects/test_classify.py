@@ -145,6 +145,7 @@ ROWS = [
     ),
     ("500", 500, ENVELOPE, "transient"),
     ("500-anthropic", 500, anthropic("api_error"), "transient"),
+    ("500-vllm", 500, b'{"object":"error","message":"","type":"InternalServerError","code":500}', "transient"),
     ("500-html", 500, HTML, "bad_response"),
     ("B17-502-html", 502, HTML, "bad_response"),
     ("502-empty", 502, b"", "bad_response"),

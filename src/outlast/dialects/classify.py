@@ -192,7 +192,7 @@ def _envelope(content: dict[str, Any]) -> Envelope | None:
         )
     code = content.get("code")
     said = error or content.get("message") or content.get("detail")
-    if not said:
+    if not said and content.get("object") != "error":  # vLLM's, which may lack words
         return None
     kind = content.get("type")
     return Envelope(words=_words(code, kind), message=_message(said), status=_number(code))
