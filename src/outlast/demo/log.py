@@ -20,6 +20,7 @@ class Log:
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
+        self._begun = False
 
     def heard(self, line: Line) -> None:
         """Write it down."""
@@ -32,8 +33,15 @@ class Log:
 
     def look(self, board: Board) -> None:
         """One line that says how many of the requests that are over were answered, in each way."""
-        if not board.callers[0].tally.asked:
+        if self._begun:
+            self._stand(board)
             return
+        self._begun = True
+        plan = board.plan
+        ways = ", ".join(one.way.title for one in board.callers)
+        self._write(f"{plan.seconds:g} s of traffic, {plan.rate:g} requests/s, seed {plan.seed}, three times: {ways}")
+
+    def _stand(self, board: Board) -> None:
         answered = ", ".join(f"{one.way.title} {percent(one.tally.share)}" for one in board.callers)
         tally = board.callers[0].tally
         flow = f"{board.flow():.1f} requests/s, {tally.under_way} in flight, {board.news.moved} failovers"

@@ -84,21 +84,23 @@ class Caller:
     Args:
         way: how they are sent.
         now: seconds, monotonic.
+        patience: seconds that a caller waits for the end of its answer.
     """
 
-    __slots__ = ("_now", "tally", "way")
+    __slots__ = ("_now", "_patience", "tally", "way")
 
-    def __init__(self, way: Way, now: Callable[[], float]) -> None:
+    def __init__(self, way: Way, now: Callable[[], float], patience: float = PATIENCE) -> None:
         self.way = way
         self.tally = Tally()
         self._now = now
+        self._patience = patience
 
     async def ask(self, ask: Ask) -> None:
         """One request, from its beginning to whatever end. When cancelled, it counts as asked and not as over."""
         self.tally.asked += 1
         began = self._now()
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(self._patience):
                 outcome = await self._converse(ask, began)
         except TimeoutError:
             outcome = "gave_up"
