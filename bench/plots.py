@@ -42,6 +42,7 @@ COLOURS = {
     "litellm": "#6c4f77",
 }
 OTHER, OTHER_OURS = "#8fa3b0", "#e39aa4"
+SOCKET = ", over a socket"
 WIDTH = 7.2
 
 
@@ -56,7 +57,7 @@ class Bar(NamedTuple):
 
 def colour(name: str) -> str:
     """A peer's own colour; variants of ours are paler."""
-    return COLOURS.get(name) or (OTHER_OURS if OURS in name else OTHER)
+    return COLOURS.get(name.removesuffix(SOCKET)) or (OTHER_OURS if OURS in name else OTHER)
 
 
 def bars(figures: Sequence[tuple[str, Figure | None]]) -> list[Bar]:
@@ -92,7 +93,7 @@ def draw_bars(axes: Axes, drawn: Sequence[Bar], *, logarithmic: bool) -> None:
 
 def requests(sheet: Sheet) -> Canvas | None:
     """Requests a second by connections."""
-    rows = [(row, int(title)) for row, title in CONNECTIONS if sheet.has(row)]
+    rows = [(row, int(title)) for row, title in CONNECTIONS if sheet.has(row, "requests")]
     lines = {
         peer: [(at, middle) for row, at in rows if (middle := sheet.median(row, peer, "requests"))]
         for peer in sheet.peers(row for row, _ in rows)
@@ -111,7 +112,7 @@ def requests(sheet: Sheet) -> Canvas | None:
 
 
 def cpu(sheet: Sheet) -> Canvas | None:
-    """CPU of a request through each peer; a direct call has no process of its own to be charged."""
+    """CPU of a request through each peer; of a direct call, that of the upstream itself."""
     row = "whole-1kb-16"
     drawn = bars([(peer, sheet.figure(row, peer, "cpu")) for peer in sheet.peers([row])])
     return _bar_canvas("µs of CPU for each request, whole answers of 1 KB, 16 connections", drawn)
@@ -120,7 +121,7 @@ def cpu(sheet: Sheet) -> Canvas | None:
 def latency(sheet: Sheet) -> Canvas | None:
     """Added latency at low load."""
     kinds = (("latency-whole", "whole answer"), ("latency-stream", "first word of a stream"))
-    shown = [(row, title) for row, title in kinds if sheet.has(row)]
+    shown = [(row, title) for row, title in kinds if sheet.has(row, "added-p50")]
     drawn = {title: bars([(p, sheet.figure(row, p, "added-p50")) for p in sheet.peers([row])]) for row, title in shown}
     drawn = {title: found for title, found in drawn.items() if found}
     if not drawn:
@@ -135,14 +136,14 @@ def latency(sheet: Sheet) -> Canvas | None:
 
 def memory(sheet: Sheet) -> Canvas | None:
     """Memory of each open stream, with as many open as was measured at most."""
-    row = next((row for row in ("open-5000", "open-1000") if sheet.has(row)), "")
+    row = next((row for row in ("open-5000", "open-1000") if sheet.has(row, "memory")), "")
     drawn = bars([(peer, sheet.figure(row, peer, "memory")) for peer in sheet.peers([row])])
     return _bar_canvas(f"KB of memory for each of {row.removeprefix('open-')} open streams", drawn)
 
 
 def inprocess(sheet: Sheet) -> Canvas | None:
     """CPU of a call by library: without a network, and over a socket."""
-    rows = (("libraries", ""), ("library-call-1", ", over a socket"))
+    rows = (("libraries", ""), ("library-call-1", SOCKET))
     figures = [
         (f"{peer}{where}", sheet.figure(row, peer, "cpu"))
         for row, where in rows

@@ -50,7 +50,7 @@ def lines(sheets: Iterable[Sheet], goals: Sequence[Goal] = GOALS + INPROCESS) ->
     """The table of goals."""
     figures = [figure for sheet in sheets for figure in sheet.figures]
     verdicts = judged(figures, goals)
-    return [heading(["goal", "at", "wanted", "measured", ""]), *(_line(verdict) for verdict in verdicts), ""]
+    return [heading(["goal", "of", "wanted", "measured", "reached"]), *(_line(verdict) for verdict in verdicts), ""]
 
 
 def _line(verdict: Verdict) -> str:
@@ -58,7 +58,7 @@ def _line(verdict: Verdict) -> str:
     sign = "≥" if goal.at_least else "≤"
     wanted = f"{sign} {short(goal.bound)}" + (f" x {_whose(goal)}" if goal.peer else "")
     value = "not measured" if verdict.value is None else short(verdict.value) + (" x" if goal.peer else "")
-    mark = {True: "✓", False: "✗", None: ""}[verdict.met]
+    mark = {True: "✓", False: "✗", None: "-"}[verdict.met]
     return line([METRICS[goal.metric], WORDS[goal.row], wanted, value, mark])
 
 

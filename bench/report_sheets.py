@@ -46,9 +46,9 @@ class Sheet:
         figure = self.figure(row, peer, metric)
         return None if figure is None else figure.median
 
-    def has(self, row: str) -> bool:
-        """Is there any figure of that row?"""
-        return any(figure.row == row for figure in self.figures)
+    def has(self, row: str, metric: str) -> bool:
+        """Is there any such figure, or a failure in its place?"""
+        return any(figure.row == row and figure.metric in {metric, FAILED} for figure in self.figures)
 
 
 def read(name: str, folder: Path = FOLDER) -> Sheet | None:

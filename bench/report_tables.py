@@ -42,12 +42,16 @@ class Table:
 
     def lines(self, sheet: Sheet) -> list[str]:
         """The table in Markdown, and the reasons of those that failed; nothing without figures."""
-        columns = [column for column in self.columns if sheet.has(column.row)]
+        columns = [column for column in self.columns if sheet.has(column.row, column.metric)]
         if not columns:
             return []
         titles = [column.title for column in columns] + ([f"to {self.against}"] if self.against else [])
         lines = [self.title, "", heading(["", *titles])]
-        peers = sheet.peers(column.row for column in columns)
+        peers = [
+            peer
+            for peer in sheet.peers(column.row for column in columns)
+            if any(sheet.figure(column.row, peer, column.metric) for column in columns)
+        ]
         lines += [line([_name(peer), *self._cells(sheet, peer, columns)]) for peer in peers]
         return [*lines, *_reasons(sheet, peers, columns), ""]
 

@@ -1,4 +1,4 @@
-"""`python -m bench.inprocess`: measure, show, and write `bench/results/inprocess.json`."""
+"""`python -m bench.inprocess`: measure, show, and write a file of `bench/results`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bench.results import write
 from bench.upstream import Upstream
 
 ROWS = tuple(dict.fromkeys(contender.row for contender in CONTEST.values()))
-FOOTPRINT = ("import", "allocation")
+EVERYTHING = (*ROWS, "import", "allocation")
 
 
 def main() -> None:
@@ -77,11 +77,12 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="few short rounds: to see that all runs, not to cite")
     parser.add_argument("--rounds", type=int, help="rounds of each contender (21; quick: 3)")
     parser.add_argument("--seconds", type=float, help="CPU of one round, about (0.2; quick: 0.03)")
-    parser.add_argument("--only", nargs="+", choices=(*ROWS, *FOOTPRINT), default=(*ROWS, *FOOTPRINT))
-    parser.add_argument("--name", default="inprocess", help="of the file in bench/results (inprocess)")
+    parser.add_argument("--only", nargs="+", choices=EVERYTHING, default=EVERYTHING)
+    parser.add_argument("--name", help="of the file in bench/results (inprocess; of a part or quickly: try)")
     asked = parser.parse_args()
     asked.rounds = asked.rounds or (3 if asked.quick else 21)
     asked.seconds = asked.seconds or (0.03 if asked.quick else 0.2)
+    asked.name = asked.name or ("try" if asked.quick or asked.only != EVERYTHING else "inprocess")
     return asked
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import resource
 import time
 
 from msgspec import Struct
@@ -12,19 +11,10 @@ from bench.inprocess.work import Work
 
 
 class Charge(Struct, frozen=True):
-    """What one round took, in seconds.
-
-    Attributes:
-        calls: how many were made.
-        cpu: CPU time of the process.
-        thread: CPU time of the thread that made the calls.
-        system: the part of `cpu` in the kernel. It is sampled, and says something only over many rounds.
-    """
+    """What one round took: how many calls, and seconds of CPU."""
 
     calls: int
     cpu: float
-    thread: float
-    system: float
 
     @property
     def per_call(self) -> float:
@@ -39,13 +29,9 @@ async def charged(work: Work, calls: int) -> Charge:
         RuntimeError: not all of them did their work.
     """
     gc.collect()
-    system, thread, cpu = _system(), time.thread_time(), time.process_time()
+    before = time.process_time()
     made = await work.make(calls)
-    cpu, thread, system = time.process_time() - cpu, time.thread_time() - thread, _system() - system
+    cpu = time.process_time() - before
     if made != calls:
         raise RuntimeError(f"{made} of {calls} calls did their work")
-    return Charge(calls, cpu, thread, system)
-
-
-def _system() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_stime
+    return Charge(calls, cpu)

@@ -56,10 +56,10 @@ def _lead_to_source() -> None:
 
 
 ASK = """
-import importlib.metadata, json, platform, sys
+import importlib.metadata, json, sys
 import outlast
 found = {name: importlib.metadata.version(name) for name in sys.argv[1:]}
-print(json.dumps({"outlast": outlast.__version__, "python": platform.python_version(), **found}))
+print(json.dumps({"outlast": outlast.__version__, **found}))
 """
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from bench.figures import Figure, failure
-from bench.inprocess.charge import Charge
 from bench.inprocess.contest import Contender
 from bench.inprocess.driver import Rounds
 from bench.inprocess.footprint import NOTHING, Import, Module
@@ -18,7 +17,7 @@ REST = "standard library"
 
 
 def of_calls(contenders: Iterable[Contender], rounds: Rounds) -> list[Figure]:
-    """CPU of each contender's calls; what of it was spent in the kernel, where there is a network."""
+    """CPU of each contender's calls."""
     figures = []
     for contender in contenders:
         row, peer = contender.row, contender.peer
@@ -28,13 +27,7 @@ def of_calls(contenders: Iterable[Contender], rounds: Rounds) -> list[Figure]:
         charges = rounds.charges[contender.name]
         note = f"{charges[0].calls} calls in each round"
         figures.append(Figure(row, peer, "cpu", "us", tuple(charge.per_call for charge in charges), note))
-        if contender.networked:
-            figures.append(Figure(row, peer, "cpu in the kernel", "us", (_in_kernel(charges),), "over all rounds"))
     return figures
-
-
-def _in_kernel(charges: Sequence[Charge]) -> float:
-    return sum(charge.system for charge in charges) / sum(charge.calls for charge in charges) * 1e6
 
 
 def of_imports(imports: Mapping[str, Sequence[Import]]) -> list[Figure]:
