@@ -45,6 +45,7 @@ class Attempts:
         io, target = call.io, call.target
         dialect = self._dialects[target.provider.dialect]
         outgoing = dialect.encode(call.request, target)
+        outgoing.whole = not call.request.stream
         sent = io.now()
         due = _due(call, target.timers, sent)
         if due <= sent:
