@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import os
 import signal
@@ -33,6 +34,8 @@ LAST_WORDS = 2.0
 """Seconds for telling the callers that are left that we stop."""
 STDOUT = 1
 TICK = 1.0
+SELDOM = (20_000, 50, 50)
+"""When the collector of cyclic garbage looks: a request leaves it none, so that looking often finds nothing."""
 STOPPING = "the gateway is stopping"
 BACKLOG = 4096
 
@@ -152,12 +155,23 @@ async def serve(config: Config, listening: Callable[[str], None]) -> None:
     check_exposed(config)
     sockets = await listen(config)
     outlet = Outlet(STDOUT)
+    server = assemble(config, outlet, listening)
+    settling = asyncio.get_running_loop().create_task(settle(server.outlast))
     try:
-        await assemble(config, outlet, listening).serve(sockets)
+        await server.serve(sockets)
     finally:
+        settling.cancel()
         for sock in sockets:
             sock.close()
         outlet.close()
+
+
+async def settle(outlast: Outlast) -> None:
+    """Once everything is there that stays, take it out of the garbage collector's sight, and let that look seldom."""
+    await outlast.priced()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*SELDOM)
 
 
 def assemble(config: Config, outlet: Outlet, listening: Callable[[str], None], *, sinks: Iterable[Sink] = ()) -> Server:
