@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from outlast.edge.bounds import Bounds
+from outlast.edge.stage import Stage
 from outlast.model.errors import BadResponse, Connect, TimedOut
 
 
@@ -173,7 +174,7 @@ def test_linger(run, world, say):
             connection = exchange._connection
             exchange.release()
             more[0].set()
-            await at.until(lambda: connection.usable)
+            await at.until(lambda: connection.stage is Stage.IDLE)
             assert await at.whole() == (200, b"next")
             return at.connected
 

@@ -73,9 +73,12 @@ class Connection(Listening):
 
         Who is patient is told at the end of the answer, or when much of it is there.
         """
-        self._listen()
         self.stage = ASKED
-        waiter = self.arrival(due, patient=patient)
+        self.status = self._headers = self._interim = self._quiet_bytes = 0
+        self.fields = {}
+        self._patient = patient
+        self._sweeper.watch(self, due)
+        self._waiter = waiter = self._loop.create_future()
         if self._transport.is_closing():
             self._fail(self._too_early())
         elif len(body) <= PIECE:
@@ -117,7 +120,7 @@ class Connection(Listening):
             self._forget_chunks()
         if self.stage is DONE:
             self._settle()
-        elif self.stage is BODY and self._keep and self._uploaded():
+        elif self.stage is BODY and self._keep and self._upload is None:
             self.stage = LINGER
             self._waiter = None
             self._sweeper.watch(self, self._sweeper.now() + self._bounds.linger)
@@ -143,11 +146,6 @@ class Connection(Listening):
         else:
             self._close()
 
-    @property
-    def usable(self) -> bool:
-        """May another request be sent?"""
-        return self.stage is IDLE and not self._transport.is_closing()
-
     # ── what the transport says ──
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -170,6 +168,8 @@ class Connection(Listening):
     def eof_received(self) -> None:
         """The peer has said all; over TLS it may also have been cut, which only TLS itself can tell."""
         self._clean_end = ended_cleanly(self._transport)
+        if self.stage is IDLE:
+            self.stage = GONE
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The end. What it means depends on how far the answer was."""
@@ -184,7 +184,8 @@ class Connection(Listening):
         elif stage is BODY and (self._framed or exc is not None or not self._clean_end):
             self._fail(BadResponse("the connection was closed within the answer"))
         elif stage is BODY:
-            self._done()
+            self.stage = DONE
+            self._wake()
         elif stage is not DONE:  # one that is done keeps what was not yet taken
             self._close()
         self._parser = None  # the two refer to each other
@@ -199,7 +200,7 @@ class Connection(Listening):
         """The peer takes more."""
         if self._upload is not None:
             self._upload.choked = False
-            self._upload.go_on()
+            self._go_on(self._upload)
 
     # ── inside ──
 
@@ -212,7 +213,7 @@ class Connection(Listening):
         """After an answer: back to the shelf, or closed."""
         hint = self.fields.get(b"keep-alive")
         seconds = self._bounds.idle if hint is None else keep_alive_seconds(hint, self._bounds.idle)
-        if not self._keep or not self._uploaded() or seconds <= 0 or self._transport.is_closing():
+        if not self._keep or self._upload is not None or seconds <= 0 or self._transport.is_closing():
             self._close()
             return
         if self._paused:
@@ -238,6 +239,11 @@ class Connection(Listening):
             self._transport.resume_reading()
 
     def _upload_all(self, head: bytes, body: bytes) -> None:
-        self._upload = Upload(self._transport, memoryview(body)[PIECE:])
+        self._upload = upload = Upload(self._transport, memoryview(body)[PIECE:])
         self._transport.write(head + body[:PIECE])
-        self._upload.go_on()
+        self._go_on(upload)
+
+    def _go_on(self, upload: Upload) -> None:
+        upload.go_on()
+        if not upload.left:
+            self._upload = None

@@ -103,7 +103,10 @@ class HttpExchange:
         if self._decoder is not None:
             data = self._decoder.decode(data)
         if connection.stage is DONE and (self._decoder is None or not data):
-            self._end()
+            if self._decoder is not None:
+                self._decoder.end()
+            self._connection = None
+            connection.release()
         elif data:
             self._keep_time(connection.now(), due)
         elif connection.stage is not BODY:
@@ -111,11 +114,6 @@ class HttpExchange:
         else:
             return None
         return data
-
-    def _end(self) -> None:
-        if self._decoder is not None:
-            self._decoder.end()
-        self.release()
 
     def _keep_time(self, now: float, due: float) -> None:
         """Nobody waits while bytes keep coming, so no timer would end that."""

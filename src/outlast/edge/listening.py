@@ -23,8 +23,8 @@ from outlast.edge.stage import Stage
 from outlast.edge.upload import Upload
 from outlast.model.errors import BadResponse, Failure
 
-_, ASKED, HEAD, BODY, DONE, LINGER, GONE = Stage  # globals: looked up several times per packet
-DEAF = frozenset({Stage.IDLE, DONE, GONE})
+IDLE, ASKED, HEAD, BODY, DONE, LINGER, GONE = Stage  # globals: looked up several times per packet
+DEAF = frozenset({IDLE, DONE, GONE})
 """Stages in which nothing may come."""
 WITHIN = frozenset({HEAD, BODY, LINGER})
 VERSIONS = frozenset({"1.0", "1.1"})
@@ -88,14 +88,11 @@ class Listening(asyncio.Protocol):
         self._paused = False
         self._upload: Upload | None = None
         self.due = inf
-        self.stage: Stage = Stage.IDLE
+        self.stage: Stage = IDLE
         self._babbled = False
         self._keep = False
         self._framed = False
         self._unsaid = HELLO
-        self._listen()
-
-    def _listen(self) -> None:
         self.status = 0
         self.fields: dict[bytes, bytes] = {}
         self._headers = 0
@@ -111,9 +108,7 @@ class Listening(asyncio.Protocol):
             self.stage = HEAD
             self._unsaid = b"" if data.startswith(HELLO) else HELLO
         elif stage in DEAF:
-            self._babbled = True
-            self._keep = False
-            self._transport.abort()
+            self._babble()
             return
         if self._unsaid and not self._greets(data):
             self._fail(BadResponse("the answer is not HTTP/1.1"))
@@ -122,7 +117,11 @@ class Listening(asyncio.Protocol):
         if self._quiet_bytes > self._bounds.head and self._is_endless_head(data):
             self._fail(BadResponse("the head of the answer is too large"))
             return
-        self._parse(data)
+        if self._parser is not None:
+            try:
+                self._parser.feed_data(data)
+            except (HttpParserError, HttpParserUpgrade):
+                self._misunderstand()
         if self._quiet_bytes > self._bounds.head and self.stage in WITHIN:
             self._fail(BadResponse("the answer has an endless head, chunk header or trailer"))
 
@@ -153,19 +152,24 @@ class Listening(asyncio.Protocol):
             self._check_start(status, parser.get_http_version())
             if status < 200:
                 return
-        self._check_framing(status)
+        fields = self.fields
+        coding = fields.get(b"transfer-encoding")
+        if coding is not None and coding.lower() != b"chunked":
+            self._refuse("the answer has an unknown transfer encoding")
+        self._framed = coding is not None or b"content-length" in fields or status in BODILESS
         self._keep = parser.should_keep_alive()
         self.status = status
         self._quiet_bytes = 0
         self.stage = BODY
-        if status >= 300 and not self._uploaded():
+        if status >= 300 and self._upload is not None:
             self._upload = None  # its mind is made up: the rest of the body is not wanted
             self._keep = False
-        if not self._patient:
-            self._wake()
         if status == 205:
             self._keep = False
-            self._done()
+            self.stage = DONE
+            self._wake()
+        elif not self._patient:
+            self._wake()
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
@@ -184,7 +188,8 @@ class Listening(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """The end of the answer, or of an interim one."""
         if self.stage is BODY:
-            self._done()
+            self.stage = DONE
+            self._wake()
         elif self.stage is LINGER:
             self.stage = DONE
             self._settle()
@@ -203,11 +208,6 @@ class Listening(asyncio.Protocol):
             if not waiter.done():
                 waiter.set_result(None)
 
-    def _done(self) -> None:
-        self.stage = DONE
-        self.due = inf
-        self._wake()
-
     def _fail(self, failure: Failure) -> None:
         self._failure = failure
         self.stage = GONE
@@ -220,8 +220,12 @@ class Listening(asyncio.Protocol):
         if self._pid == Process.pid and not self._loop.is_closed():  # a fork shares socket and selector with its parent
             self._transport.abort()
 
-    def _uploaded(self) -> bool:
-        return self._upload is None or not self._upload.left
+    def _babble(self) -> None:
+        self._babbled = True
+        self._keep = False
+        if self.stage is IDLE:
+            self.stage = GONE
+        self._transport.abort()
 
     def _greets(self, data: bytes) -> bool:
         """Does the answer begin as it must, as far as it has come?"""
@@ -232,18 +236,12 @@ class Listening(asyncio.Protocol):
     def _is_endless_head(self, data: bytes) -> bool:
         return self.stage is HEAD and b"\r\n\r\n" not in data[: self._bounds.head]
 
-    def _parse(self, data: bytes) -> None:
-        parser = self._parser
-        if parser is None:
-            return
-        try:
-            parser.feed_data(data)
-        except (HttpParserError, HttpParserUpgrade):
-            if self.stage in WITHIN:
-                self._fail(BadResponse("the answer is not valid HTTP/1.1"))
-            else:  # the answer was complete; more than that came
-                self._keep = False
-                self._transport.abort()
+    def _misunderstand(self) -> None:
+        if self.stage in WITHIN:
+            self._fail(BadResponse("the answer is not valid HTTP/1.1"))
+        else:  # the answer was complete; more than that came
+            self._keep = False
+            self._transport.abort()
 
     def _refuse(self, message: str) -> None:
         self._fail(BadResponse(message))
@@ -258,9 +256,3 @@ class Listening(asyncio.Protocol):
             if self._interim > self._bounds.interim:
                 self._refuse("the provider sends one interim answer after the other")
             self.fields = {}
-
-    def _check_framing(self, status: int) -> None:
-        coding = self.fields.get(b"transfer-encoding")
-        if coding is not None and coding.lower() != b"chunked":
-            self._refuse("the answer has an unknown transfer encoding")
-        self._framed = coding is not None or b"content-length" in self.fields or status in BODILESS

@@ -13,9 +13,11 @@ from outlast.edge.connection import Connection
 from outlast.edge.dial import Dialer
 from outlast.edge.exchange import HttpExchange
 from outlast.edge.origin import Origin
+from outlast.edge.stage import Stage
 from outlast.edge.sweeper import Sweeper
 from outlast.model.errors import Connect
 
+IDLE = Stage.IDLE
 TURNS_TO_CLOSE = 100
 
 
@@ -33,7 +35,7 @@ class Shelf:
         """The connection that was put here last and still stands; None if there is none."""
         while self._idle:
             connection, _ = self._idle.popitem()
-            if connection.usable:
+            if connection.stage is IDLE:
                 return connection
         return None
 
