@@ -54,63 +54,55 @@ NO_ROUTE = Route(name="", targets=())
 """The route of a call whose model nobody knows. Callers' own words for it are free text, and not told."""
 
 
-class Told:
-    """What will be told of one request, when it is over. It is a debt of the answer, so it must not hold it."""
+class Told(Struct, eq=False):
+    """What will be told of one stream, when it is over. It is a debt of the stream, so it must not hold it.
 
-    __slots__ = ("_call", "_first", "_source", "_started", "_target")
+    Attributes:
+        started: when the request came.
+        first: seconds to the first content.
+        target: who answers.
+        source: "primary" or "fallback".
+    """
 
-    def __init__(self, call: Call, started: float) -> None:
-        self._call = call
-        self._started = started
-        self._first: float | None = None
-        self._target = ""
-        self._source = ""
+    started: float
+    first: float | None = None
+    target: str = ""
+    source: str = ""
 
-    def answered(self, answer: Answer, now: float) -> None:
-        """The first content, or the whole answer, is there."""
-        self._first = now - self._started
-        self._target, self._source = answer.target, answer.source
+    def settle(self, call: Call, end: End, now: float) -> None:
+        """The stream is over."""
+        tell(call, end, self, now)
 
-    def failed(self, failure: Failure) -> None:
-        """There is no answer, for a reason that has a name."""
-        call = self._call
-        failure.attempts = tuple(call.story.tried)
-        self.settle(End(failure.outcome, failure), call.io.now())
 
-    def broke(self, fault: Exception) -> Internal:
-        """There is no answer because of a fault of our own, which is told; what the caller is told instead."""
-        self._call.io.emit(Fault("engine", told(fault)))
-        internal = Internal("an internal error; it has been logged")
-        self.failed(internal)
-        return internal
-
-    def settle(self, end: End, now: float) -> None:
-        """The request is over."""
-        call = self._call
-        error = end.error
-        failure = error if isinstance(error, Failure) else None
-        kind = "ok" if error is None else failure.kind if failure else "cancelled"
-        call.io.emit(
-            RequestEnded(
-                call=call.id,
-                route=call.route.name,
-                operation=call.request.operation,
-                caller=call.caller.name,
-                user_type=call.caller.user_type,
-                stream=call.request.stream,
-                kind=kind,
-                status=200 if error is None else failure.status if failure else 499,
-                target=self._target or (failure.target if failure else ""),
-                source=self._source,
-                attempts=call.story.made,
-                seconds=now - self._started,
-                first=self._first,
-                usage=end.usage,
-                cost=end.cost,
-                message=failure.message if failure else "",
-                history=tuple(call.story.tried),
-            )
+def tell(call: Call, end: End, so_far: Told, now: float) -> None:
+    """One event for a request that is over."""
+    error, request, caller, story = end.error, call.request, call.caller, call.story
+    kind, status, target, message = "ok", 200, so_far.target, ""
+    if isinstance(error, Failure):
+        kind, status, target, message = error.kind, error.status, target or error.target, error.message
+    elif error is not None:
+        kind, status = "cancelled", 499
+    call.io.emit(
+        RequestEnded(
+            call=call.id,
+            route=call.route.name,
+            operation=request.operation,
+            caller=caller.name,
+            user_type=caller.user_type,
+            stream=request.stream,
+            kind=kind,
+            status=status,
+            target=target,
+            source=so_far.source,
+            attempts=story.made,
+            seconds=now - so_far.started,
+            first=so_far.first,
+            usage=end.usage,
+            cost=end.cost,
+            message=message,
+            history=tuple(story.tried),
         )
+    )
 
 
 class Engine:
@@ -130,9 +122,8 @@ class Engine:
         Raises:
             Failure: why there is no answer; `attempts` tells what was tried. Nothing else, save a cancellation.
         """
-        io = self._io
+        io, caller = self._io, asked.caller
         started = io.now()
-        caller = asked.caller
         call = Call(
             request=request,
             route=NO_ROUTE,
@@ -143,25 +134,24 @@ class Engine:
             priority=caller.priority if asked.priority is None else max(asked.priority, caller.priority),
         )
         asked.allowances = call.story.allowances
-        told = Told(call, started)
         try:
-            call.route = self.routes.find(request.model)
-            call.deadline = started + self.time_for(request, call.route, asked.timeout)
+            call.route = route = self.routes.find(request.model)
+            call.deadline = started + self.time_for(request, route, asked.timeout)
             answer = await self._handler(call)
         except Failure as failure:
-            told.failed(failure)
+            _failed(call, failure, started)
             raise
         except Exception as fault:
-            raise told.broke(fault) from fault
+            raise _broke(call, fault, started) from fault
         except BaseException as gone:
-            told.settle(End("neutral", gone), io.now())
+            tell(call, End("neutral", gone), Told(started), io.now())
             raise
         now = io.now()
-        told.answered(answer, now)
+        so_far = Told(started, now - started, answer.target, answer.source)
         if isinstance(answer, Stream):
-            answer.owe(told)
+            answer.owe(call, (so_far,))
         else:
-            told.settle(End("success", None, answer.usage, answer.cost), now)
+            tell(call, End("success", None, answer.usage, answer.cost), so_far, now)
         return answer
 
     def time_for(self, request: Request, route: Route, timeout: float | None) -> float:
@@ -172,9 +162,18 @@ class Engine:
         config = self._config
         if timeout is not None:
             return min(timeout, config.deadline_max)
-        longest = 0.0
-        for target in route.targets[:8]:
-            limit = target.timers.limit(request.stream)
-            if limit > longest:
-                longest = limit
-        return max(config.deadline, min(longest, config.deadline_max))
+        return max(config.deadline, min(route.limit(request.stream), config.deadline_max))
+
+
+def _failed(call: Call, failure: Failure, started: float) -> None:
+    """There is no answer, for a reason that has a name."""
+    failure.attempts = tuple(call.story.tried)
+    tell(call, End(failure.outcome, failure), Told(started), call.io.now())
+
+
+def _broke(call: Call, fault: Exception, started: float) -> Internal:
+    """There is no answer because of a fault of our own, which is told; what the caller is told instead."""
+    call.io.emit(Fault("engine", told(fault)))
+    internal = Internal("an internal error; it has been logged")
+    _failed(call, internal, started)
+    return internal

@@ -1,12 +1,14 @@
 """Faults of our own are told by kind and place: their words may quote a prompt."""
 
+from types import SimpleNamespace
+
 from outlast.model.events import Fault
 
 
 class Broken:
     """A debtor that fails when it is paid."""
 
-    def settle(self, end, now):
+    def settle(self, call, end, now):
         raise ValueError("the caller said: my secret plan")
 
 
@@ -15,7 +17,7 @@ def test_a_debtor_that_fails_keeps_what_it_was_told_to_itself(world):
 
     async def story():
         stream = await world.answer(stream=True)
-        stream.owe(Broken())
+        stream.owe(SimpleNamespace(io=world.io), [Broken()])
         async for _ in stream:
             pass
         return stream

@@ -180,7 +180,7 @@ def test_a_fault_of_our_own_is_an_internal_error(world, monkeypatch):
     def broken(*_):
         raise KeyError("a prompt")
 
-    monkeypatch.setattr(type(world.stack._attempts), "_answer", broken)
+    monkeypatch.setattr(type(world.stack._attempts), "_whole", broken)
     failure = world.fail()
     assert isinstance(failure, Internal)
     assert isinstance(failure.__cause__, KeyError)

@@ -190,7 +190,7 @@ def test_sinks_hear_of_a_transition_when_it_happens():
     """That it is half-open is told with the probe's permit, not with its end."""
     io = Ear()
     breakers, call = Breakers(BreakerConfig(failures=1)), a_call(io)
-    breakers.admit(call, 0.0).settle(End("failure", Transient("no")), 0.0)
+    breakers.admit(call, 0.0).settle(call, End("failure", Transient("no")), 0.0)
     breakers.admit(call, 20.0)
     changes = [(event.before, event.after) for event in io.events if isinstance(event, BreakerChanged)]
     assert changes == [("closed", "open"), ("open", "half_open")]
@@ -203,10 +203,10 @@ def test_the_gate_learns_slowness_and_hints_from_the_error():
     breakers.admit(call, 0.0).answered(call, 3.0)
     assert breakers.of(ALPHA.name)._window.slow == 1
     hinted = Transient("no", retry_after=50.0)
-    breakers.admit(call, 3.0).settle(End("failure", hinted), 3.0)
+    breakers.admit(call, 3.0).settle(call, End("failure", hinted), 3.0)
     assert breakers.of(ALPHA.name).until == 53.0
     other = Breakers(BreakerConfig())
-    other.admit(call, 0.0).settle(End("failure", TimedOut("slow")), 0.0)
+    other.admit(call, 0.0).settle(call, End("failure", TimedOut("slow")), 0.0)
     assert other.of(ALPHA.name)._window.slow == 1
 
 

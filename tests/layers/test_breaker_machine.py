@@ -48,7 +48,7 @@ class BreakerMachine(RuleBasedStateMachine):
         b, before = self.breaker, self._state()
         state, until, epoch = b.state, b.until, b.epoch
         hinted = b._hinted_until > self.now
-        level, flying, operated = b._level, b.flying, b.override
+        level, flying, operated = b.level, b.flying, b.override
         got = b.admit(self.now, limit=LIMIT, early=early, others=others)
         if isinstance(got, Refusal):
             assert got.retry_after > 0
@@ -139,7 +139,7 @@ class BreakerMachine(RuleBasedStateMachine):
         assert 0 <= window.slow <= window.ok + window.failed
         assert min(window.ok, window.failed) >= 0
         assert b.openings >= 0
-        if b.ready(self.now) == 0.0 and not b._level:
+        if b.ready(self.now) == 0.0 and not b.level:
             assert b.override != "forced_open"
 
     def teardown(self):

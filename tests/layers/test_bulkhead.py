@@ -168,7 +168,7 @@ def test_who_waits_in_vain_is_told_so_and_leaves_nothing_behind():
     held = of.admit(call, 0.0)
     with pytest.raises(Rejected, match="no slot became free in time") as refused:
         asyncio.run(_awaited(held.wait(call)))
-    held.settle(End("neutral", refused.value), 1.5)
+    held.settle(call, End("neutral", refused.value), 1.5)
     assert (io.due, refused.value.status, refused.value.retry_after) == (1.5, 503, 1.0)
     assert of.of("alpha/m").waiting == 0
     assert [event.reason for event in io.events if isinstance(event, Shed)] == ["no slot became free in time"]

@@ -71,7 +71,7 @@ def test_what_is_settled_is_what_was_used(name):
     held = of.admit(call, 0.0)
     assert left(of, scope) == [9, 8_900]
     call.story.made += made
-    held.settle(end, 0.0)
+    held.settle(call, end, 0.0)
     assert left(of, scope) == list(expected)
 
 
@@ -113,7 +113,8 @@ def test_the_providers_headers_tighten_its_own_limits_and_nobody_elses():
     """The provider has three requests left; the caller's key still has all of its own."""
     ours, theirs = account(rpm=600), key(rpm=600)
     of = keeper(ours, theirs)
-    of.admit(a_call(), 0.0).settle(End("success", quota=Quota(requests_left=3)), 0.0)
+    call = a_call()
+    of.admit(call, 0.0).settle(call, End("success", quota=Quota(requests_left=3)), 0.0)
     assert (left(of, ours), left(of, theirs)) == ([3], [99])
 
 
@@ -147,9 +148,9 @@ def test_who_leaves_before_its_turn_gets_back_what_nobody_has_reserved_behind_it
         of.admit(call, 0.0)
     middle, last = of.admit(call, 0.0), of.admit(call, 0.0)
     assert bucket.tat == pytest.approx(12.0)
-    middle.settle(End("neutral", asyncio.CancelledError()), 0.0)
+    middle.settle(call, End("neutral", asyncio.CancelledError()), 0.0)
     assert bucket.tat == pytest.approx(12.0)
-    last.settle(End("neutral", asyncio.CancelledError()), 0.0)
+    last.settle(call, End("neutral", asyncio.CancelledError()), 0.0)
     assert bucket.tat == pytest.approx(11.0)
     assert of.limits(account(rpm=60), 0.0).under_way == 10
 
@@ -168,7 +169,7 @@ def test_no_more_calls_at_once_than_allowed():
     held = of.admit(call, 0.0)
     assert isinstance(of.admit(call, 0.0), Rejected)
     assert [event.limit for event in io.events if isinstance(event, LimitHit)] == ["concurrent"]
-    held.settle(End("success"), 0.0)
+    held.settle(call, End("success"), 0.0)
     assert not isinstance(of.admit(call, 0.0), Rejected)
 
 

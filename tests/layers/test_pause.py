@@ -37,7 +37,7 @@ def throttle(pauses, io, hint=None, call=None):
 def settled(pauses, io, error):
     """A call that ends so."""
     call = a_call(io)
-    pauses.admit(call, io.time).settle(ended_by(error) if error else End("success"), io.time)
+    pauses.admit(call, io.time).settle(call, ended_by(error) if error else End("success"), io.time)
 
 
 async def _awaited(waiting):
@@ -122,7 +122,7 @@ def test_calls_that_are_throttled_together_count_once():
     call = a_call(io)
     held = [pauses.admit(call, 0.0) for _ in range(10)]
     for one in held:
-        one.settle(ended_by(Throttled("slow down")), 0.0)
+        one.settle(call, ended_by(Throttled("slow down")), 0.0)
     assert pauses.left(ALPHA.name, "alpha", 0.0) == (1.0, True)
     io.time = 1.0
     throttle(pauses, io)
@@ -175,7 +175,7 @@ def test_models_that_never_existed_are_forgotten():
         io.time = float(number)
         target = type(ALPHA)(name=f"alpha/{number}", provider=ALPHA.provider, model="x")
         call = a_call(io, target=target)
-        pauses.admit(call, io.time).settle(ended_by(Missing("no such model")), io.time)
+        pauses.admit(call, io.time).settle(call, ended_by(Missing("no such model")), io.time)
     assert len(pauses._targets) <= 1_000
 
 
@@ -185,6 +185,6 @@ def test_a_shorter_hint_does_not_shorten_a_pause():
     call = a_call(io)
     first, second = pauses.admit(call, 0.0), pauses.admit(call, 0.0)
     short = Throttled("slow down", retry_after=2.0)
-    first.settle(ended_by(Throttled("slow down", retry_after=20.0)), 0.0)
-    second.settle(ended_by(short), 1.0)
+    first.settle(call, ended_by(Throttled("slow down", retry_after=20.0)), 0.0)
+    second.settle(call, ended_by(short), 1.0)
     assert (pauses.left(ALPHA.name, "alpha", 1.0), short.until) == ((19.0, True), 20.0)

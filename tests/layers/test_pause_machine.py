@@ -81,7 +81,7 @@ class PausesMachine(RuleBasedStateMachine):
             error.retry_after = hint
         probing = got is self.probe
         before = dict(self._lefts())
-        got.settle(End("success") if error is None else ended_by(error), now)
+        got.settle(a_call(self.io, target=of), End("success") if error is None else ended_by(error), now)
         if probing:
             self.probe = None
         if kind is None and probing:
@@ -107,9 +107,10 @@ class PausesMachine(RuleBasedStateMachine):
             return
         self.io.time += 1_000.0
         for target in TARGETS:
-            got = self.pauses.admit(a_call(self.io, target=target, deadline=0.0), self.io.time)
+            call = a_call(self.io, target=target, deadline=0.0)
+            got = self.pauses.admit(call, self.io.time)
             assert not isinstance(got, Rejected)
-            got.settle(End("neutral", Cancelled("gone")), self.io.time)
+            got.settle(call, End("neutral", Cancelled("gone")), self.io.time)
 
     @invariant()
     def holds(self):

@@ -119,7 +119,7 @@ def decode(body: bytes, request: Request, target: Target, dialect: str) -> Vecto
         usage=_usage(usage, request),
         raw=body,
         dialect=dialect,
-        vectors=lambda: [_unpacked(row) for row in sorted(rows, key=lambda row: row.index)],
+        read_vectors=lambda: [_unpacked(row) for row in sorted(rows, key=lambda row: row.index)],
     )
 
 

@@ -100,6 +100,7 @@ class Call(Struct, eq=False):
         revisit: routing comes back to a target that has failed in this call before.
         earlier: upstream calls that were made for the request before it was routed this time.
         first: seconds that the last attempt of this view took to its first content, None before.
+        metered: a limit learns from what the provider says is left.
     """
 
     request: Request
@@ -116,6 +117,11 @@ class Call(Struct, eq=False):
     revisit: bool = False
     earlier: int = 0
     first: float | None = None
+    metered: bool = False
+
+    def __repr__(self) -> str:
+        """Says which call, and where it goes; never what is asked."""
+        return f"Call({self.id!r}, target={self.target.name!r})"
 
     def at(
         self, target: Target, others: Others, *, early: bool = False, revisit: bool = False, earlier: int = 0

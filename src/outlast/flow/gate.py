@@ -9,8 +9,8 @@
                                         └── raised: settled with the error
 
 Breaker, limits, slots and pauses are gates; this one driver owns all their waiting and clean-up, for any number of
-gates in a row. A permit lives from `admit` to `settle`, and is settled exactly once, innermost first. Nothing awaits
-after a failure.
+gates in a row. A permit lives from `admit` to `settle`, and is settled exactly once for each call, innermost first; who
+has nothing to remember of a single call may give all of them the same. Nothing awaits after a failure.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Permit(Protocol):
         """The first content of a stream is there."""
         ...
 
-    def settle(self, end: End, now: float) -> None:
+    def settle(self, call: Call, end: End, now: float) -> None:
         """The call is over."""
         ...
 
@@ -53,8 +53,7 @@ def gates(admits: Iterable[Admit]) -> Layer:
 
     def layer(inner: Handler) -> Handler:
         async def handle(call: Call) -> Answer:
-            io = call.io
-            now = io.now()
+            now = call.io.now()
             held: list[Permit] = []
             try:
                 for admit in asked:
@@ -63,20 +62,20 @@ def gates(admits: Iterable[Admit]) -> Layer:
                         continue
                     if isinstance(permit, Rejected):
                         raise permit  # noqa: TRY301  (one more function for each gate of each call)
-                    held.append(permit)
+                    held.insert(0, permit)
                     if permit.waits:
                         await permit.wait(call)
-                        now = io.now()
+                        now = call.io.now()
                 answer = await inner(call)
             except BaseException as error:
-                pay(reversed(held), ended_by(error), io)
+                pay(held, call, ended_by(error))
                 raise
             finally:
                 permit = None  # an error that names the frame that names the error is freed by no count
             if isinstance(answer, Stream):
-                _go_on(answer, held, call, io.now())
+                _go_on(answer, held, call)
             else:
-                pay(reversed(held), End("success", None, answer.usage, answer.cost, answer.quota), io)
+                pay(held, call, End("success", None, answer.usage, answer.cost, answer.quota))
             return answer
 
         return handle
@@ -84,11 +83,12 @@ def gates(admits: Iterable[Admit]) -> Layer:
     return layer if asked else _nothing
 
 
-def _go_on(stream: Stream, held: list[Permit], call: Call, now: float) -> None:
+def _go_on(stream: Stream, held: list[Permit], call: Call) -> None:
     """The first content is there; the rest is told when the stream is over."""
-    for permit in reversed(held):
+    now = call.io.now()
+    for permit in held:
         permit.answered(call, now)
-        stream.owe(permit)
+    stream.owe(call, held)
 
 
 def _nothing(inner: Handler) -> Handler:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from msgspec import Struct
 
@@ -18,6 +18,9 @@ from outlast.model.errors import Cancelled, Failure, Outcome, outcome_of
 from outlast.model.events import Fault
 from outlast.model.messages import Batch, Chunk, Opening, Quota, Usage
 from outlast.ports import Io, Source
+
+if TYPE_CHECKING:
+    from outlast.flow.call import Call
 
 
 class End(Struct):
@@ -33,8 +36,8 @@ class End(Struct):
 class Debt(Protocol):
     """Something to be given back when a call is over."""
 
-    def settle(self, end: End, now: float) -> None:
-        """The call is over. Called exactly once; must not wait."""
+    def settle(self, call: Call, end: End, now: float) -> None:
+        """The call is over. Called exactly once for each call; must not wait."""
         ...
 
 
@@ -43,12 +46,13 @@ def ended_by(error: BaseException) -> End:
     return End(outcome_of(error), error)
 
 
-def pay(debts: Iterable[Debt], end: End, io: Io) -> None:
+def pay(debts: Iterable[Debt], call: Call, end: End) -> None:
     """Settle all of them; one debtor's fault is told, and does not keep the others from being paid."""
+    io = call.io
     now = io.now()
     for debt in debts:
         try:
-            debt.settle(end, now)
+            debt.settle(call, end, now)
         except Exception as fault:  # noqa: BLE001  (ours, and told)
             io.emit(Fault(f"settle {type(debt).__name__}", told(fault)))
 
@@ -88,7 +92,7 @@ class Ending:
         self.io = io
         self.prompt = prompt
         self.delivered = 0
-        self.debts: list[Debt] = []
+        self.debts: list[tuple[Call, Iterable[Debt]]] = []
         self.usage: Usage | None = None
         self.finish: str | None = None
         self.cost: float | None = None
@@ -111,7 +115,8 @@ class Ending:
         outcome = "success" if error is None else ended_by(error).outcome
         end = End(outcome, error, self.usage, self.cost, self.quota)
         debts, self.debts = self.debts, []
-        pay(debts, end, self.io)
+        for call, owed in debts:
+            pay(owed, call, end)
         self.cost = end.cost
 
     def expire(self) -> None:
@@ -172,9 +177,9 @@ class Stream:
         """Why the answer ended; None until then."""
         return self._ending.finish
 
-    def owe(self, debt: Debt) -> None:
-        """Settle `debt` when the stream is over, however that comes about."""
-        self._ending.debts.append(debt)
+    def owe(self, call: Call, debts: Iterable[Debt]) -> None:
+        """Settle what `call` owes when the stream is over, however that comes about."""
+        self._ending.debts.append((call, debts))
 
     def live_until(self, due: float) -> None:
         """End the stream at that monotonic time, read or not."""

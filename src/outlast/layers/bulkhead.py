@@ -56,21 +56,18 @@ AGED_EVERY = 4
 """Of so many slots that are handed on, one goes to a call whose class has improved by waiting, if there is one."""
 
 
-class Ticket:
+class Ticket(Struct, eq=False):
     """A place in the queue, or a slot: `granted` says which, `shed` that the place was taken away."""
 
-    __slots__ = ("caller", "granted", "over", "priority", "shed", "since", "slots", "waiter", "waits")
-
-    def __init__(self, slots: Slots, caller: str, priority: int, since: float, waiter: Waiter | None) -> None:
-        self.slots = slots
-        self.caller = caller
-        self.priority = priority
-        self.since = since
-        self.waiter = waiter
-        self.granted = waiter is None
-        self.waits = waiter is not None
-        self.shed = False
-        self.over = False
+    slots: Slots
+    caller: str
+    priority: int
+    since: float
+    waiter: Waiter | None = None
+    waits: bool = False
+    granted: bool = True
+    shed: bool = False
+    over: bool = False
 
     async def wait(self, call: Call) -> None:
         """Return with the slot. Raises `Rejected` when there is none in time."""
@@ -85,7 +82,7 @@ class Ticket:
     def answered(self, call: Call, now: float) -> None:
         """The slot is held until the answer is over."""
 
-    def settle(self, end: End, now: float) -> None:  # noqa: ARG002
+    def settle(self, call: Call, end: End, now: float) -> None:  # noqa: ARG002
         """Hand the slot on, or leave the queue."""
         self.slots.leave(self, now)
 
@@ -149,7 +146,10 @@ class Line:
 
 
 class Slots:
-    """The slots of one target, or of the gateway. No method waits; a waiter is woken by who releases."""
+    """The slots of one target, or of the gateway. No method waits; a waiter is woken by who releases.
+
+    Who finds a slot free holds no ticket: the slots themselves are its permit.
+    """
 
     __slots__ = ("_freed_at", "_handed_on", "_lines", "_pace", "capacity", "config", "gate", "name", "used", "waiting")
 
@@ -174,13 +174,31 @@ class Slots:
         """Is it as good as new, so that it may be forgotten?"""
         return not (self.used or self.waiting)
 
+    waits = False
+
+    async def wait(self, call: Call) -> None:
+        """There is nothing to wait for."""
+
+    def answered(self, call: Call, now: float) -> None:
+        """The slot is held until the answer is over."""
+
+    def settle(self, call: Call, end: End, now: float) -> None:  # noqa: ARG002
+        """Hand on a slot that was free when it was taken."""
+        self._free(now)
+
+    def take(self) -> bool:
+        """Take a slot that is free, if nobody waits for it."""
+        if self.waiting or self.used >= self.capacity:
+            return False
+        self.used += 1
+        return True
+
     def enter(
         self, caller: str, priority: int, now: float, deadline: float, waiter: Callable[[], Waiter]
     ) -> Ticket | Full:
         """A slot (`granted`), a place in the queue, or the reason why there is neither."""
-        if self.used < self.capacity and not self.waiting:
-            self.used += 1
-            return Ticket(self, caller, priority, now, None)
+        if self.take():
+            return Ticket(self, caller, priority, now)
         expected = self.expected_wait(priority)
         if expected > min(deadline - now, self.config.wait):
             return Full("it could not be served in time", expected)
@@ -188,7 +206,7 @@ class Slots:
             return Full("the queue is full", max(expected, 1.0))
         if not self.waiting:
             self._freed_at = now
-        ticket = Ticket(self, caller, priority, now, waiter())
+        ticket = Ticket(self, caller, priority, now, waiter(), waits=True, granted=False)
         self._lines[priority].add(ticket)
         self.waiting += 1
         return ticket
@@ -218,13 +236,16 @@ class Slots:
             self._leave_queue(ticket)
             return
         ticket.over = True
+        self._free(now)
+
+    def _free(self, now: float) -> None:
         self.used -= 1
         if self.waiting:
             gap = max(0.0, now - self._freed_at)
             self._freed_at = now
             self._pace = gap if self._pace == 0.0 else 0.8 * self._pace + 0.2 * gap
             self._hand_on(now)
-        else:
+        elif self._pace:
             self._pace *= 0.9
 
     def refusal(self, call: Call, full: Full) -> Rejected:
@@ -288,9 +309,11 @@ class Bulkhead:
         """How many calls wait, over all."""
         return sum(slots.waiting for slots in self._slots.values())
 
-    def admit(self, call: Call, now: float) -> Ticket | Rejected:
+    def admit(self, call: Call, now: float) -> Slots | Ticket | Rejected:
         """The gate: a slot, or a place in the queue."""
         slots = self.of(self._name_of(call), now)
+        if slots.take():
+            return slots
         priority = call.priority
         if self._lowers and call.story.made > call.earlier:
             priority = min(priority + 1, len(PRIORITIES) - 1)

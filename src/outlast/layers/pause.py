@@ -77,46 +77,66 @@ def credential_out_for(config: PauseConfig, times: int) -> float:
     return min(config.credential * 2.0 ** min(times - 1, 60), config.credential_max)
 
 
-class Held:
+class Held(Struct, eq=False):
     """Leave to try a target, perhaps after waiting for the end of its pause."""
 
-    __slots__ = ("_call", "_pauses", "_works", "waits")
-
-    def __init__(self, pauses: Pauses, call: Call, waits: bool) -> None:
-        self._pauses = pauses
-        self._call = call
-        self._works = False
-        self.waits = waits
+    pauses: Pauses
+    call: Call
+    waits: bool = False
+    works: bool = False
 
     async def wait(self, call: Call) -> None:
         """The end of the pause."""
-        while (left := self._pauses.bearable(call, call.io.now())) > 0:
+        while (left := self.pauses.bearable(call, call.io.now())) > 0:
             await call.io.sleep(left)  # when it is over, another call may have made it longer
 
     def tries(self, call: Call) -> bool:
         """Is it that call's leave?"""
-        return self._call is call
+        return self.call is call
 
     def answered(self, call: Call, now: float) -> None:
         """It works: a credential that was out is back."""
-        self._works = True
-        self._pauses.works(call, self, now)
+        self.works = True
+        self.pauses.works(call, self, now)
 
-    def settle(self, end: End, now: float) -> None:
+    def settle(self, call: Call, end: End, now: float) -> None:
         """The attempt is over; what the provider said may take the target out, and a whole answer brings it back."""
         if end.error is not None:
-            self._pauses.learn(self._call, self, end.error, now)
-        elif not self._works:
-            self._pauses.works(self._call, self, now)
+            self.pauses.learn(call, self, end.error, now)
+        elif not self.works:
+            self.pauses.works(call, self, now)
+
+
+class Free:
+    """Leave to try a target while nothing is paused at all; one for all calls."""
+
+    __slots__ = ("_pauses",)
+
+    waits = False
+
+    def __init__(self, pauses: Pauses) -> None:
+        self._pauses = pauses
+
+    async def wait(self, call: Call) -> None:
+        """There is nothing to wait for."""
+
+    def answered(self, call: Call, now: float) -> None:
+        """What was paused meanwhile was paused by others: this call says nothing of it."""
+
+    def settle(self, call: Call, end: End, now: float) -> None:
+        """The attempt is over; what the provider said may take the target out."""
+        if end.error is not None:
+            self._pauses.learn(call, self, end.error, now)
 
 
 class Pauses:
     """All pauses, by target and by credential. Those that are over and forgotten cost nothing."""
 
-    __slots__ = ("_config", "_credentials", "_targets")
+    __slots__ = ("_config", "_credentials", "_free", "_targets")
 
     def __init__(self, config: PauseConfig) -> None:
         self._config = config
+        self._free = Free(self)
         self._targets: Kept[Pause] = Kept()
         self._credentials: Kept[Pause] = Kept()
 
@@ -138,10 +158,10 @@ class Pauses:
             return IN
         return pause.until - now, pause.times > 0
 
-    def admit(self, call: Call, now: float) -> Held | Rejected:
+    def admit(self, call: Call, now: float) -> Held | Free | Rejected:
         """The gate: leave to try the target, after its pause if that is short enough."""
         if not self._targets and not self._credentials:
-            return Held(self, call, waits=False)
+            return self._free
         target = call.target
         left, waitable = self.left(target.name, target.provider.name, now)
         if left > 0 and (not waitable or left > self._longest(call, now)):
@@ -176,7 +196,7 @@ class Pauses:
                 del self._credentials[name]
                 call.io.emit(BackIn("credential", name))
 
-    def learn(self, call: Call, held: Held, error: BaseException | None, now: float) -> None:
+    def learn(self, call: Call, held: Held | Free, error: BaseException | None, now: float) -> None:
         """What an attempt's end means for its target and credential."""
         probed = False
         if self._credentials:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from outlast.model.messages import Usage
 
 
-class AttemptEnded(Struct, frozen=True):
+class AttemptEnded(Struct, frozen=True, gc=False):
     """One upstream call is over. `kind` is "ok" or the failure class; `first` the seconds to the first content."""
 
     call: str
@@ -30,7 +30,7 @@ class AttemptEnded(Struct, frozen=True):
     maybe_billed: bool = False
 
 
-class RequestEnded(Struct, frozen=True):
+class RequestEnded(Struct, frozen=True, gc=False):
     """A caller's request is over. `kind` is "ok" or the failure class; `target` who answered."""
 
     call: str

@@ -142,7 +142,7 @@ class Needs(Struct, frozen=True):
 NOTHING_SPECIAL = Needs()
 
 
-class Request:
+class Request(Struct, kw_only=True, eq=False):
     """What one caller asks.
 
     Attributes:
@@ -155,56 +155,33 @@ class Request:
         max_tokens: the most output tokens the caller allows; None when it does not say.
         needs: what the target must be able to do.
         usage_wanted: does the caller want the usage in the stream? (OpenAI sends it only then.)
+        read: reads the whole content; `content()` calls it once.
     """
 
-    __slots__ = (
-        "_content",
-        "_read",
-        "body",
-        "dialect",
-        "max_tokens",
-        "model",
-        "needs",
-        "operation",
-        "stream",
-        "tokens",
-        "usage_wanted",
-    )
-
-    def __init__(
-        self,
-        *,
-        operation: Operation = "chat",
-        model: str,
-        stream: bool = False,
-        dialect: str = "",
-        body: bytes = b"",
-        tokens: int = 0,
-        max_tokens: int | None = None,
-        needs: Needs = NOTHING_SPECIAL,
-        usage_wanted: bool = True,
-        read: Callable[[], Content],
-    ) -> None:
-        self.operation: Operation = operation
-        self.model = model
-        self.stream = stream
-        self.dialect = dialect
-        self.body = body
-        self.tokens = tokens
-        self.max_tokens = max_tokens
-        self.needs = needs
-        self.usage_wanted = usage_wanted
-        self._read = read
-        self._content: Content | None = None
+    model: str
+    read: Callable[[], Content]
+    operation: Operation = "chat"
+    stream: bool = False
+    dialect: str = ""
+    body: bytes = b""
+    tokens: int = 0
+    max_tokens: int | None = None
+    needs: Needs = NOTHING_SPECIAL
+    usage_wanted: bool = True
+    _content: Content | None = None
 
     def content(self) -> Content:
         """The whole request in the model's words; read at the first call. May raise `Caller`."""
         if self._content is None:
-            self._content = self._read()
+            self._content = self.read()
         return self._content
 
+    def __repr__(self) -> str:
+        """Says what kind of request; never what it asks."""
+        return f"Request({self.operation}, model={self.model!r}, dialect={self.dialect!r}, stream={self.stream})"
 
-class Usage(Struct, frozen=True):
+
+class Usage(Struct, frozen=True, gc=False):
     """Tokens of one answer. `input` includes the cached ones; `output` includes reasoning.
 
     `estimated` is True when the provider said nothing usable and we counted ourselves.
@@ -229,7 +206,7 @@ class Usage(Struct, frozen=True):
         )
 
 
-class Reply:
+class Reply(Struct, kw_only=True, eq=False):
     """A whole chat answer.
 
     Attributes:
@@ -244,59 +221,31 @@ class Reply:
         cost: US dollars, None when the price is unknown.
         attempts: how many attempts it took, this one included.
         dropped: names of what could not be carried over to the target's dialect.
+        quota: what the provider says is left of its limits.
+        read: reads what the model said; `parts` calls it once.
     """
 
-    __slots__ = (
-        "_parts",
-        "_read",
-        "attempts",
-        "cost",
-        "created",
-        "dialect",
-        "dropped",
-        "finish",
-        "id",
-        "model",
-        "quota",
-        "raw",
-        "source",
-        "target",
-        "usage",
-    )
-
-    def __init__(
-        self,
-        *,
-        id: str,  # noqa: A002
-        model: str,
-        finish: str,
-        usage: Usage,
-        created: int = 0,
-        raw: bytes = b"",
-        dialect: str = "",
-        read: Callable[[], tuple[Part, ...]],
-    ) -> None:
-        self.id = id
-        self.model = model
-        self.finish = finish
-        self.usage = usage
-        self.created = created
-        self.raw = raw
-        self.dialect = dialect
-        self.target = ""
-        self.source = "primary"
-        self.cost: float | None = None
-        self.attempts = 1
-        self.dropped: tuple[str, ...] = ()
-        self.quota: Quota | None = None
-        self._read = read
-        self._parts: tuple[Part, ...] | None = None
+    model: str
+    finish: str
+    usage: Usage
+    read: Callable[[], tuple[Part, ...]]
+    id: str = ""
+    created: int = 0
+    raw: bytes = b""
+    dialect: str = ""
+    target: str = ""
+    source: str = "primary"
+    cost: float | None = None
+    attempts: int = 1
+    dropped: tuple[str, ...] = ()
+    quota: Quota | None = None
+    _parts: tuple[Part, ...] | None = None
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """What the model said, in order; read at the first look."""
         if self._parts is None:
-            self._parts = self._read()
+            self._parts = self.read()
         return self._parts
 
     @property
@@ -316,27 +265,23 @@ class Reply:
         )
 
 
-class Vectors(Reply):
+class Vectors(Reply, kw_only=True, eq=False):
     """An answer to an embeddings request; `vectors` has one row for each input."""
 
-    __slots__ = ("_vectors", "_vectors_read")
-
-    def __init__(
-        self, *, model: str, usage: Usage, raw: bytes = b"", dialect: str = "", vectors: Callable[[], list[list[float]]]
-    ) -> None:
-        super().__init__(id="", model=model, finish="stop", usage=usage, raw=raw, dialect=dialect, read=tuple)
-        self._vectors_read = vectors
-        self._vectors: list[list[float]] | None = None
+    read_vectors: Callable[[], list[list[float]]]
+    read: Callable[[], tuple[Part, ...]] = tuple
+    finish: str = "stop"
+    _vectors: list[list[float]] | None = None
 
     @property
     def vectors(self) -> list[list[float]]:
         """One list of floats for each input, in the order of the inputs."""
         if self._vectors is None:
-            self._vectors = self._vectors_read()
+            self._vectors = self.read_vectors()
         return self._vectors
 
 
-class ToolDelta(Struct, frozen=True):
+class ToolDelta(Struct, frozen=True, gc=False):
     """A piece of a tool call; `id` and `name` come with the first piece of an `index`."""
 
     index: int
@@ -345,7 +290,7 @@ class ToolDelta(Struct, frozen=True):
     arguments: str = ""
 
 
-class Chunk(Struct):
+class Chunk(Struct, gc=False):
     """What one event of a stream brought. `content` says whether it is anything for the caller's eyes.
 
     `choice` is the number of the answer, where several were asked for.
@@ -375,7 +320,7 @@ class Chunk(Struct):
         )
 
 
-class Batch(Struct):
+class Batch(Struct, gc=False):
     """What one read brought: the provider's bytes of whole events (empty: render the chunks anew), and the chunks.
 
     `last` says that the answer is complete: every choice has finished and nothing more will come.
@@ -386,7 +331,7 @@ class Batch(Struct):
     last: bool = False
 
 
-class Opening(Struct):
+class Opening(Struct, gc=False):
     """What a stream said of itself at its start."""
 
     id: str = ""
@@ -394,7 +339,7 @@ class Opening(Struct):
     created: int = 0
 
 
-class Quota(Struct, frozen=True):
+class Quota(Struct, frozen=True, gc=False):
     """What the provider's headers say is left; None where they are silent. Resets are in seconds from the answer."""
 
     requests_left: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Literal
 
 from msgspec import Struct, field
@@ -144,7 +145,7 @@ class Target(Struct, frozen=True, eq=False):
     weight: float = 1.0
 
 
-class Route(Struct, frozen=True, eq=False):
+class Route(Struct, frozen=True, eq=False, dict=True):
     """A name that callers use, and the targets behind it in order. Compared by identity, as targets are."""
 
     name: str
@@ -156,3 +157,13 @@ class Route(Struct, frozen=True, eq=False):
     """US dollars for one request, estimated; a dearer target is skipped."""
     on_break: Literal["error"] = "error"
     """What happens when a stream breaks after content was handed over."""
+
+    def limit(self, streamed: bool) -> float:
+        """Seconds that the longest attempt on its first targets has."""
+        whole, first_content = self._limits
+        return first_content if streamed else whole
+
+    @cached_property
+    def _limits(self) -> tuple[float, float]:
+        timers = [target.timers for target in self.targets[:8]]
+        return max((t.whole for t in timers), default=0.0), max((t.first_content for t in timers), default=0.0)

@@ -21,7 +21,7 @@ from outlast.layers.attempt.upstream import Upstream
 from outlast.layers.attempt.whole import OneBatch, chunks_of
 from outlast.model.errors import BadResponse, Failure, TimedOut
 from outlast.model.messages import Reply
-from outlast.model.target import Target, Timers
+from outlast.model.target import Target
 from outlast.ports import Dialect, Exchange
 
 __all__ = ["AttemptConfig", "Attempts", "OneBatch", "Record", "Upstream", "chunks_of"]
@@ -42,21 +42,26 @@ class Attempts:
         return self._attempt
 
     async def _attempt(self, call: Call) -> Answer:
-        io, target = call.io, call.target
+        io, request, target = call.io, call.request, call.target
         dialect = self._dialects[target.provider.dialect]
-        outgoing = dialect.encode(call.request, target)
-        outgoing.whole = not call.request.stream
+        outgoing = dialect.encode(request, target)
+        outgoing.whole = not request.stream
         sent = io.now()
-        due = _due(call, target.timers, sent)
+        due = min(sent + target.timers.limit(request.stream), call.deadline)
         if due <= sent:
             raise _too_late(target)
         call.story.made += 1
-        record = Record(call, sent)
+        record = Record(call, sent, call.story.made)
         exchange: Exchange | None = None
+        answer: Answer
         try:
             exchange = await io.send(target, outgoing, min(sent + target.timers.connect, due), due)
             record.status = exchange.status
-            answer = await self._answer(call, dialect, exchange, record, due)
+            if request.stream or exchange.status != 200:
+                answer = await self._streamed(call, dialect, exchange, record, due)
+            else:
+                answer = self._whole(call, dialect, exchange, record, await exchange.whole(due))
+                record.close(None, answer.usage, io.now())
         except BaseException as error:
             if exchange is not None:
                 exchange.abort()
@@ -67,31 +72,35 @@ class Attempts:
         answer.dropped = outgoing.dropped
         return answer
 
-    async def _answer(self, call: Call, dialect: Dialect, exchange: Exchange, record: Record, due: float) -> Answer:
-        request, target = call.request, call.target
+    def _whole(self, call: Call, dialect: Dialect, exchange: Exchange, record: Record, body: bytes) -> Reply:
+        """The answer in these bytes, which are the whole of it."""
+        exchange.release()
+        target = call.target
+        reply = dialect.decode(self._masks.of(target.provider).raw(body), call.request, target)
+        record.answered(call.io.now())
+        reply.cost = record.cost(reply.usage)
+        if call.metered:
+            reply.quota = dialect.quota(exchange.header)
+        return reply
+
+    async def _streamed(self, call: Call, dialect: Dialect, exchange: Exchange, record: Record, due: float) -> Stream:
+        """The stream in this answer, or the one that a whole answer is made to; raises what another status means."""
+        target = call.target
         if exchange.status != 200:
             body = await exchange.whole(due)
             exchange.release()
             raise dialect.classify(exchange.status, exchange.header, body, target)
         begun = b""
-        if request.stream and not _says(exchange, b"application/json"):
+        if not _says(exchange, b"application/json"):
             if not _says(exchange, b"text/event-stream"):
                 begun = await exchange.read(due)  # what it does not say, it shows
             if not _is_json(begun):
                 return await self._stream(call, dialect, exchange, record, due, begun)
         body = begun + await exchange.whole(due)
-        exchange.release()
-        if request.stream and not _is_json(body):
+        if not _is_json(body):
+            exchange.release()
             raise BadResponse("the answer is neither a stream nor a reply")
-        reply = dialect.decode(self._masks.of(target.provider).raw(body), request, target)
-        now = call.io.now()
-        record.answered(now)
-        reply.quota = dialect.quota(exchange.header)
-        if request.stream:
-            return self._as_stream(call, reply, record)
-        reply.cost = record.cost(reply.usage)
-        record.close(None, reply.usage, now)
-        return reply
+        return self._as_stream(call, self._whole(call, dialect, exchange, record, body), record)
 
     async def _stream(
         self, call: Call, dialect: Dialect, exchange: Exchange, record: Record, due: float, begun: bytes
@@ -102,22 +111,18 @@ class Attempts:
         now = call.io.now()
         record.answered(now)
         stream = Stream(source, head, call.io, prompt=call.request.tokens)
-        stream.owe(record)
+        stream.owe(call, (record,))
         stream.live_until(source.end_by + call.target.timers.stall)  # for who does not read; a read ends it before
-        stream.learned(quota=dialect.quota(exchange.header))
+        if call.metered:
+            stream.learned(quota=dialect.quota(exchange.header))
         return stream
 
     def _as_stream(self, call: Call, reply: Reply, record: Record) -> Stream:
         source = OneBatch(reply, call.target.name)
         stream = Stream(source, source.take(), call.io, prompt=call.request.tokens)
-        stream.owe(record)
+        stream.owe(call, (record,))
         stream.learned(quota=reply.quota)
         return stream
-
-
-def _due(call: Call, timers: Timers, sent: float) -> float:
-    """When the attempt must have answered: at the end of its own limit, or of the call's time."""
-    return min(sent + timers.limit(call.request.stream), call.deadline)
 
 
 def _too_late(target: Target) -> TimedOut:

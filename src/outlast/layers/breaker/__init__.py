@@ -18,6 +18,8 @@ FailureAccrual. Time is an argument: the machine can be stepped by hand, by Hypo
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from outlast.flow.call import Call, Layer
 from outlast.flow.gate import gates
 from outlast.flow.kept import Kept
@@ -41,46 +43,40 @@ __all__ = [
 ]
 
 
-class Held:
-    """A breaker's permit in the hands of the engine: it tells the sinks what changed."""
+class Held(Permit, kw_only=True, eq=False):
+    """A permit in the hands of the engine: it tells the sinks what changed."""
 
-    __slots__ = ("_breaker", "_call", "_permit", "_slow_after")
+    circuit: Breaker
+    slow_after: float | None
 
-    waits = False
+    waits: ClassVar[bool] = False
     """A breaker says yes or no."""
-
-    def __init__(self, breaker: Breaker, permit: Permit, call: Call, slow_after: float | None) -> None:
-        self._breaker = breaker
-        self._permit = permit
-        self._call = call
-        self._slow_after = slow_after
 
     async def wait(self, call: Call) -> None:
         """There is nothing to wait for."""
 
-    def answered(self, call: Call, now: float) -> None:  # noqa: ARG002
+    def answered(self, call: Call, now: float) -> None:
         """The first content is there: a success, perhaps a slow one."""
-        breaker = self._breaker
-        breaker.answered(self._permit, now, self._slow())
-        if breaker.changes:
-            _tell(breaker, self._call)
+        circuit = self.circuit
+        circuit.answered(self, now, self._slow(call))
+        if circuit.changes:
+            _tell(circuit, call)
 
-    def settle(self, end: End, now: float) -> None:
+    def settle(self, call: Call, end: End, now: float) -> None:
         """The attempt is over."""
-        breaker, error = self._breaker, end.error
+        circuit, error = self.circuit, end.error
         if error is None:
-            breaker.settle(self._permit, end.outcome, now, slow=self._slow())
+            circuit.settle(self, end.outcome, now, slow=self._slow(call))
         else:
             slow = isinstance(error, TimedOut) or getattr(error, "stalled", False)
             hint = (error.retry_after or 0.0) if isinstance(error, Failure) else 0.0
-            breaker.settle(self._permit, end.outcome, now, slow=slow, hint=hint, dice=self._call.io.random)
-        if breaker.changes:
-            _tell(breaker, self._call)
+            circuit.settle(self, end.outcome, now, slow=slow, hint=hint, dice=call.io.random)
+        if circuit.changes:
+            _tell(circuit, call)
 
-    def _slow(self) -> bool:
+    def _slow(self, call: Call) -> bool:
         """Was the first content, or the whole answer, long in coming?"""
-        first = self._call.first
-        return self._slow_after is not None and first is not None and first > self._slow_after
+        return self.slow_after is not None and call.first is not None and call.first > self.slow_after
 
 
 def _tell(breaker: Breaker, call: Call) -> None:
@@ -113,25 +109,29 @@ class Breakers:
 
     def admit(self, call: Call, now: float) -> Held | Rejected:
         """The gate: a permit of the target's circuit."""
+        breaker = self.of(call.target.name, now)
+        held = Held(circuit=breaker, slow_after=self._config.slow_after)
+        if breaker.free and not breaker.level:
+            breaker.let_through(held)
+            return held
+        return self._asked(breaker, held, call, now)
+
+    def _asked(self, breaker: Breaker, held: Held, call: Call, now: float) -> Held | Rejected:
+        """What a circuit says that was not closed all the time."""
         target = call.target
-        breaker = self.of(target.name, now)
-        permit: Permit | Refusal
-        if breaker.free and not breaker.slow_start():
-            permit = breaker.let_through()
-        else:
-            limit = target.timers.limit(call.request.stream)
-            others = breaker.slow_start() and call.others.healthy(now) > 0
-            permit = breaker.admit(now, limit=limit, early=call.early, others=others)
+        limit = target.timers.limit(call.request.stream)
+        others = breaker.slow_start() and call.others.healthy(now) > 0
+        refusal = breaker.admit(now, limit=limit, early=call.early, others=others, permit=held)
         if breaker.changes:
             _tell(breaker, call)
-        if isinstance(permit, Refusal):
-            return Rejected(
-                f"{target.name}: {permit.why}",
-                gate="breaker",
-                code="circuit_open",
-                retry_after=permit.retry_after if permit.retry_after < float("inf") else None,
-            )
-        return Held(breaker, permit, call, self._config.slow_after)
+        if not isinstance(refusal, Refusal):
+            return held
+        return Rejected(
+            f"{target.name}: {refusal.why}",
+            gate="breaker",
+            code="circuit_open",
+            retry_after=refusal.retry_after if refusal.retry_after < float("inf") else None,
+        )
 
     def layer(self) -> Layer:
         """Ask the target's circuit before every attempt, and tell it how the attempt ended."""

@@ -19,7 +19,7 @@ Kind = Literal["call", "probe", "early"]
 class Permit(Struct, eq=False):
     """Leave to make one call on a target. Give it back with `settle`, whatever happened to the call."""
 
-    epoch: int
+    epoch: int = 0
     kind: Kind = "call"
     lease: float = 0.0
     bucket: int = -1
@@ -61,6 +61,7 @@ class Breaker:
         openings: how often it has opened, less one for each healthy minute since.
         flying: permits that have not been given back.
         free: nothing would be refused, save by a slow start.
+        level: the calls in flight that a slow start climbs to; 0 when none is under way.
         changes: transitions that nobody has taken note of yet.
     """
 
@@ -69,7 +70,6 @@ class Breaker:
         "_early_used",
         "_hinted_until",
         "_last",
-        "_level",
         "_peak",
         "_probes",
         "_run",
@@ -81,6 +81,7 @@ class Breaker:
         "epoch",
         "flying",
         "free",
+        "level",
         "openings",
         "override",
         "state",
@@ -107,7 +108,7 @@ class Breaker:
         self._early_used = False
         self._hinted_until = 0.0  # the provider asked to be left alone for so long
         self._peak = 0  # most calls in flight since closing
-        self._level = 0  # the former level that a slow start climbs to; 0: no slow start under way
+        self.level = 0
 
     def __repr__(self) -> str:
         return f"Breaker({self.override or self.state}, epoch={self.epoch}, flying={self.flying})"
@@ -121,7 +122,15 @@ class Breaker:
         refusal = self._refusal(now)
         return refusal.retry_after if refusal else 0.0
 
-    def admit(self, now: float, *, limit: float = 0.0, early: bool = False, others: bool = False) -> Permit | Refusal:
+    def admit(
+        self,
+        now: float,
+        *,
+        limit: float = 0.0,
+        early: bool = False,
+        others: bool = False,
+        permit: Permit | None = None,
+    ) -> Permit | Refusal:
         """A permit if a call may go out now, else why not.
 
         Args:
@@ -129,23 +138,26 @@ class Breaker:
             limit: how long the attempt may take; a probe's lease is that and a little more.
             early: routing has found every target open, and sends its one early probe here.
             others: other targets could take the call, so a slow start may divert it.
+            permit: the permit to fill in; a new one by default.
         """
+        permit = permit or Permit()
         if not self.free:
             refusal = self._refusal(now)
             if refusal is not None:
-                return self._early_probe(now) if early and self.can_probe_early(now) else refusal
+                return self._early_probe(permit, now) if early and self.can_probe_early(now) else refusal
             if self.state != "closed":
-                return self._probe(now, limit)
-        elif others and self.flying and self._level and (ramped := self._ramped(now)) is not None:
+                return self._probe(permit, now, limit)
+        elif others and self.flying and self.level and (ramped := self._ramped(now)) is not None:
             return ramped
-        return self.let_through()
+        return self.let_through(permit)
 
-    def let_through(self) -> Permit:
-        """A permit of a circuit that refuses nothing: what `admit` gives while `free`, without a slow start."""
+    def let_through(self, permit: Permit) -> Permit:
+        """What `admit` does while nothing would be refused and no slow start is under way."""
+        permit.epoch = self.epoch
         self.flying = flying = self.flying + 1
         if flying > self._peak:  # noqa: PLR1730  (four times as fast as max)
             self._peak = flying
-        return Permit(self.epoch)
+        return permit
 
     def can_probe_early(self, now: float | None = None) -> bool:
         """Is the one early probe of this opening still to be had?
@@ -158,22 +170,23 @@ class Breaker:
 
     def slow_start(self) -> bool:
         """May a call be diverted although the circuit is closed, because it closed a short while ago?"""
-        return self._level > 0 and self.flying > 0
+        return self.level > 0 and self.flying > 0
 
     def idle(self, now: float) -> bool:
         """Is it as good as new, or was it open so long ago that a call would be let in, so that it may be forgotten?"""
         quiet = self.override is None and not self.flying and now >= self.until
         return quiet and now - self._last > self._config.window and now - self._since >= 60.0 * self.openings
 
-    def _early_probe(self, now: float) -> Permit:
+    def _early_probe(self, permit: Permit, now: float) -> Permit:
+        permit.epoch, permit.kind, permit.lease = self.epoch, "early", now
         self._early_used = True
         self.flying += 1
-        return Permit(self.epoch, "early", now)
+        return permit
 
-    def _probe(self, now: float, limit: float) -> Permit:
+    def _probe(self, permit: Permit, now: float, limit: float) -> Permit:
         if self.state == "open":
             self._enter("half_open", now, "its time is over")
-        permit = Permit(self.epoch, "probe", now + limit + self._config.lease)
+        permit.epoch, permit.kind, permit.lease = self.epoch, "probe", now + limit + self._config.lease
         self._probes.append(permit)
         self.flying += 1
         return permit
@@ -198,8 +211,8 @@ class Breaker:
     def _ramped(self, now: float) -> Refusal | None:
         """The refusal of a slow start that is under way, if it has no room."""
         allowed = self._allowed(now)
-        if allowed >= self._level:
-            self._level = 0
+        if allowed >= self.level:
+            self.level = 0
             return None
         if self.flying < allowed:
             return None
@@ -217,14 +230,20 @@ class Breaker:
         """The first content, or the whole answer, is there: a success, unless the stream breaks later."""
         if permit.settled or permit.succeeded or permit.epoch != self.epoch:
             return
-        if permit.kind == "call":
-            self._succeeded(permit, now, slow)
-            window = self._window
-            if window.failed or window.slow:  # the tenth call may be what makes the rates tell
-                self._trip(now, 0.0, _half)
-        elif permit.kind == "early" or permit in self._probes:
-            self._succeeded(permit, now, slow)
+        kind, window = permit.kind, self._window
+        if kind == "probe" and permit not in self._probes:
+            return  # its lease is over
+        permit.succeeded = True
+        permit.slow = slow
+        permit.run = self._run if self._run and now - self._last <= self._config.window else 0
+        permit.bucket = window.add_success(now, slow)
+        self._last = now
+        self._run = 0
+        self._streak = permit.streak = self._streak + 1
+        if kind != "call":
             self._probe_succeeded(permit, now)
+        elif window.failed or window.slow:  # the tenth call may be what makes the rates tell
+            self._trip(now, 0.0, _half)
 
     def settle(
         self,
@@ -268,15 +287,6 @@ class Breaker:
             return False
         self._probes.remove(permit)
         return True
-
-    def _succeeded(self, permit: Permit, now: float, slow: bool) -> None:
-        permit.succeeded = True
-        permit.slow = slow
-        permit.run = self._run if now - self._last <= self._config.window else 0
-        permit.bucket = self._window.add_success(now, slow)
-        self._last = now
-        self._run = 0
-        self._streak = permit.streak = self._streak + 1
 
     def _failed(self, permit: Permit, now: float, slow: bool, hint: float, dice: Callable[[], float]) -> None:
         if now - self._last > self._config.window:
@@ -327,8 +337,8 @@ class Breaker:
         if self.state == "closed":
             healthy_minutes = int((now - self._since) / 60.0)
             self.openings = max(0, self.openings - healthy_minutes)
-            climbing = self._level if self._allowed(now) < self._level else 0
-            self._level = max(climbing, self._peak)
+            climbing = self.level if self._allowed(now) < self.level else 0
+            self.level = max(climbing, self._peak)
         self.openings += 1
         seconds = min(config.open * 2.0 ** min(self.openings - 1, 60), config.open_max)
         seconds *= 1.0 + config.jitter * (2.0 * dice() - 1.0)
@@ -363,6 +373,6 @@ class Breaker:
         self.override = override
         self.until = until if override == "forced_open" else 0.0
         self.openings = 0
-        self._level = 0
+        self.level = 0
         self._enter("closed", now, "an operator's word")
         self.changes[-1] = Change(before, override or "closed", max(0.0, self.until - now), "an operator's word")

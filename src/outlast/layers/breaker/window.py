@@ -6,12 +6,14 @@ from __future__ import annotations
 class Window:
     """Counts of the last `span` seconds in a ring of buckets; old ones fall out by themselves."""
 
-    __slots__ = ("_current", "_ring", "_width", "failed", "ok", "slow")
+    __slots__ = ("_bucket", "_current", "_next", "_ring", "_width", "failed", "ok", "slow")
 
     def __init__(self, span: float, buckets: int) -> None:
         self._width = span / buckets
         self._ring = [[0, 0, 0] for _ in range(buckets)]
         self._current = 0
+        self._bucket = self._ring[0]
+        self._next = self._width  # when the next bucket begins
         self.ok = self.failed = self.slow = 0
 
     @property
@@ -21,9 +23,8 @@ class Window:
 
     def move(self, now: float) -> int:
         """Let fall out what is too old; the number of the current bucket."""
-        number = int(now / self._width)
-        if number > self._current:
-            self._drop_until(number)
+        if now >= self._next:
+            self._drop_until(int(now / self._width))
         return self._current
 
     def _drop_until(self, number: int) -> None:
@@ -35,29 +36,26 @@ class Window:
             self.slow -= bucket[2]
             bucket[0] = bucket[1] = bucket[2] = 0
         self._current = number
+        self._bucket = self._ring[number % size]
+        self._next = (number + 1) * self._width
 
     def add_success(self, now: float, slow: bool) -> int:
         """Count one success; the number of its bucket."""
-        number = int(now / self._width)
-        if number > self._current:
-            self._drop_until(number)
-        else:
-            number = self._current
-        bucket = self._ring[number % len(self._ring)]
-        bucket[0] += 1
+        number = self._current if now < self._next else self.move(now)
+        self._bucket[0] += 1
         self.ok += 1
         if slow:
-            bucket[2] += 1
+            self._bucket[2] += 1
             self.slow += 1
         return number
 
     def add_failure(self, now: float, slow: bool) -> None:
         """Count one failure."""
-        bucket = self._ring[self.move(now) % len(self._ring)]
-        bucket[1] += 1
+        self.move(now)
+        self._bucket[1] += 1
         self.failed += 1
         if slow:
-            bucket[2] += 1
+            self._bucket[2] += 1
             self.slow += 1
 
     def take_back_success(self, number: int, slow: bool) -> None:

@@ -51,11 +51,10 @@ Asked = Sequence[tuple[Scope, Limits]]
 class Held:
     """Charges made for one call in all its scopes, perhaps with a sleep still to come."""
 
-    __slots__ = ("_call", "_charged", "_keeper", "_limits", "_made", "_reserved", "_wait", "waits")
+    __slots__ = ("_charged", "_keeper", "_limits", "_made", "_reserved", "_wait", "waits")
 
     def __init__(self, keeper: Keeper, call: Call, limits: Asked, charged: Costs, wait: float) -> None:
         self._keeper = keeper
-        self._call = call
         self._limits = limits
         self._charged = charged
         self._made = call.story.made
@@ -71,33 +70,33 @@ class Held:
     def answered(self, call: Call, now: float) -> None:
         """Nothing yet: the bill comes at the end."""
 
-    def settle(self, end: End, now: float) -> None:
+    def settle(self, call: Call, end: End, now: float) -> None:
         """Refund what was not used, owe what was used beyond the estimate."""
         if self._reserved is not None:  # it left before its turn
             for (_, limits), reserved in zip(self._limits, self._reserved, strict=True):
                 limits.leave(self._charged, reserved, now)
             return
-        used = self._used(end)
+        used = self._used(call, end)
         for scope, limits in self._limits:
             limits.settle(self._charged, used, now)
             if end.quota is not None and scope.user_type == "operator":
                 limits.learn(end.quota, now)
         if end.usage is not None:
-            self._keeper.note_output(_aimed_at(self._call).name, end.usage.output, now)
+            self._keeper.note_output(_aimed_at(call).name, end.usage.output, now)
 
-    def _used(self, end: End) -> Costs:
+    def _used(self, call: Call, end: End) -> Costs:
         usage = end.usage
         if usage is not None:
             usd = self._charged.usd if end.cost is None else end.cost
             return Costs(1.0, float(usage.input + usage.output), usd)
         if end.outcome == "success":
             return self._charged
-        if self._call.story.made == self._made:
+        if call.story.made == self._made:
             return NOTHING  # never sent
         if isinstance(end.error, Failure) and not isinstance(end.error, (TimedOut, BrokenStream, Cancelled)):
             return Costs(1.0, 0.0, 0.0)  # the provider refused it
-        prompt = self._call.request.tokens  # nobody knows how far the answer got, but the prompt was read
-        price = _aimed_at(self._call).price
+        prompt = call.request.tokens  # nobody knows how far the answer got, but the prompt was read
+        price = _aimed_at(call).price
         return Costs(1.0, float(prompt), price.of(prompt, 0) if price else 0.0)
 
 
@@ -164,6 +163,7 @@ class Keeper:
             return _refusal(call, wait)
         for _, of in limits:
             of.take(costs, now)
+        call.metered = True
         _tell_what_is_left(call, limits, now)
         return Held(self, call, limits, costs, wait)
 

@@ -94,7 +94,7 @@ class Routing:
         if request.operation == "embed":
             return None if target.embeds else "it makes no embeddings"
         needs = request.needs
-        if needs == NOTHING_SPECIAL:
+        if needs is NOTHING_SPECIAL or needs == NOTHING_SPECIAL:
             return None
         return next((why for ability, why in LACKS if getattr(needs, ability) and not getattr(target, ability)), None)
 
@@ -149,7 +149,7 @@ class Routing:
         return order if self.config.enabled else order[:1]
 
     def _sample(self, view: Call, now: float) -> None:
-        if view.first is not None:
+        if view.first is not None and self._latencies.wanted:
             self._latencies.of(view.target.name, view.request.stream, now).add(view.first, now)
 
     def _affordable(self, call: Call, order: tuple[Target, ...], limit: float) -> tuple[Target, ...]:

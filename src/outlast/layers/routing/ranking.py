@@ -13,11 +13,12 @@ from outlast.model.target import Price, Route, Target
 
 
 class Latencies:
-    """How long each target takes to its first content, streamed and whole apart."""
+    """How long each target takes to its first content, streamed and whole apart. Kept once a route asks for it."""
 
-    __slots__ = ("_samples",)
+    __slots__ = ("_samples", "wanted")
 
     def __init__(self) -> None:
+        self.wanted = False
         self._samples: dict[bool, Kept[Quantiles]] = {False: Kept(), True: Kept()}
 
     def of(self, target: str, stream: bool, now: float) -> Quantiles:
@@ -35,6 +36,7 @@ class Ranking:
         self._config = config
         self._latencies = latencies
         self._order = route.order
+        latencies.wanted |= route.order == "latency" or route.max_latency is not None
         dearest_last = route.order == "cost"
         targets = sorted(route.targets, key=lambda target: _blended(target.price)) if dearest_last else route.targets
         self.reorder(tuple(targets))
