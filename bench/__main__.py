@@ -23,7 +23,9 @@ def main(arguments: Sequence[str]) -> None:
     if asked.install:
         raise SystemExit(1 if install(peers) else 0)
     effort = QUICK if asked.quick else FULL
-    changes = {name: getattr(asked, name) for name in ("rounds", "seconds", "samples", "starts") if getattr(asked, name)}
+    changes = {
+        name: getattr(asked, name) for name in ("rounds", "seconds", "samples", "starts") if getattr(asked, name)
+    }
     name = asked.name or ("quick" if asked.quick else "full")
     run(name, peers, _rows(asked), replace(effort, **changes), arguments)
 

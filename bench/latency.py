@@ -12,7 +12,7 @@ from contextlib import ExitStack
 
 from bench.figures import Figure, percentile
 from bench.rows import Row
-from bench.running import Broken, Running
+from bench.running import PeerError, Running
 from bench.session import Session, failures
 from bench.wire import Wire
 
@@ -34,7 +34,7 @@ def measure(session: Session, row: Row, runnings: Sequence[Running]) -> list[Fig
         try:
             running.check(row.model, stream=row.stream)
             sound.append(running)
-        except Broken as error:
+        except PeerError as error:
             broken[running.peer.name] = str(error)
     rounds = [_round(row, sound, session.effort.samples) for _ in range(session.effort.rounds)]
     return [figure for running in sound for figure in figures(row, running.peer.name, rounds)] + failures(row, broken)

@@ -10,7 +10,7 @@ from typing import Self
 
 from bench.figures import Figure
 from bench.rows import Row
-from bench.running import Broken, Running
+from bench.running import PeerError, Running
 from bench.session import Session, failures, in_turn
 from bench.wire import WORD
 
@@ -18,7 +18,8 @@ AT_ONCE = 64
 """Streams that are being opened at a time."""
 WARM_UP = 100
 """Streams opened and closed before, so that what is made only once does not count."""
-PATIENCE = 180.0
+PATIENCE = 30.0
+"""Seconds in which at least one more stream must open."""
 SETTLE = 1.0
 
 
@@ -32,7 +33,7 @@ def measure(session: Session, row: Row) -> list[Figure]:
         try:
             with session.running(name, row.scenario) as running:
                 grown.setdefault(name, []).append(_grown(running, row) / row.open / 1024)
-        except (Broken, OSError) as error:
+        except (PeerError, OSError) as error:
             broken[name] = str(error)
     made = [Figure(row.name, name, "memory", "KB/stream", tuple(values)) for name, values in grown.items()]
     return [figure for figure in made if figure.peer not in broken] + failures(row, broken)
@@ -78,16 +79,18 @@ class OpenStreams:
         """Open so many.
 
         Raises:
-            Broken: the peer refused one, or took too long.
+            PeerError: the peer refused one, or opens no more.
         """
-        until = time.monotonic() + PATIENCE
-        spoken = 0
+        until, spoken = time.monotonic() + PATIENCE, 0
         while spoken < count:
             while len(self._sockets) < min(count, spoken + AT_ONCE):
                 self._ask()
-            spoken += sum(self._has_spoken(key) for key, _ in self._selector.select(1.0))
-            if time.monotonic() > until:
-                raise Broken(f"had opened {spoken} of {count} streams after {PATIENCE:.0f} s")
+            more = sum(self._has_spoken(key) for key, _ in self._selector.select(1.0))
+            spoken += more
+            if more:
+                until = time.monotonic() + PATIENCE
+            elif time.monotonic() > until:
+                raise PeerError(f"opened {spoken} of {count} streams, and no other in {PATIENCE:.0f} s")
 
     def _ask(self) -> None:
         sock = socket.create_connection(("127.0.0.1", self._running.port), timeout=30)
@@ -101,7 +104,7 @@ class OpenStreams:
         data = key.fileobj.recv(65536)
         key.data.extend(data)
         if not data:
-            raise Broken(f"a stream was refused: {bytes(key.data[:100]).decode('utf-8', 'replace')}")
+            raise PeerError(f"a stream was refused: {bytes(key.data[:100]).decode('utf-8', 'replace')}")
         if WORD not in key.data:
             return False
         self._selector.unregister(key.fileobj)

@@ -15,11 +15,11 @@ from bench.about import about
 from bench.figures import Figure
 from bench.goals import judged
 from bench.peers import PEERS
-from bench.peers.environment import NotInstalled
+from bench.peers.environment import NotInstalledError
 from bench.processes import LOAD_CORE, lift_limits
 from bench.results import write
 from bench.rows import Row
-from bench.running import Broken, Running
+from bench.running import PeerError, Running
 from bench.scenario import PLAIN
 from bench.session import Effort, Session, failures
 from bench.table import goal_lines, row_lines
@@ -59,7 +59,7 @@ def install(peers: Sequence[str]) -> dict[str, str]:
             why = PEERS[name].lacking()
             if not why:
                 PEERS[name].install()
-        except NotInstalled as error:
+        except NotInstalledError as error:
             why = str(error)
         if why:
             broken[name] = f"not installed: {why}"
@@ -70,14 +70,12 @@ def install(peers: Sequence[str]) -> dict[str, str]:
 
 
 def _rows(session: Session, rows: Sequence[Row]) -> Iterator[list[Figure]]:
-    for (scenario, alone), group in groupby(rows, key=lambda row: (row.scenario.name, row.start or row.open)):
+    for (_, alone), group in groupby(rows, key=lambda row: (row.scenario.name, bool(row.start or row.open))):
         same = list(group)
-        if not alone:
+        if alone:
+            yield from (starting.measure(session, row) if row.start else opening.measure(session, row) for row in same)
+        else:
             yield from _together(session, same)
-            continue
-        for row in same:
-            yield starting.measure(session, row) if row.start else opening.measure(session, row)
-    del scenario
 
 
 def _together(session: Session, rows: Sequence[Row]) -> Iterator[list[Figure]]:
@@ -89,18 +87,19 @@ def _together(session: Session, rows: Sequence[Row]) -> Iterator[list[Figure]]:
         for name in names:
             try:
                 runnings[name] = stack.enter_context(session.running(name, rows[0].scenario))
-            except Broken as error:
+            except PeerError as error:
                 broken[name] = str(error)
                 say(f"!!! {name} did NOT START: {error}")
+        plain = rows[0].scenario is PLAIN
+        if plain and session.effort.quick:
+            yield starting.once(runnings.values())
         for row in rows:
             taking = session.taking_part(row)
             measure = latency.measure if row.latency else throughput.measure
             made = measure(session, row, [runnings[name] for name in taking if name in runnings])
             yield made + failures(row, {name: broken[name] for name in taking if name in broken})
-        if rows[0].scenario is PLAIN and not all(row.latency for row in rows):
-            yield [
-                Figure("start", name, "loaded", "MB", (running.resident() / 1e6,)) for name, running in runnings.items()
-            ]
+        if plain and not all(row.latency for row in rows):
+            yield starting.loaded(runnings.values())
 
 
 def say(*lines: str) -> None:

@@ -13,11 +13,10 @@ from bench.peers.peer import Peer, Request
 from bench.processes import Process
 from bench.scenario import Place, Scenario
 
-WORD = b'"word'
 POLL = 0.002
 
 
-class Broken(Exception):
+class PeerError(Exception):
     """A peer did not start, or did not answer as it must. The text says how."""
 
 
@@ -32,7 +31,6 @@ class Running:
         process: its process.
         port: where it listens.
         ready_after: seconds from its start until it was ready.
-        idle: bytes resident then.
     """
 
     peer: Peer
@@ -41,7 +39,6 @@ class Running:
     process: Process
     port: int
     ready_after: float
-    idle: int
 
     def request(self, model: str, *, stream: bool) -> Request:
         """A request for a caller's model, as this peer wants it."""
@@ -59,32 +56,31 @@ class Running:
         """Ask once, and look at the answer closely.
 
         Raises:
-            Broken: it is not what the upstream said.
+            PeerError: it is not what the upstream said.
         """
         try:
             status, body = _ask(self.port, self.request(model, stream=stream))
         except (OSError, http.client.HTTPException) as error:
-            raise Broken(f"no answer: {type(error).__name__}: {self.process.last_words()}") from None
+            raise PeerError(f"no answer: {type(error).__name__}: {self.process.last_words()}") from None
         if status != 200:
-            raise Broken(f"status {status}: {body[:200].decode('utf-8', 'replace')}")
+            raise PeerError(f"status {status}: {body[:200].decode('utf-8', 'replace')}")
         problem = _wrong_stream(body) if stream else _wrong_whole(body, model)
         if problem:
-            raise Broken(problem)
+            raise PeerError(problem)
 
 
 def start(peer: Peer, place: Place, scenario: Scenario) -> Running:
     """Start a peer and wait until it is ready.
 
     Raises:
-        Broken: it ended, or took too long.
+        PeerError: it ended, or took too long.
     """
     place.folder.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
     process = peer.start(place, scenario)
     try:
         port = _ready(peer, place, process, began + peer.patience)
-        took = time.perf_counter() - began
-        return Running(peer, scenario, place, process, port, took, resident_bytes(process.pid))
+        return Running(peer, scenario, place, process, port, time.perf_counter() - began)
     except BaseException:
         process.stop()
         raise
@@ -93,12 +89,12 @@ def start(peer: Peer, place: Place, scenario: Scenario) -> Running:
 def _ready(peer: Peer, place: Place, process: Process, until: float) -> int:
     while time.perf_counter() < until:
         if process.ended() is not None:
-            raise Broken(f"ended with status {process.ended()}: {process.last_words()}")
+            raise PeerError(f"ended with status {process.ended()}: {process.last_words()}")
         port = peer.port(place)
         if port and _status(port, peer.ready_path) == peer.ready_status:
             return port
         time.sleep(POLL)
-    raise Broken(f"not ready after {peer.patience:.0f} s: {process.last_words()}")
+    raise PeerError(f"not ready after {peer.patience:.0f} s: {process.last_words()}")
 
 
 def _status(port: int, path: str) -> int:

@@ -21,7 +21,8 @@ class Scenario:
     Attributes:
         name: for messages and folders.
         routes: caller's model → upstream models, tried in this order.
-        breaker: whether circuit breakers and cooldowns may keep a failing target from being asked.
+        breaker: whether breakers and cooldowns may keep a failing target from being asked, and retries ask it again;
+            else each request asks each target once.
         many_open: thousands of streams will stay open and silent: bounds on calls at once and on silence are raised.
     """
 

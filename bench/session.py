@@ -12,7 +12,7 @@ from bench.figures import Figure, failure
 from bench.peers import PEERS
 from bench.processes import LOAD_CORE
 from bench.rows import Row
-from bench.running import Broken, Running, start
+from bench.running import PeerError, Running, start
 from bench.scenario import Place, Scenario
 from bench.upstream import Upstream
 
@@ -26,16 +26,18 @@ class Effort:
         seconds: of one round of load; a slow peer gets up to four times as much, until enough was answered.
         samples: single requests of one round.
         starts: rounds of rows that need a new start each time.
+        quick: whether slow peers sit out where they would take most of the time.
     """
 
     rounds: int
     seconds: int
     samples: int
     starts: int
+    quick: bool = False
 
 
 FULL = Effort(rounds=5, seconds=3, samples=300, starts=3)
-QUICK = Effort(rounds=2, seconds=1, samples=60, starts=1)
+QUICK = Effort(rounds=2, seconds=1, samples=60, starts=1, quick=True)
 
 
 @dataclass(slots=True)
@@ -69,14 +71,17 @@ class Session:
 
     def taking_part(self, row: Row) -> list[str]:
         """Names of the peers that a row is for."""
-        return [name for name in row.peers if name in self.peers and PEERS[name].takes(row.scenario)]
+        out = row.too_slow if self.effort.quick else ()
+        return [
+            name for name in row.peers if name in self.peers and name not in out and PEERS[name].takes(row.scenario)
+        ]
 
     @contextmanager
     def running(self, name: str, scenario: Scenario) -> Iterator[Running]:
         """A peer, ready, ended when the block is left.
 
         Raises:
-            Broken: it could not be installed, or does not start.
+            PeerError: it could not be installed, or does not start.
         """
         running = self.start(name, scenario)
         try:
@@ -88,10 +93,10 @@ class Session:
         """A peer, ready. The caller has to stop it.
 
         Raises:
-            Broken: it could not be installed, or does not start.
+            PeerError: it could not be installed, or does not start.
         """
         if name in self.broken:
-            raise Broken(self.broken[name])
+            raise PeerError(self.broken[name])
         place = Place(_free_port(), self.upstream.port, self.folder / f"{scenario.name}-{name}")
         return start(PEERS[name], place, scenario)
 

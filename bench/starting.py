@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from bench.figures import Figure
 from bench.rows import Row
-from bench.running import Broken
+from bench.running import PeerError, Running
 from bench.session import Session, failures, in_turn
 
 SETTLE = 1.5
@@ -26,8 +27,22 @@ def measure(session: Session, row: Row) -> list[Figure]:
                 time.sleep(SETTLE)
                 ready.setdefault(name, []).append(running.ready_after)
                 idle.setdefault(name, []).append(running.resident() / 1e6)
-        except Broken as error:
+        except PeerError as error:
             broken[name] = str(error)
     made = [Figure(row.name, name, "ready", "s", tuple(values)) for name, values in ready.items()]
     made += [Figure(row.name, name, "idle", "MB", tuple(values)) for name, values in idle.items()]
     return [figure for figure in made if figure.peer not in broken] + failures(row, broken)
+
+
+def once(runnings: Iterable[Running]) -> list[Figure]:
+    """The same of peers that were started for other rows: one round of it, for the quick mode."""
+    made = []
+    for running in runnings:
+        made.append(Figure("start", running.peer.name, "ready", "s", (running.ready_after,)))
+        made.append(Figure("start", running.peer.name, "idle", "MB", (running.resident() / 1e6,)))
+    return made
+
+
+def loaded(runnings: Iterable[Running]) -> list[Figure]:
+    """What peers weigh after the rows of load."""
+    return [Figure("start", running.peer.name, "loaded", "MB", (running.resident() / 1e6,)) for running in runnings]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from bench.figures import Figure
 from bench.rows import Row
-from bench.running import Broken, Running
+from bench.running import PeerError, Running
 from bench.session import Session, failures, in_turn
 from bench.wire import Wire
 from bench.wrk import Shot, shoot
@@ -22,8 +22,6 @@ ENOUGH = 20
 PATIENCE = 4
 
 
-
-
 def measure(session: Session, row: Row, runnings: Sequence[Running]) -> list[Figure]:
     """The figures of a row; a peer that answers wrongly gets one that says so."""
     contestants: dict[str, Contestant] = {}
@@ -31,7 +29,7 @@ def measure(session: Session, row: Row, runnings: Sequence[Running]) -> list[Fig
     for running in runnings:
         try:
             contestants[running.peer.name] = Contestant(session, row, running)
-        except Broken as error:
+        except PeerError as error:
             broken[running.peer.name] = str(error)
     for name in in_turn(contestants, session.effort.rounds):
         contestants[name].go()
@@ -42,7 +40,7 @@ class Contestant:
     """A peer in a row of load, checked and warmed up.
 
     Raises:
-        Broken: it does not answer as it must.
+        PeerError: it does not answer as it must.
     """
 
     def __init__(self, session: Session, row: Row, running: Running) -> None:

@@ -13,7 +13,7 @@ SOURCE = Path(__file__).with_suffix(".c")
 BUILD = SOURCE.parent / ".build"
 
 
-class NoCompiler(Exception):
+class NoCompilerError(Exception):
     """There is no C compiler."""
 
 
@@ -21,14 +21,14 @@ def compiled() -> Path:
     """The program, newer than its source.
 
     Raises:
-        NoCompiler: it has to be compiled and cannot be.
+        NoCompilerError: it has to be compiled and cannot be.
     """
     program = BUILD / "upstream"
     if program.exists() and program.stat().st_mtime > SOURCE.stat().st_mtime:
         return program
     compiler = shutil.which("cc")
     if compiler is None:
-        raise NoCompiler("the upstream needs a C compiler: apt-get install gcc libc6-dev")
+        raise NoCompilerError("the upstream needs a C compiler: apt-get install gcc libc6-dev")
     BUILD.mkdir(exist_ok=True)
     subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-Werror", "-o", program, SOURCE], check=True)
     return program

@@ -66,7 +66,7 @@ def shoot(port: int, request: Request, connections: int, seconds: int, folder: P
         text=True,
         check=True,
         timeout=seconds + TIMEOUT,
-        preexec_fn=lambda: os.sched_setaffinity(0, {LOAD_CORE}),  # noqa: PLW1509  (we have no threads)
+        preexec_fn=lambda: os.sched_setaffinity(0, {LOAD_CORE}),
     )
     return Shot(**json.loads(done.stdout.partition("TOLD ")[2]))
 

@@ -63,7 +63,7 @@ class Mark:
         self._file.write_text(self._digest)
 
 
-class NotInstalled(Exception):
+class NotInstalledError(Exception):
     """A peer could not be installed."""
 
 
@@ -71,14 +71,19 @@ def run(program: str | Path, *arguments: str | Path, cwd: Path | None = None) ->
     """Run an installer; programs of our own Python's environment come first.
 
     Raises:
-        NotInstalled: it failed; the text is the end of what it said.
+        NotInstalledError: it failed; the text is the end of what it said.
     """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     found = shutil.which(program, path=path)
     if found is None:
-        raise NotInstalled(f"{program} is missing")
+        raise NotInstalledError(f"{program} is missing")
     done = subprocess.run(
-        [found, *map(str, arguments)], cwd=cwd, env={**os.environ, "PATH": path}, capture_output=True, text=True
+        [found, *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
-        raise NotInstalled(" | ".join(done.stderr.strip().splitlines()[-3:])[-300:])
+        raise NotInstalledError(" | ".join(done.stderr.strip().splitlines()[-3:])[-300:])

@@ -29,9 +29,10 @@ class LiteLLM(Peer):
         """The pinned one."""
         return self._environment.version()
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, scenario: Scenario) -> dict[str, str]:
         """Nothing is fetched at the start, nobody is told, and like the others it asks its callers for no key."""
-        return {
+        bounds = {"AIOHTTP_CONNECTOR_LIMIT": "20000", "AIOHTTP_CONNECTOR_LIMIT_PER_HOST": "20000"}
+        return (bounds if scenario.many_open else {}) | {
             "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",
             "LITELLM_MODE": "PRODUCTION",
             "LITELLM_LOG": "ERROR",

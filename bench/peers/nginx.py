@@ -1,4 +1,4 @@
-"""nginx as a plain proxy: one worker, connections to the upstream kept, nothing buffered, a log line for each request."""
+"""nginx as a plain proxy: one worker, connections to the upstream kept, nothing buffered, each request logged."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Outlast(Peer):
             named = ", ".join(f'"p{number}/{target}"' for number, target in enumerate(targets))
             lines += [f"[routes.{model}]", f"targets = [{named}]"]
         if not scenario.breaker:
-            lines += ["[breaker]", "enabled = false"]
+            lines += ["[breaker]", "enabled = false", "[retry]", "per_target = 1"]
         if scenario.many_open:
             lines += ["[bulkhead]", "slots = 20000", "[admission]", "slots = 20000", "[timers]", "stall = 600.0"]
         file = place.folder / "outlast.toml"

@@ -44,7 +44,7 @@ class Peer(ABC):
         """Why it cannot be installed here; empty when it can."""
         return ""
 
-    def install(self) -> None:
+    def install(self) -> None:  # noqa: B027  (most need nothing)
         """Install what is missing, at the pinned version, into an environment of its own."""
 
     @abstractmethod
@@ -60,14 +60,15 @@ class Peer(ABC):
     def configure(self, place: Place, scenario: Scenario) -> list[str]:
         """Write its configuration and return the command that starts it."""
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, scenario: Scenario) -> dict[str, str]:
         """Variables that it needs beside ours."""
+        del scenario
         return {}
 
     def start(self, place: Place, scenario: Scenario) -> Process:
         """Start it on the server's core. It is not ready yet."""
         command = self.configure(place, scenario)
-        return Process(command, core=SERVER_CORE, log=place.folder / "log", environment=self.environment())
+        return Process(command, core=SERVER_CORE, log=place.folder / "log", environment=self.environment(scenario))
 
     def port(self, place: Place) -> int:
         """Where it listens; 0 when that is not known yet."""
@@ -84,9 +85,11 @@ class Peer(ABC):
         return model
 
 
-def chat(model: str, *, stream: bool, path: str = "/v1/chat/completions", headers: Mapping[str, str] = {}) -> Request:  # noqa: B006
+def chat(
+    model: str, *, stream: bool, path: str = "/v1/chat/completions", headers: Mapping[str, str] | None = None
+) -> Request:
     """A chat request of about a kilobyte."""
     messages = [{"role": "system", "content": "You are helpful."}, {"role": "user", "content": PROMPT}]
     asked = {"model": model, "messages": messages} | ({"stream": True} if stream else {})
     always = {"content-type": "application/json", "authorization": f"Bearer {KEY}"}
-    return Request(path, {**always, **headers}, json.dumps(asked, separators=(",", ":")).encode())
+    return Request(path, {**always, **(headers or {})}, json.dumps(asked, separators=(",", ":")).encode())

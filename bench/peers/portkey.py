@@ -1,6 +1,6 @@
 """Portkey's gateway on Node.js, without its console. It is told with each request where to go.
 
-It is pinned to the releases of Node.js and of its HTTP server that it was made with: with newer ones it answers no stream.
+Its Node.js and its HTTP server are pinned to releases that it was made with: with newer ones it answers no stream.
 """
 
 from __future__ import annotations
@@ -46,8 +46,9 @@ class Portkey(Peer):
         """Its targets come with each request: they are not configured."""
         return not scenario.name.startswith("targets")
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, scenario: Scenario) -> dict[str, str]:
         """A server in production; it asks nobody but hosts that it trusts."""
+        del scenario
         return {"NODE_ENV": "production", "TRUSTED_CUSTOM_HOSTS": "127.0.0.1"}
 
     def configure(self, place: Place, scenario: Scenario) -> list[str]:
@@ -70,4 +71,3 @@ class Portkey(Peer):
 def _target(target: str, place: Place) -> dict[str, object]:
     where = {"provider": "openai", "api_key": KEY, "custom_host": place.upstream_url}
     return {**where, "override_params": {"model": target}}
-

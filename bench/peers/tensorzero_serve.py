@@ -10,7 +10,7 @@ import signal
 import sys
 from urllib.parse import urlsplit
 
-from tensorzero import _start_http_gateway
+from tensorzero import _start_http_gateway  # type: ignore[import-not-found]  # it is in the peer's environment
 
 gateway = _start_http_gateway(
     config_file=sys.argv[1], clickhouse_url=None, postgres_url=None, valkey_url=None, async_setup=False
