@@ -22,7 +22,6 @@ from bench.inprocess.charge import Charge
 from bench.inprocess.contest import Contender
 from bench.inprocess.environment import ROOT
 from bench.inprocess.worker import READY
-from bench.running import Broken
 
 SILENCE = 120.0
 """Seconds after which a worker is given up."""
@@ -34,6 +33,10 @@ QUIET = {
     "NO_PROXY": "127.0.0.1",
 }
 """Nobody calls home while it is measured."""
+
+
+class BrokenWorkerError(Exception):
+    """A contender cannot be measured. Its words stand in the table."""
 
 
 def surroundings() -> dict[str, str]:
@@ -69,21 +72,21 @@ class Worker:
         self._words.close()
 
     def ready(self) -> None:
-        """Return when it can take orders. Raises `Broken`."""
+        """Return when it can take orders. Raises `BrokenWorkerError`."""
         if self._line() != READY:
-            raise Broken("it does not speak as a worker does")
+            raise BrokenWorkerError("it does not speak as a worker does")
 
     def charge(self, calls: int) -> Charge:
-        """What so many calls take. Raises `Broken`."""
+        """What so many calls take. Raises `BrokenWorkerError`."""
         assert self._process.stdin is not None  # noqa: S101  (opened as a pipe)
         try:
             self._process.stdin.write(f"{calls}\n".encode())
         except BrokenPipeError:
-            raise Broken(self._last_words()) from None
+            raise BrokenWorkerError(self._last_words()) from None
         return msgspec.json.decode(self._line(), type=Charge)
 
     def calls_for(self, seconds: float) -> int:
-        """How many calls take about so much CPU; making them warms the contender up. Raises `Broken`."""
+        """How many calls take about so much CPU; making them warms the contender up. Raises `BrokenWorkerError`."""
         calls = 16
         while (charge := self.charge(calls)).cpu < seconds / 4:
             calls *= 2
@@ -93,10 +96,10 @@ class Worker:
         assert self._process.stdout is not None  # noqa: S101  (opened as a pipe)
         readable, _, _ = select.select([self._process.stdout], [], [], SILENCE)
         if not readable:
-            raise Broken(f"it was silent for {SILENCE:.0f} s")
+            raise BrokenWorkerError(f"it was silent for {SILENCE:.0f} s")
         line = self._process.stdout.readline().strip()
         if not line:
-            raise Broken(self._last_words())
+            raise BrokenWorkerError(self._last_words())
         return line
 
     def _last_words(self) -> str:
@@ -119,7 +122,7 @@ class Rounds:
             return
         try:
             step()
-        except Broken as broken:
+        except BrokenWorkerError as broken:
             self.broken[contender.name] = str(broken)
             self.charges.pop(contender.name, None)
 

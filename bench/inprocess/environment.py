@@ -38,7 +38,7 @@ def installed(told: Callable[[str], None]) -> Path:
     """The environment's Python; made first, when it is missing or its list has changed.
 
     Raises:
-        NotInstalled: it cannot be made.
+        NotInstalledError: it cannot be made.
     """
     if not MARK.holds():
         told(f"installing {FOLDER.relative_to(ROOT)}")

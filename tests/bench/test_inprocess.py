@@ -13,12 +13,11 @@ from bench.inprocess import environment, record
 from bench.inprocess.charge import Charge, charged
 from bench.inprocess.contenders.configured import configuration
 from bench.inprocess.contest import CONTEST, LAYERS, Contender
-from bench.inprocess.driver import Rounds, Worker, measured
+from bench.inprocess.driver import BrokenWorkerError, Rounds, Worker, measured
 from bench.inprocess.footprint import Import, Module, imported, modules, parsed
 from bench.inprocess.held import Held
 from bench.inprocess.noop import BODY, NoopIo
 from bench.inprocess.work import TEXT, Answered, Counted, CountedAtOnce, Nothing
-from bench.running import Broken
 
 import outlast
 from outlast.stack import LayersConfig
@@ -166,7 +165,7 @@ class TestDriver:
         rounds.charges[contender.name] = [Charge(1, 1.0)]
 
         def breaks():
-            raise Broken("gone")
+            raise BrokenWorkerError("gone")
 
         def never():
             pytest.fail("it was asked again")
