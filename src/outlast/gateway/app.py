@@ -114,14 +114,21 @@ class App:
         """Answer one request to its end, in the conversation's task. Raises nothing but a cancellation from outside."""
         self._under_way.add(conversation)
         try:
-            await self._converse(conversation)
+            problem = self._unwanted(conversation)
+            if problem is None and not conversation.whole:
+                problem = await self._read(conversation)
+            if problem is None:
+                out = await self._surface.answer(conversation.inbound)
+            else:
+                conversation.last = True
+                out = self._surface.failed(conversation.inbound, problem)
+            await self._send(out, conversation)
         except CallerGone:
             conversation.gone = True
         except asyncio.CancelledError:
             await self._cancelled(conversation)
-        except Exception as fault:  # noqa: BLE001  (a server's own page for this tells the caller nothing)
-            self._io.emit(Fault("gateway", told(fault)))
-            conversation.cut_off()
+        except Exception as fault:  # noqa: BLE001  (the caller gets an envelope, whatever went wrong here)
+            await self._apologise(fault, conversation)
         finally:
             conversation.over()
             self._under_way.discard(conversation)
@@ -132,21 +139,13 @@ class App:
         if not self._under_way and not idle.done():
             idle.set_result(None)
 
-    async def _converse(self, conversation: Conversation) -> None:
-        inbound = conversation.inbound
-        problem = self._unwanted(conversation)
-        if problem is None and not conversation.whole:
-            problem = await self._read(conversation)
-        if problem is not None:
-            conversation.last = True
-            out = self._surface.failed(inbound, problem)
-        else:
-            try:
-                out = await self._surface.answer(inbound)
-            except Exception as fault:  # noqa: BLE001  (the caller gets an envelope, whatever went wrong here)
-                self._io.emit(Fault("gateway", told(fault)))
-                out = self._surface.failed(inbound, Internal("an internal error; it has been logged"))
-        await self._send(out, conversation)
+    async def _apologise(self, fault: Exception, conversation: Conversation) -> None:
+        self._io.emit(Fault("gateway", told(fault)))
+        if conversation.started:
+            conversation.cut_off()
+            return
+        sorry = Internal("an internal error; it has been logged")
+        await self._send(self._surface.failed(conversation.inbound, sorry), conversation)
 
     def refused(self, path: str, headers: dict[bytes, bytes], failure: Failure) -> Outbound:
         """The answer to what is no request, and so never reaches us."""
@@ -194,7 +193,10 @@ class App:
             conversation.last = True
         conversation.flow = flow = out.flow
         if flow is None:
-            await self._send_whole(out, conversation)
+            if len(out.body) <= SLICE:
+                await conversation.send(out, out.body, more=False)
+            else:
+                await self._send_sliced(out, conversation)
             return
         head: Outbound | None = out
         while not flow.over:
@@ -202,12 +204,9 @@ class App:
             await conversation.send(head, piece or b"", more=not flow.over)
             head = None
 
-    async def _send_whole(self, out: Outbound, conversation: Conversation) -> None:
-        """In slices, each of which waits until the caller has taken most of what came before it."""
+    async def _send_sliced(self, out: Outbound, conversation: Conversation) -> None:
+        """Send a large answer in slices, each of which waits until the caller has taken most of what came before it."""
         body = out.body
-        if len(body) <= SLICE:
-            await conversation.send(out, body, more=False)
-            return
         await conversation.send(out, body[:SLICE], more=True)
         for start in range(SLICE, len(body), SLICE):
             end = start + SLICE

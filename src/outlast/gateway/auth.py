@@ -18,6 +18,8 @@ ANONYMOUS = Caller()
 LONGEST = 4096
 """Bytes of a key; a longer one is none of ours."""
 LONGEST_USER = 256
+WISHES = frozenset({b"outlast-priority", b"outlast-deadline-ms", b"x-stainless-read-timeout", b"x-stainless-timeout"})
+"""Headers that `priority` and `timeout` look at; where there are none of them, both need not be asked."""
 
 
 class Door:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from math import ceil
 
 from outlast.flow.call import Allowance, Answer
@@ -23,24 +24,33 @@ LONGEST = 512
 UNITS = {"rpm": b"requests", "tpm": b"tokens"}
 
 
+def of_answer(answer: Answer, allowances: Sequence[Allowance], dialect: str, id_: str) -> Headers:
+    """Who answered, as what, and after how many attempts; and what is left of the caller's limits."""
+    headers = request_id(dialect, id_)
+    headers += _answered(answer.target, answer.source, answer.attempts)
+    if answer.dropped:
+        headers.append((b"outlast-dropped", plain(", ".join(answer.dropped))))
+    if allowances:
+        headers += of_limits(allowances, dialect)
+    return headers
+
+
+@lru_cache(maxsize=1024)
+def _answered(target: str, source: str, attempts: int) -> Headers:
+    """The same few over and over; not to be changed."""
+    return [
+        (b"outlast-target", plain(target)),
+        (b"outlast-source", source.encode()),
+        (b"outlast-attempts", b"%d" % attempts),
+    ]
+
+
 def request_id(dialect: str, id_: str) -> Headers:
     """The id of the request, under the names that the dialect's SDKs look for."""
     value = id_.encode()
     headers = [(b"x-request-id", value)]
     if dialect == "anthropic":
         headers.append((b"request-id", value))
-    return headers
-
-
-def of_answer(answer: Answer) -> Headers:
-    """Who answered, as what, and after how many attempts."""
-    headers = [
-        (b"outlast-target", plain(answer.target)),
-        (b"outlast-source", answer.source.encode()),
-        (b"outlast-attempts", b"%d" % answer.attempts),
-    ]
-    if answer.dropped:
-        headers.append((b"outlast-dropped", plain(", ".join(answer.dropped))))
     return headers
 
 

@@ -11,6 +11,7 @@ wait behind it are forgotten.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from math import inf
 from typing import cast
 from urllib.parse import unquote
@@ -88,9 +89,11 @@ class Protocol(asyncio.Protocol):
         "opening",
         "paused",
         "transport",
+        "write",
     )
 
     transport: Parting
+    write: Callable[[bytes], None]
 
     def __init__(
         self,
@@ -135,6 +138,7 @@ class Protocol(asyncio.Protocol):
         """A caller has connected."""
         self._state.connections.add(self)  # type: ignore[arg-type]  # the server asks no more of it than `shutdown`
         self.transport = Parting(cast("asyncio.Transport", transport), self._loop, self._app.write_timeout)
+        self.write = self.transport.write
         self._slow = self._loop.call_later(HEAD_TIMEOUT, self._too_slow)
 
     def eof_received(self) -> None:
@@ -308,13 +312,19 @@ class Protocol(asyncio.Protocol):
         if turn is None or turn.complete:
             return
         turn.take(body)
-        if turn.size > MOST_UNREAD and turn is not self._turn:
+        if turn is self._turn:
+            turn.look()
+        elif turn.size > MOST_UNREAD:
             self._hold()
 
     def on_message_complete(self) -> None:
         """The body is whole."""
-        if not self._in_head and self._latest is not None:
-            self._latest.taken()
+        turn = self._latest
+        if turn is None or self._in_head:
+            return
+        turn.taken()
+        if turn is self._turn:
+            turn.look()
 
     def _head_size(self) -> int:
         return len(self._url) + sum(len(name) + len(value) for name, value in self._headers)
@@ -328,9 +338,12 @@ class Protocol(asyncio.Protocol):
                 if self._waiting:
                     self._turn = turn = self._waiting.pop(0)
                     turn.task = self._task
-                    self.resume_reading()
+                    if self._held:
+                        self.resume_reading()
                     await self._app.serve(turn)
                     self._turn = None
+                    if not turn.complete and not self.gone:  # nothing can follow on half an answer
+                        self.cut_off()
                 else:
                     self._idle = self._loop.create_future()
                     await self._idle
@@ -339,10 +352,6 @@ class Protocol(asyncio.Protocol):
             self._turn = self._task = None
             if not self.gone:  # somebody has cancelled the task
                 self.cut_off()
-
-    def write(self, data: bytes) -> None:
-        """Send."""
-        self.transport.write(data)
 
     def answered(self, turn: Turn) -> None:
         """The answer is out: the next one may be asked for, or the connection ends."""

@@ -18,7 +18,7 @@ from outlast.engine import Asked
 from outlast.flow.stream import Stream
 from outlast.gateway import headers as with_headers
 from outlast.gateway import models
-from outlast.gateway.auth import Door, priority, timeout
+from outlast.gateway.auth import WISHES, Door, priority, timeout
 from outlast.gateway.exchange import Headers, Inbound, Outbound
 from outlast.gateway.flow import Flow
 from outlast.gateway.tokens import Tokens
@@ -84,15 +84,14 @@ class Surface:
         try:
             headers = inbound.headers
             asked.caller = self._door.caller(headers)
-            asked.priority = priority(headers)
-            asked.timeout = timeout(headers)
+            if not WISHES.isdisjoint(headers):
+                asked.priority = priority(headers)
+                asked.timeout = timeout(headers)
             request = dialect.parse(endpoint.operation, inbound.body)
             answer = await self._outlast.engine.answer(request, asked)
         except Failure as failure:
             return self._failed(dialect, failure, asked)
-        head = with_headers.request_id(dialect.name, inbound.id)
-        head += with_headers.of_answer(answer)
-        head += with_headers.of_limits(asked.allowances, dialect.name)
+        head = with_headers.of_answer(answer, asked.allowances, dialect.name, inbound.id)
         if isinstance(answer, Stream):
             head += with_headers.EVENTS
             emit = self._outlast.io.emit

@@ -7,7 +7,7 @@ mark with the last.
 from __future__ import annotations
 
 import asyncio
-from math import inf
+from collections.abc import Callable
 from typing import Protocol
 
 from outlast.gateway.conversation import CallerGone, Conversation
@@ -25,8 +25,10 @@ class Line(Protocol):
     paused: bool
     opening: Opening
 
-    def write(self, data: bytes) -> None:
-        """Send."""
+    @property
+    def write(self) -> Callable[[bytes], None]:
+        """Sends."""
+        ...
 
     async def drained(self, turn: Turn) -> None:
         """Wait until the caller has taken most of what was sent, which `turn` bounds."""
@@ -83,22 +85,10 @@ class Turn(Conversation):
         finally:
             self._waiter = None
 
-    def take(self, piece: bytes) -> None:
-        """Some of the body has come."""
-        super().take(piece)
-        if self._waiter is not None:
-            self._wake(self._waiter)
-
-    def taken(self) -> None:
-        """All of the body has come."""
-        super().taken()
-        if self._waiter is not None:
-            self._wake(self._waiter)
-
-    @staticmethod
-    def _wake(waiter: asyncio.Future[None]) -> None:
-        if not waiter.done():
-            waiter.set_result(None)
+    def look(self) -> None:
+        """More of the body is there: end the wait for it."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     # -- sending -----------------------------------------------------------------------------------------------
 
@@ -130,13 +120,6 @@ class Turn(Conversation):
     def cut_off(self) -> None:
         """Close the connection at once."""
         self._line.cut_off()
-
-    def over(self) -> None:
-        """Nothing may be left; an answer that is not whole leaves no connection that could be used again."""
-        super().over()
-        if not self.complete and not self._line.gone:
-            self._line.cut_off()
-        self.due = inf
 
 
 def _chunk(body: bytes, more: bool) -> bytes:

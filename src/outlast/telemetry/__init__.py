@@ -2,9 +2,5 @@
 
 from __future__ import annotations
 
-_AS_ASKED_FOR = frozenset({"", "primary", "fallback", "cache"})
-
-
-def is_degraded(source: str) -> bool:
-    """Is an answer from this source less than what was asked for?"""
-    return source not in _AS_ASKED_FOR
+AS_ASKED_FOR = frozenset({"", "primary", "fallback", "cache"})
+"""Sources of answers that are not less than what was asked for."""

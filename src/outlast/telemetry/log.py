@@ -25,7 +25,7 @@ from outlast.model.events import (
     RequestEnded,
     TakenOut,
 )
-from outlast.telemetry import is_degraded
+from outlast.telemetry import AS_ASKED_FOR
 
 Level = Literal["info", "warning", "error"]
 LONGEST = 256
@@ -123,13 +123,14 @@ class Log:
         return self._stamp
 
     def _write(self, line: RequestLine | NoticeLine) -> None:
-        self._put(plain(self._encode(line)) + b"\n")
+        text = self._encode(line)
+        if not text.isascii() or b"\x7f" in text:
+            text = plain(text)
+        self._put(text + b"\n")
 
 
 def plain(line: bytes) -> bytes:
     """The same JSON in printable ASCII alone."""
-    if line.isascii() and b"\x7f" not in line:
-        return line
     if not line.isascii():
         line = json.dumps(json.loads(line), separators=(",", ":")).encode("ascii")
     return line.replace(b"\x7f", b"\\u007f")
@@ -152,7 +153,7 @@ def _request(event: RequestEnded, now: str) -> RequestLine:
         error_type="" if good else event.kind,
         error_message="" if good else event.message[:LONGEST],
         source=event.source,
-        degraded=is_degraded(event.source),
+        degraded=event.source not in AS_ASKED_FOR,
         target=event.target,
         provider=provider,
         model=model,

@@ -6,6 +6,7 @@ counted under "other", so that no flood of made-up names can fill the memory of 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from typing import Literal
 
@@ -30,8 +31,8 @@ from outlast.model.events import (
     TargetSkipped,
 )
 from outlast.model.messages import Usage
-from outlast.telemetry import is_degraded
-from outlast.telemetry.tally import Count, Counts, Described, Kind, Labels, Measured, Reading, Spread, Spreads
+from outlast.telemetry import AS_ASKED_FOR
+from outlast.telemetry.tally import BUCKETS, Count, Counts, Described, Kind, Labels, Measured, Reading, Spread, Spreads
 
 OTHER = "other"
 CAP = 200
@@ -79,9 +80,23 @@ class Timed:
     def add(self, seconds: float, first: float | None) -> None:
         """Count one that took so long, and so long to its first content if it had any."""
         self.count.value += 1.0
-        self.latency.add(seconds)
+        latency = self.latency
+        latency.counts[bisect_left(BUCKETS, seconds)] += 1
+        latency.sum += seconds
         if first is not None:
-            self.first.add(first)
+            spread = self.first
+            spread.counts[bisect_left(BUCKETS, first)] += 1
+            spread.sum += first
+
+
+class Used:
+    """The tokens that are counted of every call to one target."""
+
+    __slots__ = ("input", "output")
+
+    def __init__(self, input_: Count, output: Count) -> None:
+        self.input = input_
+        self.output = output
 
 
 class Prometheus(Collector):
@@ -105,6 +120,7 @@ class Prometheus(Collector):
         self._count_decisions()
         self._requests_like: dict[tuple[str, str, str], Timed] = {}
         self._attempts_like: dict[tuple[str, str], Timed] = {}
+        self._used_by: dict[str, Used] = {}
         self._takes: dict[type, Callable[..., None]] = {
             AttemptEnded: self._attempt_ended,
             RequestEnded: self._request_ended,
@@ -236,7 +252,7 @@ class Prometheus(Collector):
         alike.add(event.seconds, event.first)
         if event.cost:
             self._cost.at(self._target(event.target)).value += event.cost
-        if is_degraded(event.source):
+        if event.source not in AS_ASKED_FOR:
             self._degraded.at((event.source,)).value += 1
 
     def _first_request(self, event: RequestEnded) -> Timed:
@@ -250,8 +266,13 @@ class Prometheus(Collector):
     def _attempt_ended(self, event: AttemptEnded) -> None:
         alike = self._attempts_like.get((event.target, event.kind)) or self._first_attempt(event)
         alike.add(event.seconds, event.first)
-        if event.usage is not None:
-            self._used(self._target(event.target), event.usage)
+        usage = event.usage
+        if usage is not None:
+            used = self._used_by.get(event.target) or self._first_use(event.target)
+            used.input.value += usage.input
+            used.output.value += usage.output
+            if usage.cached or usage.cache_write or usage.reasoning:
+                self._used_beside(self._target(event.target), usage)
 
     def _first_attempt(self, event: AttemptEnded) -> Timed:
         target = self._target(event.target)
@@ -261,10 +282,15 @@ class Prometheus(Collector):
             self._attempts_like[event.target, event.kind] = alike
         return alike
 
-    def _used(self, target: Labels, usage: Usage) -> None:
+    def _first_use(self, name: str) -> Used:
+        target = self._target(name)
+        used = Used(self._tokens.at((*target, "input")), self._tokens.at((*target, "output")))
+        if name in self._target:
+            self._used_by[name] = used
+        return used
+
+    def _used_beside(self, target: Labels, usage: Usage) -> None:
         at = self._tokens.at
-        at((*target, "input")).value += usage.input
-        at((*target, "output")).value += usage.output
         if usage.cached:
             at((*target, "cached")).value += usage.cached
         if usage.cache_write:

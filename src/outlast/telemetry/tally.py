@@ -1,6 +1,6 @@
 """Numbers that are counted on every request, and shown only when somebody scrapes.
 
-    event ─▶ count.value += 1 · spread.add(seconds)              a few plain numbers, no lock, no label look-ups
+    event ─▶ count.value += 1 · spread.counts[bucket] += 1       a few plain numbers, no lock, no label look-ups
     scrape ─▶ collect() ─▶ prometheus_client's families   names, labels and cumulative buckets, made then
 
 One thread counts, that of the engine's loop; any thread may scrape.
@@ -8,7 +8,6 @@ One thread counts, that of the engine's loop; any thread may scrape.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from typing import Literal
 
@@ -51,11 +50,6 @@ class Spread:
     def __init__(self) -> None:
         self.counts = [0] * len(BOUNDS)
         self.sum = 0.0
-
-    def add(self, seconds: float) -> None:
-        """Count one observation."""
-        self.counts[bisect_left(BUCKETS, seconds)] += 1
-        self.sum += seconds
 
     def cumulative(self) -> list[tuple[str, float]]:
         """Each upper bound with how many observations are not above it."""
