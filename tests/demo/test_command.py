@@ -145,3 +145,17 @@ def test_what_makes_no_sense_is_refused_in_one_line(tmp_path, environment, words
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"outlast: {words[0]} must be")
+
+
+def test_help_tells_of_every_option(tmp_path, environment):
+    """What it does, and what can be asked of it."""
+    told = subprocess.run(
+        [OUTLAST, "demo", "--help"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    ).stdout
+    assert [option for option in ("--seconds", "--rate", "--seed", "--json") if option not in told] == []

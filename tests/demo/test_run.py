@@ -90,6 +90,9 @@ def test_copies_of_the_providers_bill_what_they_are_asked_for():
                 answer = await post(f"{cast.url}/alpha", path, headers, body)
                 await answer.load()
                 answer.close()
+            for _ in range(2):  # what is counted twice is there once
+                for cast in (one, other, idle):
+                    cast.count()
             return (one.billed, one.asked), (other.billed, other.asked), (idle.billed, idle.asked)
 
     one, other, idle = asyncio.run(story())

@@ -7,6 +7,7 @@ from typing import Self
 
 from outlast.demo.story import PARTS, conduct
 from outlast.lab.provider import SimulatedProvider
+from outlast.lab.seen import Seen
 
 MODEL = "demo"
 
@@ -16,12 +17,18 @@ class Cast:
 
     Args:
         seed: of their dice; the same request of the same provider has the same luck in every copy.
+
+    Attributes:
+        asked: requests that have reached any of them, as of the last `count`.
     """
 
-    __slots__ = ("_house",)
+    __slots__ = ("_house", "_open", "_settled", "asked")
 
     def __init__(self, seed: int) -> None:
         self._house = SimulatedProvider(models=(MODEL,), seed=seed)
+        self._open: list[Seen] = []
+        self._settled = 0.0
+        self.asked = 0
 
     @property
     def url(self) -> str:
@@ -29,14 +36,18 @@ class Cast:
         return self._house.url
 
     @property
-    def asked(self) -> int:
-        """Requests that have reached any of them."""
-        return len(self._house.requests())
-
-    @property
     def billed(self) -> float:
-        """US dollars that they would bill, also for what nobody could use."""
-        return sum(seen.bill.cost or 0.0 for seen in self._house.requests())
+        """US dollars that they would bill, also for what nobody could use, as of the last `count`."""
+        return self._settled + sum(seen.bill.cost or 0.0 for seen in self._open)
+
+    def count(self) -> None:
+        """Take note of the requests so far. To be called now and then: their record keeps only the last thousands."""
+        for seen in self._house.requests():
+            if seen.id > self.asked:
+                self._open.append(seen)
+        self.asked = max(self.asked, *(seen.id for seen in self._open), 0)
+        self._settled += sum(seen.bill.cost or 0.0 for seen in self._open if seen.ended is not None)
+        self._open = [seen for seen in self._open if seen.ended is None]
 
     def begin(self, seconds: float) -> None:
         """The story begins now, and takes so many seconds."""

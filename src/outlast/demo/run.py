@@ -117,8 +117,13 @@ class Demo:
     async def _show(self) -> None:
         while True:
             self._board.news.tick()
+            self._count()
             self._view.look(self._board)
             await asyncio.sleep(self._view.every)
+
+    def _count(self) -> None:
+        for cast in self._casts:
+            cast.count()
 
     async def _until(self, at: float) -> None:
         await asyncio.sleep(max(0.0, at - self._board.elapsed()))
@@ -126,6 +131,7 @@ class Demo:
     async def _sum_up(self, house: House, interrupted: bool, changed: tuple[str, ...]) -> Summary:
         elapsed = self._board.elapsed()
         left = await house.at_rest(SETTLE)
+        self._count()
         pairs = zip(self._board.callers, self._casts, strict=True)
         ways = tuple(figures(one.way.key, one.way.title, one.tally, cast.asked, cast.billed) for one, cast in pairs)
         return Summary(self.plan, elapsed, interrupted, changed, ways, left)
