@@ -24,7 +24,7 @@ UNLIMITED = LimitConfig()
 class Scopes:
     """Whose limits a call falls under: its key's and its user's, then its provider's and its target's."""
 
-    __slots__ = ("_keys", "_known", "_largest", "_limits", "_limits_users", "_users")
+    __slots__ = ("_keys", "_known", "_largest", "_limits", "_limits_users", "_users", "limit_callers")
 
     def __init__(self, config: Config) -> None:
         self._limits = config.limits
@@ -36,6 +36,7 @@ class Scopes:
         }
         self._users = config.users
         self._limits_users = config.users != UNLIMITED
+        self.limit_callers = bool(self._keys) or self._limits_users
         self._known: dict[str, tuple[Scope, ...]] = {}
 
     def of_caller(self, call: Call) -> Sequence[Scope]:
@@ -48,8 +49,6 @@ class Scopes:
 
     def of_target(self, call: Call) -> Sequence[Scope]:
         """For each attempt: the provider's account and the model there."""
-        if not self._limits:
-            return ()
         target = call.target
         scopes = self._known.get(target.name)
         if scopes is None:
@@ -81,7 +80,10 @@ class Outlast:
         self.io: Io = io or AsyncIo(sinks)
         scopes = Scopes(config)
         self.stack = Stack(
-            config.layers, dialects=DIALECTS, caller_scopes=scopes.of_caller, target_scopes=scopes.of_target
+            config.layers,
+            dialects=DIALECTS,
+            caller_scopes=scopes.of_caller if scopes.limit_callers else None,
+            target_scopes=scopes.of_target if config.limits else None,
         )
         self.engine = Engine(self.stack.handler, config.routes, self.io, config.request)
         self._pricing: asyncio.Future[Config] | None = None

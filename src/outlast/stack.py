@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 
 from outlast.flow.call import Call, Handler, Layer, compose
-from outlast.flow.gate import gates
+from outlast.flow.gate import Admit, gates
 from outlast.layers.attempt import AttemptConfig, Attempts
 from outlast.layers.breaker import BreakerConfig, Breakers
 from outlast.layers.bulkhead import GATEWAY, Bulkhead, SlotsConfig
@@ -54,8 +54,8 @@ class Stack:
     Args:
         config: the layers' configuration.
         dialects: the wire formats, by name.
-        caller_scopes: whose limits a call falls under before it is routed.
-        target_scopes: whose limits an attempt on a target falls under.
+        caller_scopes: whose limits a call falls under before it is routed; None where no caller has any.
+        target_scopes: whose limits an attempt on a target falls under; None where no target has any.
     """
 
     def __init__(
@@ -63,8 +63,8 @@ class Stack:
         config: LayersConfig,
         *,
         dialects: Mapping[str, Dialect],
-        caller_scopes: ScopesOf,
-        target_scopes: ScopesOf,
+        caller_scopes: ScopesOf | None,
+        target_scopes: ScopesOf | None,
     ) -> None:
         self.config = config
         self.breakers = Breakers(config.breaker)
@@ -85,29 +85,21 @@ class Stack:
         self.handler: Handler = compose(self.layers(), self._attempts.handler())
 
     def layers(self) -> Iterator[Layer]:
-        """The layers that are switched on, outermost first; gates in a row are one layer."""
+        """The layers that are switched on and have something to do, outermost first; gates in a row are one layer."""
         config = self.config
         yield gates(
-            admit
-            for enabled, admit in (
-                (config.limits.enabled, self.caller_limits.admit),
-                (config.admission.enabled, self.admission.admit),
-            )
-            if enabled
+            _on(config.limits.enabled and self.caller_limits.needed, self.caller_limits.admit),
+            _on(config.admission.enabled, self.admission.admit),
         )
         yield self.routing.layer()
         if config.retry.enabled:
             yield self.retries.layer()
         yield gates(
-            admit
-            for enabled, admit in (
-                (config.pause.enabled, self.pauses.admit),
-                (config.limits.enabled, self.target_limits.admit),
-                (config.bulkhead.enabled, self.bulkhead.admit),
-                (config.pause.enabled, self.pauses.again),
-                (config.breaker.enabled, self.breakers.admit),
-            )
-            if enabled
+            _on(config.pause.enabled, self.pauses.admit),
+            _on(config.limits.enabled and self.target_limits.needed, self.target_limits.admit),
+            _on(config.bulkhead.enabled, self.bulkhead.admit),
+            _on(config.pause.enabled, self.pauses.again),
+            _on(config.breaker.enabled, self.breakers.admit),
         )
 
     def standing(self, target: Target, now: float) -> Standing:
@@ -126,3 +118,8 @@ class Stack:
         if call.others.healthy(now):
             return 0.0
         return max(0.0, min(self.config.limits.max_wait, call.deadline - now))
+
+
+def _on(enabled: bool, admit: Admit | None) -> Admit | None:
+    """The gate, if it is switched on."""
+    return admit if enabled else None

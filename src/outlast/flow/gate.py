@@ -15,7 +15,7 @@ has nothing to remember of a single call may give all of them the same. Nothing 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from outlast.flow.call import Answer, Call, Handler, Layer
@@ -47,9 +47,9 @@ class Permit(Protocol):
 Admit = Callable[[Call, float], Permit | Rejected | None]
 
 
-def gates(admits: Iterable[Admit]) -> Layer:
-    """The layer that asks each of `admits` in turn before every call, and settles their permits after it."""
-    asked = tuple(admits)
+def gates(*admits: Admit | None) -> Layer:
+    """The layer that asks each gate in turn before every call, and settles their permits after it; None is no gate."""
+    asked = tuple(admit for admit in admits if admit is not None)
 
     def layer(inner: Handler) -> Handler:
         async def handle(call: Call) -> Answer:

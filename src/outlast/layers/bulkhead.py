@@ -322,4 +322,4 @@ class Bulkhead:
 
     def layer(self) -> Layer:
         """Hold a slot for as long as the call is under way, its stream included."""
-        return gates([self.admit])
+        return gates(self.admit)

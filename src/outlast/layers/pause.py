@@ -242,7 +242,7 @@ class Pauses:
 
     def layer(self) -> Layer:
         """Wait for, or refuse, a target that is paused; learn from every attempt who must be."""
-        return gates([self.admit])
+        return gates(self.admit)
 
     def again(self, call: Call, now: float) -> Rejected | None:
         """Asked once more behind the queues: who waited there must not go to a target that was paused meanwhile."""

@@ -10,6 +10,9 @@ from outlast.model.errors import Failure
 from outlast.model.events import AttemptEnded
 from outlast.model.messages import Usage
 
+MAYBE_BILLED = frozenset({"timeout", "broken_stream", "cancelled", "bad_response"})
+"""How an attempt ends that the provider may have billed although there is no answer."""
+
 
 class Record(Struct, eq=False):
     """What will be told of one attempt. Settled with the answer, or closed with the failure that ended it before.
@@ -45,22 +48,26 @@ class Record(Struct, eq=False):
     def close(self, error: BaseException | None, usage: Usage | None, now: float) -> None:
         """The attempt is over."""
         call = self.call
-        failure = error if isinstance(error, Failure) else None
-        kind = "ok" if error is None else failure.kind if failure else "cancelled"
+        target = call.target
+        kind, code, message = "ok", None, ""
+        if isinstance(error, Failure):
+            kind, code, message = error.kind, error.code, error.message
+        elif error is not None:
+            kind = "cancelled"
         ended = AttemptEnded(
             call=call.id,
-            target=call.target.name,
-            provider=call.target.provider.name,
-            model=call.target.model,
+            target=target.name,
+            provider=target.provider.name,
+            model=target.model,
             number=self.number,
             kind=kind,
             seconds=max(0.0, now - self.sent),
             first=self.first,
             status=self.status,
-            code=failure.code if failure else None,
-            message=failure.message if failure else "",
+            code=code,
+            message=message,
             usage=usage,
-            maybe_billed=kind in {"timeout", "broken_stream", "cancelled", "bad_response"},
+            maybe_billed=kind in MAYBE_BILLED,
         )
         call.story.tried.append(ended)
         call.io.emit(ended)

@@ -135,4 +135,4 @@ class Breakers:
 
     def layer(self) -> Layer:
         """Ask the target's circuit before every attempt, and tell it how the attempt ended."""
-        return gates([self.admit])
+        return gates(self.admit)

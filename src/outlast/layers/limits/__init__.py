@@ -101,19 +101,26 @@ class Held:
 
 
 class Keeper:
-    """The limits of many scopes, and the gate over them. Those that are as good as new are forgotten."""
+    """The limits of many scopes, and the gate over them. Those that are as good as new are forgotten.
 
-    __slots__ = ("_config", "_kept", "_max_wait", "_outputs", "_scopes_of")
+    Args:
+        config: what holds for all of them.
+        scopes_of: whose limits a call falls under; None where nobody has any, so that the gate is not `needed`.
+        max_wait: how long a call may wait for its place, in seconds.
+    """
+
+    __slots__ = ("_config", "_kept", "_max_wait", "_outputs", "_scopes_of", "needed")
 
     def __init__(
         self,
         config: LimitsConfig,
-        scopes_of: ScopesOf,
+        scopes_of: ScopesOf | None,
         *,
         max_wait: MaxWait = lambda _call, _now: 0.0,
     ) -> None:
         self._config = config
-        self._scopes_of = scopes_of
+        self._scopes_of = scopes_of or _nobody
+        self.needed = scopes_of is not None
         self._max_wait = max_wait
         self._kept: Kept[Limits] = Kept(10_000)
         self._outputs: dict[str, Quantiles] = {}
@@ -169,7 +176,7 @@ class Keeper:
 
     def layer(self) -> Layer:
         """Charge every call to its scopes, and settle with what it used."""
-        return gates([self.admit])
+        return gates(self.admit)
 
 
 class Refused(Struct, frozen=True):
@@ -210,6 +217,11 @@ def _refusal(call: Call, refused: Refused) -> Rejected:
         status=503 if ours else 429,
         retry_after=refused.retry_after,
     )
+
+
+def _nobody(call: Call) -> Sequence[Scope]:  # noqa: ARG001
+    """No limits at all."""
+    return ()
 
 
 def _aimed_at(call: Call) -> Target:
