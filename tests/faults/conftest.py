@@ -1,4 +1,4 @@
-"""One gateway and one simulated provider for all faults; in the end nothing may be held for anybody."""
+"""One gateway, one client and one simulated provider for each, for all faults; in the end nothing may be held."""
 
 import contextlib
 
@@ -7,16 +7,22 @@ from tests.gateway.house import House, toml_of
 
 from outlast.testing import SimulatedProvider
 
-from .asking import ALONE, PAIRED, Stage
+from .asking import Stage
+from .cases import ALL
+from .library import Library
 
 
 @pytest.fixture(scope="session")
 def stage(tmp_path_factory):
     """The gateway, with an account for every case."""
-    with (
-        SimulatedProvider() as provider,
-        Stage(provider, [*ALONE, *PAIRED], tmp_path_factory.mktemp("faults")) as running,
-    ):
+    with SimulatedProvider() as provider, Stage(provider, ALL, tmp_path_factory.mktemp("faults")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory):
+    """The library, with an account for every case."""
+    with SimulatedProvider() as provider, Library(provider, ALL, tmp_path_factory.mktemp("library")) as running:
         yield running
 
 

@@ -1,4 +1,4 @@
-"""Writes docs/faults.md from the table that the tests hold the gateway to: `python -m tests.faults.page`."""
+"""Writes docs/faults.md from the table that gateway and library are held to: `python -m tests.faults.page`."""
 
 import sys
 from pathlib import Path
@@ -15,30 +15,40 @@ GROUPS = {
 }
 HEAD = """# Faults
 
-What happens when a provider fails, fault by fault. Every line is played over real sockets against the whole gateway, in
-both dialects, whole and streamed, with one target and with two; this page is written from the table of those tests
-(`python -m tests.faults.page`). The names are those of `outlast.testing.FAULTS`, so each can be played by a
-[simulated provider](testing.md) against an application of yours.
+What happens when a provider fails, fault by fault: {count} of them. Every line is played over real sockets against the
+whole gateway and against the library (`AsyncClient.chat` and `stream`), in both dialects, whole and streamed, with one
+target and with two; this page is written from the table of those tests (`python -m tests.faults.page`). The names are
+those of `outlast.testing.FAULTS`, so each can be played by a [simulated provider](testing.md) against an application of
+yours.
 
-- **comes to** is the [class](errors.md) and the status on OpenAI's / Anthropic's surface when no other target is left.
+- **comes to** is the [class](errors.md): the `type` that the gateway logs, and the `kind` of the `Failure` that the
+  library raises, when no other target is left.
+- **gateway** is the status on OpenAI's / Anthropic's surface. An *error event* ends a stream that had begun: exactly
+  the good beginning, the error, and no end marker.
+- **library** is the `status` of the `Failure`; *raises* means that it comes while the stream is read, after exactly the
+  good beginning.
 - **attempts** are those on the only target; in brackets those on the first of two.
 - **with another target** tells who answers then: *the next*, or *nobody*, because no repetition could help.
-- An *error event* ends a stream that had begun: exactly the good beginning, the error, and no end marker.
 
 Limits of time are short here for what stays silent, and hints of a second or more are not waited for. A listening
 socket can show A1, A9 and A12 only as a reset; the real ones are in `tests/edge`, with their own classes and hints.
+What TLS adds (a certificate of another host, one that has expired, a handshake without end, a cut without a goodbye) is
+in `tests/faults/test_tls.py`.
 
-In every line: an envelope in the caller's dialect, nothing of the provider's text, `x-request-id`, one event and one
-metric for each attempt, every slot and permit given back.
+In every line: an envelope in the caller's dialect or a `Failure`, nothing of the provider's text, `x-request-id`, one
+event and one metric for each attempt, every slot and permit given back.
 """
 COLUMNS = (
-    "| fault | what the provider does | comes to | attempts | with another target | and |\n|---|---|---|---|---|---|\n"
+    "| fault | what the provider does | comes to | gateway | library | attempts | with another target | and |\n"
+    "|---|---|---|---|---|---|---|---|\n"
 )
 
 
 def page():
     """The whole page."""
-    return HEAD + "".join(f"\n## {letter}. {title}\n\n{COLUMNS}{_rows(letter)}" for letter, title in GROUPS.items())
+    return HEAD.format(count=len(ROWS)) + "".join(
+        f"\n## {letter}. {title}\n\n{COLUMNS}{_rows(letter)}" for letter, title in GROUPS.items()
+    )
 
 
 def _rows(letter):
@@ -67,12 +77,12 @@ def _ways(ways):
 def _outcome(row, *, streamed):
     kind, wanted = row.kind(streamed=streamed), row.expected(streamed=streamed)
     if kind == "ok":
-        return "the answer", "1", ""
+        return "the answer", "", "", "1", ""
     attempts = f"{wanted.alone} ({wanted.first})"
     if kind == "broken_stream":
-        return "error event", attempts, "nobody"
+        return f"`{kind}`", "error event", "raises", attempts, "nobody"
     statuses = f"{wanted.openai}" if wanted.openai == wanted.anthropic else f"{wanted.openai} / {wanted.anthropic}"
-    return f"`{kind}`, {statuses}", attempts, "the next" if wanted.onward else "nobody"
+    return f"`{kind}`", statuses, f"{wanted.native}", attempts, "the next" if wanted.onward else "nobody"
 
 
 if __name__ == "__main__":

@@ -10,7 +10,10 @@ from outlast.lab.faults import FAULTS
 from outlast.lab.provider import SimulatedProvider
 from outlast.lab.steps import Body, End, Fin, Framer, Head, Pause, Raw, Rst, Unreachable
 
-SLOW = {"C9-drip", "E29-pings-after-4", "E30-pings-then-answer", "E37-endless", "E38-slow-tokens"}
+SLOW = {"C9-drip", "E29-pings-after-4", "E30-pings-then-answer", "E37-endless", "E38-slow-tokens"} | {
+    "C39-head-trickles",
+    "E52-finish-then-rst",
+}
 """Those that take real time, or never end; virtual time plays them."""
 BODY = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": True}
 

@@ -1,4 +1,4 @@
-"""The named faults of streams that change what is written and not when: line ends, odd fields, torn events."""
+"""The named faults of streams that are about form and time: line ends, odd fields, torn events, cuts, silence."""
 
 from __future__ import annotations
 
@@ -9,11 +9,18 @@ from outlast.lab.answer import Asked, SimEvent, compose
 from outlast.lab.rendering import answer_events
 from outlast.lab.script import (
     Behaviour,
+    cut,
+    done_only,
     drip,
     edited,
     ended,
     endless,
+    error_event,
     garbled,
+    no_done,
+    ok,
+    pings,
+    stall,
     torn,
 )
 from outlast.lab.steps import Body, End, Head, Silence, Step
@@ -67,77 +74,6 @@ def finish_twice() -> Behaviour:
     return edited("finish-twice", edit)
 
 
-def tool_calls(*, jumping: bool = True) -> Behaviour:
-    """Two tool calls whose pieces come interleaved; with `jumping` their numbers are not next to each other."""
-
-    def play(asked: Asked) -> Iterator[Step]:
-        yield Head(headers=_STREAM, framing="chunked")
-        second = 7 if jumping else 1
-        anthropic = asked.vendor == "anthropic"
-        yield Body(_anthropic_calls(second) if anthropic else _openai_calls(second))
-        yield End()
-
-    return Behaviour("tool-calls", play)
-
-
-def _openai_calls(second: int) -> bytes:
-    def chunk(delta: str, finish: str = "null") -> str:
-        head = '{"id":"chatcmpl-sim","object":"chat.completion.chunk","created":1,"model":"sim"'
-        return f'data: {head},"choices":[{{"index":0,"delta":{{{delta}}},"finish_reason":{finish}}}]}}\n\n'
-
-    def call(index: int, rest: str) -> str:
-        return chunk(f'"tool_calls":[{{"index":{index},{rest}}}]')
-
-    opening = '"id":"call_{0}","type":"function","function":{{"name":"{0}","arguments":""}}'
-    return "".join(
-        [
-            chunk('"role":"assistant","content":null'),
-            call(0, opening.format("first")),
-            call(second, opening.format("second")),
-            call(0, '"function":{"arguments":"{\\"a\\":"}'),
-            call(second, '"function":{"arguments":"{\\"b\\":"}'),
-            call(0, '"function":{"arguments":"1}"}'),
-            call(second, '"function":{"arguments":"2}"}'),
-            chunk("", '"tool_calls"'),
-            "data: [DONE]\n\n",
-        ]
-    ).encode()
-
-
-def _anthropic_calls(second: int) -> bytes:
-    def event(kind: str, rest: str = "") -> str:
-        return f'event: {kind}\ndata: {{"type":"{kind}"{rest}}}\n\n'
-
-    def start(index: int, name: str) -> str:
-        block = f'{{"type":"tool_use","id":"toolu_{name}","name":"{name}","input":{{}}}}'
-        return event("content_block_start", f',"index":{index},"content_block":{block}')
-
-    def piece(index: int, text: str) -> str:
-        delta = f'{{"type":"input_json_delta","partial_json":"{text}"}}'
-        return event("content_block_delta", f',"index":{index},"delta":{delta}')
-
-    message = (
-        '{"id":"msg_sim","type":"message","role":"assistant","model":"sim","content":[],"stop_reason":null,'
-        '"stop_sequence":null,"usage":{"input_tokens":1,"output_tokens":1}}'
-    )
-    stop = ',"delta":{"stop_reason":"tool_use","stop_sequence":null},"usage":{"output_tokens":2}'
-    return "".join(
-        [
-            event("message_start", f',"message":{message}'),
-            start(0, "first"),
-            start(second, "second"),
-            piece(0, '{\\"a\\":'),
-            piece(second, '{\\"b\\":'),
-            piece(0, "1}"),
-            piece(second, "2}"),
-            event("content_block_stop", ',"index":0'),
-            event("content_block_stop", f',"index":{second}'),
-            event("message_delta", stop),
-            event("message_stop"),
-        ]
-    ).encode()
-
-
 def _each(edit: Callable[[bytes], bytes]) -> Callable[[list[SimEvent]], Iterable[SimEvent]]:
     return lambda events: [SimEvent(edit(data), content) for data, content in events]
 
@@ -168,7 +104,7 @@ def _unfinished(asked: Asked) -> list[Step]:
     return [Silence()]
 
 
-STREAM_FAULTS: dict[str, Behaviour] = {
+_FORMS: dict[str, Behaviour] = {
     "E1-crlf": line_ends(b"\r\n"),
     "E1-cr": line_ends(b"\r"),
     "E1-mixed": line_ends(b"\r", b"\r\n", b"\n"),
@@ -192,7 +128,23 @@ STREAM_FAULTS: dict[str, Behaviour] = {
     "E34-html-mid-stream": edited("html", lambda events: [*events[:5], _HTML], then=lambda _: [End()]),
     "E36-line-16-mib": edited("long-line", _long_line),
     "E37-endless": endless(),
-    "E39-tool-calls": tool_calls(),
     "E40-fin-close-delimited": edited("close-cut", lambda events: events[:5], framing="close"),
 }
+_TIMED: dict[str, Behaviour] = {
+    "E19-role-then-silence": stall(0),
+    "E20-stall-after-4": stall(4),
+    "E22-headers-rst": cut(0, "rst"),
+    "E24-done-only": done_only(),
+    "E25-no-done": no_done(),
+    "E26-first-event-rate-limit": error_event(0, "rate_limit_error", "rate_limit_exceeded"),
+    "E26-first-event-invalid": error_event(0, "invalid_request_error"),
+    "E28-error-after-4": error_event(4),
+    "E29-pings-after-4": pings(4),
+    "E30-pings-then-answer": pings(0, every=2.0, count=3),
+    "E31-fin-after-4": cut(4, "fin"),
+    "E31-rst-after-4": cut(4, "rst"),
+    "E38-slow-tokens": ok(first=1.0, between=1.0),
+}
+
+STREAM_FAULTS: dict[str, Behaviour] = _FORMS | _TIMED
 """By name; `outlast.lab.faults` holds them with the others."""

@@ -1,0 +1,199 @@
+"""The named faults of group D: the status is 200 and the framing good, and what comes is no answer, or an odd one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import cast
+
+from outlast.lab.answer import Asked, Json, compose, dumps
+from outlast.lab.by_hand import edited_json, headed
+from outlast.lab.rendering import answer_body, whole
+from outlast.lab.script import Behaviour, body, empty, error_event, html, later, ok, truncated_json
+from outlast.lab.steps import Step
+
+_Edit = Callable[[Json], object]
+
+
+def _with_choices(value: object) -> Behaviour:
+    return edited_json("choices", lambda reply: reply | {"choices" if "choices" in reply else "content": value})
+
+
+def _each(openai: _Edit, anthropic: _Edit = lambda reply: reply) -> Behaviour:
+    """Changed by `openai` where there are choices, else by `anthropic`."""
+    return edited_json("each", lambda reply: openai(reply) if "choices" in reply else anthropic(reply))
+
+
+def _message(**fields: object) -> _Edit:
+    """Sets fields of the message of each choice."""
+
+    def edit(reply: Json) -> object:
+        for choice in _choices(reply):
+            cast("Json", choice["message"]).update(fields)
+        return reply
+
+    return edit
+
+
+def _choice(**fields: object) -> _Edit:
+    """Sets fields of each choice."""
+
+    def edit(reply: Json) -> object:
+        for choice in _choices(reply):
+            choice.update(fields)
+        return reply
+
+    return edit
+
+
+def _choices(reply: Json) -> list[Json]:
+    return cast("list[Json]", reply["choices"])
+
+
+def _top(**fields: object) -> _Edit:
+    return lambda reply: reply | fields
+
+
+def _with_content(value: object) -> Behaviour:
+    return _each(_message(content=value), _top(content=[{"type": "text", "text": value}]))
+
+
+def _with_usage(value: object) -> Behaviour:
+    return edited_json("usage", _top(usage=value))
+
+
+def _with_finish(openai: str, anthropic: str) -> Behaviour:
+    return _each(_choice(finish_reason=openai), _top(stop_reason=anthropic))
+
+
+def _without(name: str) -> Behaviour:
+    return edited_json("without", lambda reply: {key: value for key, value in reply.items() if key != name})
+
+
+def _said(value: object) -> Behaviour:
+    """A 200 with this JSON."""
+    return body(dumps(value))
+
+
+def _other_vendor() -> Behaviour:
+    def play(asked: Asked) -> Iterator[Step]:
+        other = Asked(vendor="openai" if asked.vendor == "anthropic" else "anthropic", body=asked.body)
+        yield from whole(answer_body(other, compose(other)), asked)
+
+    return Behaviour("other-vendor", play)
+
+
+def _calls(arguments: object, **more: object) -> _Edit:
+    """Says a tool call instead of words."""
+    call = {"id": "call_1", "type": "function", "function": {"name": "w", "arguments": arguments}} | more
+    message = _message(content=None, tool_calls=[call])
+    return lambda reply: _choice(finish_reason="tool_calls")(cast("Json", message(reply)))
+
+
+def _blocks(*blocks: Json, reason: str = "end_turn") -> _Edit:
+    return _top(content=list(blocks), stop_reason=reason)
+
+
+_NOTHING: dict[str, Behaviour] = {
+    "D1-empty": empty(),
+    "D2-truncated-json": truncated_json(),
+    "D3-html-200": html(200),
+    "D4-null": body(b"null"),
+    "D4-list": body(b"[]"),
+    "D4-string": body(b'"ok"'),
+    "D5-not-utf8": headed(edit=lambda data: data.replace(b"simulated", b"\xff\xfe")),
+    "D6-lone-surrogate": headed(edit=lambda data: data.replace(b"simulated", b"\\ud800")),
+    "D7-nul-in-text": headed(edit=lambda data: data.replace(b"simulated", b"\\u0000")),
+    "D9-huge-number": headed(edit=lambda data: data.replace(b'_tokens":', b'_tokens":1' + b"0" * 400)),
+    "D11-nested": later(lambda: body(b"[" * 100_000 + b"]" * 100_000)),
+    "D12-32-mib": later(lambda: ok("a" * (32 << 20))),
+    "D14-error-in-200": error_event(0),
+    "D14-error-string-in-200": body(b'{"error":"something went wrong"}'),
+    "D16-choices-empty": _with_choices([]),
+    "D17-choices-null": _with_choices(None),
+    "D17-choices-missing": _without("choices"),
+    "D19-content-null": _with_content(None),
+    "D19-content-empty": _with_content(""),
+    "D19-content-list": _with_content([{"type": "text", "text": "hello"}]),
+    "D21-content-filter": _with_finish("content_filter", "refusal"),
+    "D22-unknown-finish": _with_finish("eos", "eos"),
+    "D24-usage-missing": _without("usage"),
+    "D24-usage-null": _with_usage(None),
+    "D24-usage-negative": _with_usage({"prompt_tokens": -1, "completion_tokens": -1, "input_tokens": -1}),
+    "D24-usage-words": _with_usage("many"),
+    "D26-other-vendor": _other_vendor(),
+}
+_FORMS: dict[str, Behaviour] = {
+    "D30-number": body(b"42"),
+    "D30-object-empty": body(b"{}"),
+    "D30-white-space": body(b" \r\n\t "),
+    "D30-words": body(b"canary: all backends are down", content_type="text/plain"),
+    "D30-html-as-json": body(b"<html><body>canary</body></html>"),
+    "D30-events-for-a-whole": body(b'data: {"canary":1}\n\ndata: [DONE]\n\n', content_type="text/event-stream"),
+    "D31-utf16": headed(edit=lambda data: data.decode().encode("utf-16")),
+    "D31-bom": headed(edit=lambda data: b"\xef\xbb\xbf" + data),
+    "D31-padded": headed(edit=lambda data: b" \n" * 5000 + data + b"\n" * 100),
+    "D31-said-twice": headed(edit=lambda data: data + data),
+    "D31-junk-behind": headed(edit=lambda data: data + b"<!-- canary -->"),
+    "D31-nan": headed(edit=lambda data: data.replace(b'_tokens":', b'_tokens":NaN,"x":', 1)),
+    "D31-control-character": headed(edit=lambda data: data.replace(b"simulated", b"simu\x01lated")),
+    "D31-surrogate-pair": headed(edit=lambda data: data.replace(b"simulated", b"\\ud83d\\ude00")),
+    "D31-long-text": later(lambda: ok("a" * 100_000)),
+}
+_ERRORS: dict[str, Behaviour] = {
+    "D32-error-null": edited_json("error", _top(error=None)),
+    "D32-error-beside-answer": edited_json("error", _top(error={"message": "canary", "type": "server_error"})),
+    "D32-error-list": _said({"error": [{"message": "canary"}]}),
+    "D32-errors": _said({"success": False, "errors": [{"code": 10000, "message": "canary"}], "result": None}),
+    "D32-message": _said({"message": "canary"}),
+    "D33-429-in-200": _said({"error": {"code": 429, "message": "canary"}}),
+    "D33-502-in-200": _said(
+        {"error": {"code": 502, "message": "Provider returned error", "metadata": {"raw": "canary"}}}
+    ),
+    "D33-400-in-200": _said({"error": {"code": 400, "message": "canary"}}),
+    "D33-401-in-200": _said({"error": {"code": "401", "message": "canary"}}),
+    "D33-402-in-200": _said({"error": {"code": 402, "message": "canary"}}),
+    "D33-quota-in-200": _said({"error": {"type": "insufficient_quota", "message": "canary"}}),
+    "D33-overloaded-in-200": _said({"type": "error", "error": {"type": "overloaded_error", "message": "canary"}}),
+    "D33-unavailable-in-200": _said({"error": {"status": "UNAVAILABLE", "message": "canary"}}),
+    "D33-context-in-200": _said({"error": {"code": "context_length_exceeded", "message": "canary"}}),
+    "D33-filter-in-200": _said({"error": {"code": "content_filter", "message": "canary"}}),
+}
+_PROTOCOLS: dict[str, Behaviour] = {
+    "D34-ollama": _said({"model": "m", "message": {"role": "assistant", "content": "canary"}, "done": True}),
+    "D34-gemini": _said({"candidates": [{"content": {"parts": [{"text": "canary"}]}, "finishReason": "STOP"}]}),
+    "D34-responses": _said({"object": "response", "output": [{"type": "message", "content": [{"text": "canary"}]}]}),
+    "D34-legacy-text": _said({"choices": [{"index": 0, "text": "canary", "finish_reason": "stop"}]}),
+    "D34-cohere": _said({"id": "x", "finish_reason": "COMPLETE", "message": {"content": [{"text": "canary"}]}}),
+}
+_SHAPES: dict[str, Behaviour] = {
+    "D35-message-null": _each(_choice(message=None), _top(content="canary")),
+    "D35-message-words": _each(_choice(message="canary"), _top(content=[None])),
+    "D35-choice-null": _with_choices([None]),
+    "D35-ids-odd": _each(_top(id=7, model=None, created=1.5, object="canary"), _top(id=7, model=None)),
+    "D36-reasoning-only": _each(
+        _message(content=None, reasoning_content="thinking"),
+        _blocks({"type": "thinking", "thinking": "thinking", "signature": "c2ln"}),
+    ),
+    "D36-refusal": _each(
+        _message(content=None, refusal="I will not."), _blocks({"type": "text", "text": ""}, reason="refusal")
+    ),
+    "D36-unknown-parts": _each(
+        _message(annotations=[{"type": "later"}], audio=None, later={"a": 1}),
+        _blocks({"type": "later_use", "later": 1}, {"type": "text", "text": "hello"}),
+    ),
+    "D37-arguments-cut": _each(_calls('{"a":')),
+    "D37-arguments-object": _each(_calls({"a": 1})),
+    "D37-arguments-null": _each(_calls(None, id=None)),
+    "D37-calls-null": _each(_message(tool_calls=None)),
+    "D37-several-choices": _each(lambda reply: reply | {"choices": _choices(reply) * 2}),
+    "D38-finish-length": _with_finish("length", "max_tokens"),
+    "D38-usage-floats": edited_json(
+        "usage", _top(usage={"prompt_tokens": 1.0, "completion_tokens": 2.0, "input_tokens": 1.0, "output_tokens": 2.0})
+    ),
+    "D38-usage-huge": edited_json(
+        "usage", _top(usage={"prompt_tokens": 10**15, "input_tokens": 10**15, "output_tokens": 10**15})
+    ),
+}
+
+BODY_FAULTS: dict[str, Behaviour] = _NOTHING | _FORMS | _ERRORS | _PROTOCOLS | _SHAPES
+"""By name; `outlast.lab.faults` holds them with the others."""

@@ -1,0 +1,108 @@
+"""The named faults of streams that call tools: interleaved, cut, silent half-way, and arguments that are no JSON."""
+
+from __future__ import annotations
+
+from outlast.lab.answer import Asked, Json
+from outlast.lab.events_by_hand import DONE, begun, chunk, chunks, message, over, piece, spoken, start, stop
+from outlast.lab.rendering import stream_head
+from outlast.lab.script import Behaviour, silent, truncated_json
+from outlast.lab.steps import Body, End, Fin, Silence, Step
+
+_HALF = '{"city":"Par'
+
+
+def _opening(index: int, name: str, arguments: object = "") -> Json:
+    function = {"name": name, "arguments": arguments}
+    return {"index": index, "id": f"call_{name}", "type": "function", "function": function}
+
+
+def _more(index: int, arguments: object) -> Json:
+    return {"index": index, "function": {"arguments": arguments}}
+
+
+def _calls(*calls: Json) -> Json:
+    return {"tool_calls": list(calls)}
+
+
+def _use(index: int, name: str) -> bytes:
+    return start(index, type="tool_use", id=f"toolu_{name}", name=name, input={})
+
+
+def _json(index: int, text: str) -> bytes:
+    return piece(index, "input_json", partial_json=text)
+
+
+def tool_calls(*, jumping: bool = True) -> Behaviour:
+    """Two tool calls whose pieces come interleaved; with `jumping` their numbers are not next to each other."""
+    second = 7 if jumping else 1
+    openai = chunks(
+        {"content": None},
+        _calls(_opening(0, "first")),
+        _calls(_opening(second, "second")),
+        _calls(_more(0, '{"a":')),
+        _calls(_more(second, '{"b":')),
+        _calls(_more(0, "1}")),
+        _calls(_more(second, "2}")),
+        finish="tool_calls",
+    )
+    anthropic = message(
+        _use(0, "first"),
+        _use(second, "second"),
+        _json(0, '{"a":'),
+        _json(second, '{"b":'),
+        _json(0, "1}"),
+        _json(second, "2}"),
+        stop(0),
+        stop(second),
+        reason="tool_use",
+    )
+
+    def play(asked: Asked) -> list[Step]:
+        events = anthropic if asked.vendor == "anthropic" else openai
+        return [stream_head(), Body(b"".join(events)), End()]
+
+    return Behaviour("tool-calls", play)
+
+
+_OPENED = [
+    chunk({"role": "assistant", "content": None}),
+    chunk(_calls(_opening(0, "w"))),
+    chunk(_calls(_more(0, _HALF))),
+]
+_USED = [begun(), _use(0, "w"), _json(0, _HALF)]
+
+TOOL_FAULTS: dict[str, Behaviour] = {
+    "E39-tool-calls": tool_calls(),
+    "E80-arguments-cut": spoken(_OPENED, _USED, Fin(), whole=truncated_json()),
+    "E80-arguments-end-in-order": spoken([*_OPENED, DONE], [*_USED, stop(0)], whole=truncated_json()),
+    "E80-arguments-stall": spoken(_OPENED, _USED, Silence(), whole=silent()),
+    "E81-arguments-no-json": spoken(
+        [*_OPENED, chunk({}, "tool_calls"), DONE], [*_USED, stop(0), *over("tool_use")], text=""
+    ),
+    "E81-arguments-object": spoken(chunks(_calls(_opening(0, "w", {"a": 1})), finish="tool_calls"), text=""),
+    "E81-arguments-null": spoken(
+        chunks(_calls(_opening(0, "w", None)), _calls(_more(0, "{}")), finish="tool_calls"), text=""
+    ),
+    "E81-no-index": spoken(
+        chunks(
+            _calls({"id": "call_w", "type": "function", "function": {"name": "w", "arguments": '{"a":1}'}}),
+            _calls({"id": "call_v", "type": "function", "function": {"name": "v", "arguments": '{"b":2}'}}),
+            finish="tool_calls",
+        ),
+        text="",
+    ),
+    "E81-no-arguments": spoken(
+        chunks(_calls(_opening(0, "w")), finish="tool_calls"),
+        message(_use(0, "w"), stop(0), reason="tool_use"),
+        text="",
+    ),
+    "E81-finish-stop": spoken(
+        chunks(_calls(_opening(0, "w", '{"a":1}')), finish="stop"),
+        message(_use(0, "w"), _json(0, '{"a":1}'), stop(0), reason="end_turn"),
+        text="",
+    ),
+    "E81-old-function-call": spoken(
+        chunks({"function_call": {"name": "w", "arguments": '{"a":1}'}}, finish="function_call"), text=""
+    ),
+}
+"""By name; `outlast.lab.faults` holds them with the others."""
