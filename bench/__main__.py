@@ -7,8 +7,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatch
+from pathlib import Path
 
 from bench.peers import PEERS
+from bench.results import FOLDER
 from bench.rows import ROWS, Row
 from bench.run import install, run
 from bench.session import FULL, QUICK
@@ -27,7 +29,7 @@ def main(arguments: Sequence[str]) -> None:
         name: getattr(asked, name) for name in ("rounds", "seconds", "samples", "starts") if getattr(asked, name)
     }
     name = asked.name or ("quick" if asked.quick else "full")
-    run(name, peers, _rows(asked), replace(effort, **changes), arguments)
+    run(asked.folder / f"{name}.json", peers, _rows(asked), replace(effort, **changes), arguments)
 
 
 def _rows(asked: argparse.Namespace) -> list[Row]:
@@ -49,7 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=int, help="of each round of load")
     parser.add_argument("--samples", type=int, help="single requests in a round of latency")
     parser.add_argument("--starts", type=int, help="rounds of rows that need a new start each time")
-    parser.add_argument("--name", default="", help="of the file in bench/results (default: full or quick)")
+    parser.add_argument("--name", default="", help="of the file with the results (default: full or quick)")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where that file is written (default: %(default)s)")
     parser.add_argument("--install", action="store_true", help="only install the peers")
     return parser
 

@@ -32,7 +32,7 @@ def measure(session: Session, row: Row, runnings: Sequence[Running]) -> list[Fig
     sound = []
     for running in runnings:
         try:
-            running.check(row.model, stream=row.stream)
+            running.check(row.model, row.chunks)
             sound.append(running)
         except PeerError as error:
             broken[running.peer.name] = str(error)

@@ -12,10 +12,8 @@ from bench.figures import Figure
 FOLDER = Path(__file__).parent / "results"
 
 
-def write(name: str, about: dict[str, Any], figures: Iterable[Figure]) -> Path:
-    """The file that now holds all of it."""
-    FOLDER.mkdir(exist_ok=True)
-    file = FOLDER / f"{name}.json"
+def write(file: Path, about: dict[str, Any], figures: Iterable[Figure]) -> None:
+    """Make the file hold all of it."""
+    file.parent.mkdir(exist_ok=True)
     told = {"about": about, "results": [figure.told() for figure in figures]}
     file.write_text(json.dumps(told, indent=1) + "\n")
-    return file

@@ -42,6 +42,11 @@ class Row:
     too_slow: tuple[str, ...] = ()
 
     @property
+    def load(self) -> bool:
+        """Whether as many requests are made as a peer answers."""
+        return not (self.latency or self.open or self.start)
+
+    @property
     def stream(self) -> bool:
         """Whether streams are asked for."""
         return bool(self.chunks or self.open)

@@ -25,12 +25,14 @@ from bench.session import Effort, Session, failures
 from bench.table import goal_lines, row_lines
 
 
-def run(name: str, peers: tuple[str, ...], rows: Sequence[Row], effort: Effort, command: Sequence[str]) -> list[Figure]:
-    """All figures; they stand in `results/NAME.json`, too."""
+def run(
+    file: Path, peers: tuple[str, ...], rows: Sequence[Row], effort: Effort, command: Sequence[str]
+) -> list[Figure]:
+    """All figures; they stand in the file, too."""
     broken = install(peers)
     began = time.monotonic()
     upstream.compiled()
-    if why := wrk.lacking():
+    if any(row.load for row in rows) and (why := wrk.lacking()):
         raise SystemExit(why)
     lift_limits()
     os.sched_setaffinity(0, {LOAD_CORE})
@@ -42,11 +44,11 @@ def run(name: str, peers: tuple[str, ...], rows: Sequence[Row], effort: Effort, 
         try:
             for made in _rows(session, rows):
                 figures += made
-                write(name, told, figures)
+                write(file, told, figures)
                 say(*row_lines(made), f"  [{time.monotonic() - began:.0f} s]", "")
         finally:
             session.close()
-    say("goals", *goal_lines(judged(figures)), "", f"{write(name, told, figures)}: {time.monotonic() - began:.0f} s")
+    say("goals", *goal_lines(judged(figures)), "", f"{file}: {time.monotonic() - began:.0f} s")
     return figures
 
 
@@ -98,7 +100,7 @@ def _together(session: Session, rows: Sequence[Row]) -> Iterator[list[Figure]]:
             measure = latency.measure if row.latency else throughput.measure
             made = measure(session, row, [runnings[name] for name in taking if name in runnings])
             yield made + failures(row, {name: broken[name] for name in taking if name in broken})
-        if plain and not all(row.latency for row in rows):
+        if plain and any(row.load for row in rows):
             yield starting.loaded(runnings.values())
 
 

@@ -52,19 +52,23 @@ class Running:
         """Bytes in RAM."""
         return resident_bytes(self.process.pid)
 
-    def check(self, model: str, *, stream: bool) -> None:
+    def check(self, model: str, chunks: int = 0) -> None:
         """Ask once, and look at the answer closely.
+
+        Args:
+            model: a caller's.
+            chunks: that its stream must have; 0: a whole reply is asked for.
 
         Raises:
             PeerError: it is not what the upstream said.
         """
         try:
-            status, body = _ask(self.port, self.request(model, stream=stream))
+            status, body = _ask(self.port, self.request(model, stream=bool(chunks)))
         except (OSError, http.client.HTTPException) as error:
             raise PeerError(f"no answer: {type(error).__name__}: {self.process.last_words()}") from None
         if status != 200:
             raise PeerError(f"status {status}: {body[:200].decode('utf-8', 'replace')}")
-        problem = _wrong_stream(body) if stream else _wrong_whole(body, model)
+        problem = _wrong_stream(body, chunks) if chunks else _wrong_whole(body, model)
         if problem:
             raise PeerError(problem)
 
@@ -129,12 +133,12 @@ def _wrong_whole(body: bytes, model: str) -> str:
     return "" if len(text) >= least else f"the reply's text has {len(text)} letters, not {least}"
 
 
-def _wrong_stream(body: bytes) -> str:
-    """What is wrong with a stream of 50 chunks: each must be there, in an event of its own, in order."""
+def _wrong_stream(body: bytes, chunks: int) -> str:
+    """What is wrong with a stream: every word must be there, in an event of its own, in order."""
     words = list(_words(body))
-    if words == [f"word{number} " for number in range(len(words))] and len(words) in {5, 50}:
+    if words == [f"word{number} " for number in range(chunks)]:
         return ""
-    return f"the stream has {len(words)} chunks of text"
+    return f"the stream has {len(words)} chunks of text, or other ones than {chunks} words in order"
 
 
 def _words(body: bytes) -> Iterator[str]:

@@ -44,7 +44,7 @@ class Contestant:
     """
 
     def __init__(self, session: Session, row: Row, running: Running) -> None:
-        running.check(row.model, stream=row.stream)
+        running.check(row.model, row.chunks)
         self._row = row
         self._running = running
         self._request = running.request(row.model, stream=row.stream)
@@ -61,7 +61,7 @@ class Contestant:
         shot = self._shoot(self._seconds)
         cpu = self._running.cpu() - before
         self._failed += shot.failed
-        for told, value in self._values(shot, cpu).items():
+        for told, value in values(self._row, shot, cpu, self._stream_bytes).items():
             self._rounds[told].append(value)
 
     def figures(self) -> list[Figure]:
@@ -73,18 +73,6 @@ class Contestant:
             for (metric, unit), values in self._rounds.items()
         ]
 
-    def _values(self, shot: Shot, cpu: float) -> dict[tuple[str, str], float]:
-        answered = max(shot.requests - shot.failed, 1)
-        told = {("requests", "1/s"): answered / shot.seconds, ("cpu", "us/request"): cpu / answered * 1e6}
-        if self._stream_bytes:
-            chunks = shot.bytes / self._stream_bytes * self._row.chunks
-            told = {("chunks", "1/s"): chunks / shot.seconds, ("chunk-cpu", "us/chunk"): cpu / chunks * 1e6}
-        return told | {
-            ("busy", "%"): 100 * cpu / shot.seconds,
-            ("p50", "ms"): shot.p50,
-            ("p99", "ms"): shot.p99,
-        }
-
     def _shoot(self, seconds: int) -> Shot:
         running = self._running
         return shoot(running.port, self._request, self._row.connections, seconds, running.place.folder)
@@ -94,3 +82,20 @@ class Contestant:
         with Wire(self._running.port) as wire:
             wire.whole(self._request.raw(self._running.port))
             return len(wire.got)
+
+
+def values(row: Row, shot: Shot, cpu: float, stream_bytes: int) -> dict[tuple[str, str], float]:
+    """What one round says: metric and unit → value.
+
+    Args:
+        row: what was done.
+        shot: what came back.
+        cpu: seconds that the peer used.
+        stream_bytes: of one stream on the wire; 0 for whole replies.
+    """
+    always = {("busy", "%"): 100 * cpu / shot.seconds, ("p50", "ms"): shot.p50, ("p99", "ms"): shot.p99}
+    if stream_bytes:
+        chunks = max(shot.bytes / stream_bytes * row.chunks, 1.0)
+        return {("chunks", "1/s"): chunks / shot.seconds, ("chunk-cpu", "us/chunk"): cpu / chunks * 1e6} | always
+    answered = max(shot.requests - shot.failed, 1)
+    return {("requests", "1/s"): answered / shot.seconds, ("cpu", "us/request"): cpu / answered * 1e6} | always
