@@ -12,8 +12,10 @@ from bench.figures import Figure
 FOLDER = Path(__file__).parent / "results"
 
 
-def write(file: Path, about: dict[str, Any], figures: Iterable[Figure]) -> None:
-    """Make the file hold all of it."""
+def write(name: str, about: dict[str, Any], figures: Iterable[Figure], folder: Path | None = None) -> Path:
+    """The file that now holds all of it: in `folder`, or among our results."""
+    file = (folder or FOLDER) / f"{name}.json"
     file.parent.mkdir(exist_ok=True)
     told = {"about": about, "results": [figure.told() for figure in figures]}
     file.write_text(json.dumps(told, indent=1) + "\n")
+    return file

@@ -44,7 +44,7 @@ def run(
         try:
             for made in _rows(session, rows):
                 figures += made
-                write(file, told, figures)
+                write(file.stem, told, figures, file.parent)
                 say(*row_lines(made), f"  [{time.monotonic() - began:.0f} s]", "")
         finally:
             session.close()

@@ -148,8 +148,7 @@ def test_goals_are_told_with_their_value():
 
 def test_results_are_a_list_of_figures_with_what_must_be_known_about_them(tmp_path: Path):
     """As JSON."""
-    file = tmp_path / "new" / "full.json"
-    write(file, {"cpu": "fast"}, [figure("outlast", 1.0), failure("whole", "nginx", "why")])
+    file = write("full", {"cpu": "fast"}, [figure("outlast", 1.0), failure("whole", "nginx", "why")], tmp_path / "new")
     told = json.loads(file.read_text())
     assert told["about"] == {"cpu": "fast"}
     assert [(one["peer"], one["median"]) for one in told["results"]] == [("outlast", 1.0), ("nginx", None)]

@@ -146,7 +146,7 @@ def test_streams_are_held_open_until_they_are_left(tmp_path: Path):
         refused = (
             running.request("fail", stream=True).raw(running.port).replace(b"content-type", b"connection: close\r\nx")
         )
-        with OpenStreams(running, refused) as streams, pytest.raises(PeerError, match="refused.*500"):
+        with OpenStreams(running, refused) as streams, pytest.raises(PeerError, match=r"refused.*500"):
             streams.open(1)
     finally:
         running.process.stop()
