@@ -135,3 +135,9 @@ def test_headers_are_added_and_never_doubled():
         ("X-Said", "by itself"),
         ("x-more", "yes"),
     ]
+
+
+def test_a_clock_that_stands_still_does_not_add_up_the_pauses():
+    """Each is as long as it would be."""
+    pace = Pace(2, 0.5, Random(1), lambda: 7.0)
+    assert [pace.pause(1).seconds for _ in range(3)] == [2, 0.5, 0.5]

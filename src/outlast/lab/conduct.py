@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from outlast.config.environment import Environment
 from outlast.config.errors import ConfigError, Path
-from outlast.config.reader import Reader
+from outlast.config.reader import Reader, Shape
 from outlast.lab.answer import Json
 from outlast.lab.laws import Latency, Law
 from outlast.lab.named import Word, behaviour
@@ -121,6 +121,12 @@ class ConductReader(Reader):
     """Knows besides what may be one thing or another: a number or a law, a behaviour's name or its fields."""
 
     __slots__ = ()
+
+    def struct(self, raw: object, shape: type[Shape], path: Path = (), base: Shape | None = None) -> Shape:
+        """The struct that the table `raw` describes; what is null there is left out."""
+        if isinstance(raw, Mapping):
+            raw = {name: value for name, value in raw.items() if value is not None}
+        return super().struct(raw, shape, path, base)
 
     def value(self, raw: object, shape: Any, path: Path, default: object = None) -> Any:  # noqa: ANN401
         """The value of type `shape` that `raw` describes."""

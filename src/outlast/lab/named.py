@@ -87,7 +87,8 @@ def _unknown(spec: str | Mapping[str, Mapping[str, object]], known: Iterable[str
         if said == name or said.startswith(f"{name}-"):
             fields = ", ".join(inspect.signature(make).parameters) or "nothing"
             return f'"{said}" does not fit: {name} takes {fields}'
-    close = get_close_matches(said, [*CONSTRUCTORS, *_FAULTS, *known], n=1)
+    there = [*CONSTRUCTORS, *_FAULTS, *known]
+    close = get_close_matches(said, there, n=1) or get_close_matches(said.partition("-")[0], there, n=1)
     mended = f'did you mean "{close[0]}"?' if close else f"there are: {', '.join([*known, *CONSTRUCTORS])}"
     return f'unknown behaviour "{said}"; {mended}'
 

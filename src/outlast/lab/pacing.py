@@ -55,7 +55,8 @@ class Pace:
     def pause(self, pieces: int) -> Pause:
         """What passes before the next pieces of content."""
         now = self._now()
-        self._due = (now if self._due is None else self._due) + sum(self._wait() for _ in range(pieces))
+        # Never from a moment to come: a clock that stands still must not add up the pauses.
+        self._due = min(now, now if self._due is None else self._due) + sum(self._wait() for _ in range(pieces))
         return Pause(max(0.0, self._due - now))
 
     def interrupted(self) -> None:

@@ -101,9 +101,12 @@ class Site:
         """What is done with a good request."""
         dice = self._dice(seen.number)
         scripted = self.queue.popleft() if self.queue else by_model(asked.model)
-        chosen, blow = (scripted, _CALM) if scripted else self._unscripted(asked, dice)
+        exceeded = None if scripted else self._exceeded(asked)
+        if exceeded is not None:
+            return self.dressed(_refusal(asked, exceeded), asked)
         self.running()
         self._running.append(seen)
+        chosen, blow = (scripted, _CALM) if scripted else self._unscripted(dice)
         return self.dressed(self._timed(chosen, asked, blow, dice, breaks=scripted is None), asked)
 
     def unwell(self, seen: Seen) -> Behaviour | None:
@@ -132,11 +135,11 @@ class Site:
             "scripted": len(self.queue),
         }
 
-    def _unscripted(self, asked: Asked, dice: Random) -> tuple[Behaviour, Blow]:
-        # To count tokens costs none, and has limits of its own.
-        free = asked.kind == "count_tokens"
-        if not free and (exceeded := self._quota.exceeded(_cost(asked), self._clock.now())) is not None:
-            return _refusal(asked, exceeded), _CALM
+    def _exceeded(self, asked: Asked) -> Exceeded | None:
+        """The limit that is in the way; to count tokens costs none, and has limits of its own."""
+        return None if asked.kind == "count_tokens" else self._quota.exceeded(_cost(asked), self._clock.now())
+
+    def _unscripted(self, dice: Random) -> tuple[Behaviour, Blow]:
         blow = blown(self.conduct.outages, self._seconds(), dice)
         return blow.behaviour or self._mishap(dice) or self.default, blow
 
