@@ -130,17 +130,18 @@ class OpenAIReader(EventReader):
         if not self._begun:
             self._open(data)
         choices = said.choices
-        if len(choices) == 1 and said.usage is None and choices[0].finish_reason is None:
-            choice = choices[0]
-            delta = choice.delta
-            if delta is None or choice.index or not delta.content or delta.tool_calls or delta.reasoning_content:
-                return self._choose(choice, chunks)
-            if delta.reasoning or delta.refusal or delta.audio or 0 not in self._begun:
-                return self._choose(choice, chunks)
-            self._size += len(delta.content)
-            chunks.append(Chunk(delta.content))
-            return True
-        return self._several(said, chunks)
+        if len(choices) != 1 or said.usage is not None:
+            return self._several(said, chunks)
+        choice = choices[0]
+        delta = choice.delta
+        if choice.index or delta is None or choice.finish_reason is not None or 0 not in self._begun:
+            return self._choose(choice, chunks)
+        words = delta.content
+        if not words or delta != _Delta(words):
+            return self._choose(choice, chunks)
+        self._size += len(words)
+        chunks.append(Chunk(words))
+        return True
 
     def _several(self, said: _Event, chunks: list[Chunk]) -> bool:
         """An event that is not simply the next words of one answer."""

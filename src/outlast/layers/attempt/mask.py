@@ -12,7 +12,7 @@ from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 import msgspec
 
-from outlast.model.messages import Chunk, Opening
+from outlast.model.messages import Batch, Chunk, Opening
 from outlast.model.target import Provider
 
 SHORTEST = 12
@@ -23,13 +23,14 @@ BLACK = "[redacted]"
 
 
 class Mask:
-    """Blacks out a provider's secrets in what the provider says."""
+    """Blacks out a provider's secrets in what the provider says; `secrets` tells whether it has any."""
 
-    __slots__ = ("_forms", "_words")
+    __slots__ = ("_forms", "_words", "secrets")
 
     def __init__(self, provider: Provider) -> None:
         self._forms = forms_of(provider)
         self._words = tuple(form.decode() for form in self._forms)
+        self.secrets = bool(self._forms)
 
     def raw(self, said: bytes) -> bytes:
         """The same bytes without them."""
@@ -38,13 +39,12 @@ class Mask:
                 said = said.replace(form, BLACK.encode())
         return said
 
-    def chunks(self, said: list[Chunk]) -> list[Chunk]:
-        """The same chunks without them, where they stand whole in one."""
-        if self._words:
-            for chunk in said:
-                if chunk.content:
-                    self._black(chunk)
-        return said
+    def batch(self, said: Batch) -> None:
+        """Take them out of what one read of a stream brought, where they stand whole in one chunk."""
+        said.raw = self.raw(said.raw)
+        for chunk in said.chunks:
+            if chunk.content:
+                self._black(chunk)
 
     def opening(self, said: Opening) -> Opening:
         """The same without them."""

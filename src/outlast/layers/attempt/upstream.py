@@ -39,7 +39,7 @@ class Upstream:
         self.end_by = call.io.now() + timers.max_stream
         self._finished_at: float | None = None
         self._mask = mask
-        self._held = Batch(b"", [])
+        self._held: Batch | None = None
         self._read = 0
         self._over = False
         self.target = call.target.name
@@ -78,12 +78,14 @@ class Upstream:
 
     async def _until_content(self, due: float) -> Batch:
         """Read until there is content, or the answer is complete; what came before it is kept and goes along."""
-        self._raise_what_waits()
+        reader, read = self._reader, self._exchange.read
+        if reader.failure is not None:
+            self._raise_what_waits()
         while True:
             try:
-                data = await self._exchange.read(self._grace(due))
+                data = await read(self._grace(due) if reader.finished else due)
             except Failure:
-                if not self._reader.finished:
+                if not reader.finished:
                     raise
                 data = b""  # all that was asked for is here; only the end marker lacks
             if (batch := self._took(data)) is not None:
@@ -91,26 +93,40 @@ class Upstream:
 
     def _took(self, data: bytes) -> Batch | None:
         """What can be handed over now that these bytes are here; no bytes are the end of the body."""
-        reader, held = self._reader, self._held
+        reader = self._reader
         try:
             batch = reader.feed(data) if data else reader.close()
         except Failure:
             reader.failure = None  # as below
             raise
-        self._count(len(data), batch)
-        held.chunks += self._mask.chunks(batch.chunks)
-        held.raw += self._mask.raw(batch.raw)
+        self._read += len(data)
+        if self._read > self._config.max_stream_bytes and not batch.last:
+            raise BadResponse("the stream is longer than is allowed")
+        if self._mask.secrets:
+            self._mask.batch(batch)
+        if self._held is not None:
+            batch = self._joined(self._held, batch)
         if batch.last:
-            return self._complete(held)
+            return self._complete(batch)
         if not data:
             raise BadResponse("the stream ended before the answer was complete")
-        if any(chunk.content for chunk in batch.chunks):
-            self._held = Batch(b"", [])
-            return held
-        self._raise_what_waits()
-        if len(held.raw) > self._config.max_preamble:
-            raise BadResponse("the stream brings no content")
+        for chunk in batch.chunks:
+            if chunk.text or chunk.content:
+                return batch
+        self._hold(batch)
         return None
+
+    def _joined(self, held: Batch, batch: Batch) -> Batch:
+        """What was kept back, and what has come since."""
+        self._held = None
+        return Batch(held.raw + batch.raw, held.chunks + batch.chunks, batch.last)
+
+    def _hold(self, batch: Batch) -> None:
+        """There is no content yet: keep it until there is."""
+        self._held = batch
+        self._raise_what_waits()
+        if len(batch.raw) > self._config.max_preamble:
+            raise BadResponse("the stream brings no content")
 
     def _raise_what_waits(self) -> None:
         """Raise what the reader met behind good events; nobody keeps it, for it holds the frames that hold us."""
@@ -122,23 +138,15 @@ class Upstream:
                 del failure
 
     def _grace(self, due: float) -> float:
-        """By when something must come; the end marker, once nothing else lacks, has a short time of its own."""
-        if not self._reader.finished:
-            return due
+        """By when the end marker must come, once nothing else lacks."""
         if self._finished_at is None:
             self._finished_at = self._io.now()
         return min(due, self._finished_at + self._config.grace)
 
-    def _count(self, size: int, batch: Batch) -> None:
-        self._read += size
-        if self._read > self._config.max_stream_bytes and not batch.last:
-            raise BadResponse("the stream is longer than is allowed")
-
-    def _complete(self, held: Batch) -> Batch:
+    def _complete(self, batch: Batch) -> Batch:
         self._over = True
         self._exchange.release()
-        held.last = True
-        return held
+        return batch
 
     def abort(self) -> None:
         """Close the connection."""
