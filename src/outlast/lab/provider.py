@@ -239,8 +239,8 @@ class SimulatedProvider:
         """Does the script answer this request before its body is read?"""
         provider, page = _place(received.path)
         with self._lock:
-            queue = self._site(provider).queue
-            return bool(queue) and queue[0].early and (received.method, page) in _ROUTES
+            site = self._sites.get(provider)
+            return bool(site and site.queue and site.queue[0].early) and (received.method, page) in _ROUTES
 
     def admit(self, received: Received, connection: int) -> tuple[Seen, Behaviour, Asked]:
         """Take note of a request, and say what to do with it."""
