@@ -18,10 +18,10 @@ PATHS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}
 
 
 class Stage(House):
-    """A gateway that knows the account and the route of every case."""
+    """A gateway that knows the account and the route of every case; `place` says where they are, as for `toml_of`."""
 
-    def __init__(self, provider, cases, tmp_path):
-        super().__init__(toml_of(provider.url, cases), tmp_path)
+    def __init__(self, provider, cases, tmp_path, **place):
+        super().__init__(toml_of(provider.url, cases, **place), tmp_path)
         self.ear = Heard()
         self.provider = provider
         self._used = set()
@@ -35,8 +35,12 @@ class Stage(House):
         """Ask all of them at once, while each case's account plays its fault and nothing else; what came of it."""
         for case in cases:
             self.provider.script(case.name, default=FAULTS[case.row])
-        answers = list(self._callers.map(self._ask, cases))
+        answers = self.ask_all(cases)
         return answers, Asked(self.provider, cases, self._used)
+
+    def ask_all(self, cases):
+        """The answers to all of them, asked at once."""
+        return list(self._callers.map(self._ask, cases))
 
     def _ask(self, case):
         """Send one request of the case, and read its answer to the end."""

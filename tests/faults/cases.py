@@ -4,12 +4,13 @@ Each case has an account of its own at the provider, told apart by the path, and
 pause or budget is shared between cases.
 """
 
+import contextlib
 import threading
 from typing import NamedTuple
 
 from outlast.model.events import AttemptEnded, RequestEnded
 
-from .rows import ROWS
+from .rows import ROWS, TLS
 from .terms import DIALECTS, USUAL
 
 SPARE = "spare"
@@ -21,6 +22,9 @@ ECHOES = (
     *("\ufffd", "HTTP/2", "Unauthorized", "Not Found", "nvalid token", "pulling"),
 )
 """Words of the provider's, or of ours that are nobody else's business."""
+
+
+EVERY = ROWS | TLS
 
 
 class Case(NamedTuple):
@@ -50,7 +54,7 @@ class Case(NamedTuple):
     @property
     def facts(self):
         """What the table says of its fault."""
-        return ROWS[self.row].of(self.dialect)
+        return EVERY[self.row].of(self.dialect)
 
     @property
     def kind(self):
@@ -112,6 +116,16 @@ QUESTIONS = [(row, dialect) for row in ROWS for dialect in DIALECTS]
 ALL = [case for row, dialect in QUESTIONS for case in cases_of(row, dialect)]
 
 
+@contextlib.contextmanager
+def named(case, answer):
+    """Says which case it was, where one of many fails."""
+    try:
+        yield
+    except AssertionError as error:
+        error.add_note(f"{case}: {answer}")
+        raise
+
+
 class Heard:
     """A sink that sorts events by their request, and lets tests wait for the end of one.
 
@@ -167,17 +181,15 @@ class Asked:
             used.add(request.connection)
         provider.reset()
 
-    def attempts(self, case):
-        """Requests to the case's account that count: not the free try of a connection that was closed under us."""
-        return len(self._requests[case.name]) - self._free[case.name]
-
-    def spared(self, case):
-        """How often the other target was asked."""
-        return self._spare.count(case.name)
+    def check(self, case, attempts):
+        """One event for each request, but for the free try of a connection that was closed under us."""
+        mine = [attempt for attempt in attempts if attempt.provider == case.name]
+        assert len(self._requests[case.name]) - self._free[case.name] == len(mine)
+        assert self._spare.count(case.name) == case.spared
 
 
-def toml_of(url, cases):
-    """A configuration with the account and the route of every case."""
+def toml_of(url, cases, *, elsewhere=None, ca_file=""):
+    """A configuration with the account and the route of every case, at `url` or all but the spare one `elsewhere`."""
     lines = ["[server]", "port = 0", "drain = 0.0"]
     lines += ["[retry]", "base = 0.01", "base_overloaded = 0.02", "cap = 0.05", "hint_max = 0.9"]
     lines += ["[pause]", "throttled_floor = 0.02", "throttled_max = 0.05"]
@@ -185,7 +197,8 @@ def toml_of(url, cases):
     lines += ["[timers]", "connect = 10.0", "first_content = 20.0", "stall = 20.0", "whole = 20.0"]
     lines += _account(url, SPARE, "openai", {})
     for case in cases:
-        lines += _account(url, case.name, case.dialect, case.facts.timers or {})
+        lines += _account(elsewhere or url, case.name, case.dialect, case.facts.timers or {})
+        lines += [f'ca_file = "{ca_file}"'] if ca_file else []
         if case.paired:
             lines += [f"[routes.{case.name}]", f'targets = ["{case.name}/m", "{SPARE}/{case.name}"]']
     lines += ["[routes.default]", f'targets = ["{SPARE}/m"]']

@@ -7,9 +7,11 @@ from tests.gateway.house import House, toml_of
 
 from outlast.testing import SimulatedProvider
 
-from .asking import Stage
-from .cases import ALL
-from .library import Library
+pytest.register_assert_rewrite("tests.faults.check_gateway", "tests.faults.check_library")
+
+from .asking import Stage  # noqa: E402
+from .cases import ALL  # noqa: E402
+from .library import Library  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +25,13 @@ def stage(tmp_path_factory):
 def library(tmp_path_factory):
     """The library, with an account for every case."""
     with SimulatedProvider() as provider, Library(provider, ALL, tmp_path_factory.mktemp("library")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def module_provider():
+    """Simulated providers for all tests of a module."""
+    with SimulatedProvider() as running:
         yield running
 
 

@@ -22,16 +22,20 @@ NAMES = re.compile(r"[a-e]\d+-[a-z0-9-]+")
 
 
 class Library:
-    """A client that knows the account and the route of every case. On leaving, nothing may be held, or told."""
+    """A client that knows the account and the route of every case. On leaving, nothing may be held, or told.
 
-    def __init__(self, provider, cases, folder):
+    `place` says where they are, as for `toml_of`.
+    """
+
+    def __init__(self, provider, cases, folder, **place):
         self.provider = provider
         self.ear = Heard(_named)
         self._log = folder / "log"
         self._outlet = Outlet(os.open(self._log, os.O_CREAT | os.O_WRONLY))
         self._runner = asyncio.Runner()
         self._used = set()
-        self._client = AsyncClient(parse(toml_of(provider.url, cases), {}), sinks=[self.ear, Log(self._outlet.put)])
+        config = parse(toml_of(provider.url, cases, **place), {})
+        self._client = AsyncClient(config, sinks=[self.ear, Log(self._outlet.put)])
         self.stack = self._client.outlast.stack
 
     def __enter__(self):
@@ -49,8 +53,12 @@ class Library:
         """Ask all of them at once, while each case's account plays its fault and nothing else; what came of it."""
         for case in cases:
             self.provider.script(case.name, default=FAULTS[case.row])
-        answers = self._runner.run(self._all(cases))
+        answers = self.ask_all(cases)
         return answers, Asked(self.provider, cases, self._used)
+
+    def ask_all(self, cases):
+        """The answers to all of them, asked at once."""
+        return self._runner.run(self._all(cases))
 
     async def _all(self, cases):
         async with asyncio.timeout(PATIENCE):

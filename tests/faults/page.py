@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from .rows import ROWS
+from .rows import ROWS, TLS
 
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 GROUPS = {
@@ -31,9 +31,8 @@ yours.
 - **with another target** tells who answers then: *the next*, or *nobody*, because no repetition could help.
 
 Limits of time are short here for what stays silent, and hints of a second or more are not waited for. A listening
-socket can show A1, A9 and A12 only as a reset; the real ones are in `tests/edge`, with their own classes and hints.
-What TLS adds (a certificate of another host, one that has expired, a handshake without end, a cut without a goodbye) is
-in `tests/faults/test_tls.py`.
+socket can show A1 and A9 only as a reset; the real ones are in `tests/edge`, with their own classes and hints.
+Lines that speak of TLS are played by listeners of their own (`tests/faults/test_tls.py`), in OpenAI's dialect.
 
 In every line: an envelope in the caller's dialect or a `Failure`, nothing of the provider's text, `x-request-id`, one
 event and one metric for each attempt, every slot and permit given back.
@@ -46,13 +45,19 @@ COLUMNS = (
 
 def page():
     """The whole page."""
-    return HEAD.format(count=len(ROWS)) + "".join(
+    return HEAD.format(count=len(ROWS) + len(TLS)) + "".join(
         f"\n## {letter}. {title}\n\n{COLUMNS}{_rows(letter)}" for letter, title in GROUPS.items()
     )
 
 
 def _rows(letter):
-    return "".join(line for name, row in ROWS.items() if name.startswith(letter) for line in _lines(name, row))
+    rows = {name: row for name, row in (ROWS | TLS).items() if name.startswith(letter)}
+    return "".join(line for name in sorted(rows, key=_place) for line in _lines(name, rows[name]))
+
+
+def _place(name):
+    """By number; among equals, as the table has it."""
+    return int(name.partition("-")[0][1:])
 
 
 def _lines(name, row):

@@ -1,6 +1,6 @@
 """What must come of every named fault: the table that gateway and library are held to, and the page is made of."""
 
-from . import body_rows, connect_rows, framing_rows, hint_rows, status_rows, stream_rows, vendor_rows
+from . import body_rows, connect_rows, framing_rows, hint_rows, status_rows, stream_rows, tls_rows, vendor_rows
 
 ROWS = (
     connect_rows.ROWS
@@ -12,3 +12,5 @@ ROWS = (
     | stream_rows.ROWS
 )
 """By the names of `outlast.testing.FAULTS`."""
+TLS = tls_rows.ROWS
+"""By names that only the tests know."""

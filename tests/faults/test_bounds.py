@@ -24,6 +24,7 @@ def memory(pid, what):
         ("C27-gzip-bomb", {502}, 32),
         ("C21-header-1-mib", {502}, 32),
         ("C21-headers-20000", {502}, 32),
+        ("C37-endless-trailers", {200, 502}, 32),
         ("D11-nested", {502}, 64),
         ("D12-32-mib", {200, 502}, 160),
         ("E36-line-16-mib", {200}, 64),

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.gateway.house import chat
@@ -17,18 +18,41 @@ HINTS = {
     "B36-retry-after-date": 2.0,
     "B41-reset-1s": 1.0,
     "B42-reset-rfc3339": 2.0,
+    "B60-429-azure-ms": 1.5,
+    "B61-retry-after-twice": 1.0,
+    "B62-ms-garbage-then-seconds": 1.0,
+    "B63-reset-epoch": 2.0,
+    "B63-reset-not-exhausted": 1.0,
+    "B65-gemini-fraction": 1.5,
+    "B65-gemini-header-wins": 2.0,
 }
 PATH = "/v1/chat/completions"
 
 
-@pytest.mark.parametrize("fault", HINTS)
-def test_nobody_comes_back_before_a_hint_is_over(provider, house, fault):
-    """B19, B26 to B28, B36, B41, B42: the second attempt begins when the hint is over, and not a moment earlier."""
-    provider.script("alpha", FAULTS[fault], ok("again"))
-    answer = house.chat()
-    assert (answer.status, answer.json["choices"][0]["message"]["content"]) == (200, "again")
-    first, second = provider.requests("alpha")
-    assert second.started - first.started >= HINTS[fault]
+def test_nobody_comes_back_before_a_hint_is_over(provider, open_house):
+    """The second attempt begins when the hint is over, and not a moment earlier; all of them at once, to wait once."""
+    names = {name.lower(): name for name in HINTS}
+    routes = "".join(f'[routes.{name}]\ntargets = ["{name}/m"]\n' for name in names)
+    house = open_house(routes, providers=tuple(names))
+    for name, fault in names.items():
+        provider.script(name, FAULTS[fault], ok("again"))
+    with ThreadPoolExecutor(len(names)) as callers:
+        answers = list(callers.map(lambda name: house.chat(model=name), names))
+    for (name, fault), answer in zip(names.items(), answers, strict=True):
+        assert (answer.status, answer.json["choices"][0]["message"]["content"]) == (200, "again"), fault
+        first, second = provider.requests(name)
+        assert second.started - first.started >= HINTS[fault], fault
+
+
+@pytest.mark.parametrize("fault", ["C35-closes-unsaid", "C30-http-1.0", "C35-keep-alive-0", "every third"])
+def test_a_server_that_keeps_no_connection_is_never_noticed(provider, house, fault):
+    """Request after request is answered at the first attempt, although each finds its connection gone or going."""
+    every_third = [ok(), ok(), FAULTS["C35-closes-unsaid"]] * 4
+    provider.script("alpha", *(every_third if fault == "every third" else [FAULTS[fault]] * 12))
+    answers = [house.chat() for _ in range(12)]
+    assert [(answer.status, answer.headers["outlast-attempts"]) for answer in answers] == [(200, "1")] * 12
+    window = house.outlast.stack.breakers.of("alpha/m")._window
+    assert (window.ok, window.failed) == (12, 0)
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
@@ -58,7 +82,17 @@ def test_what_nobody_asked_for_reaches_nobody(provider, house):
     assert len({seen.connection for seen in provider.requests("alpha")}) == 4
 
 
-@pytest.mark.parametrize("fault", ["C16-length-too-short", "C16-length-too-long", "C19-te-and-cl", "C20-two-lengths"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "C16-length-too-short",
+        "C16-length-too-long",
+        "C19-te-and-cl",
+        "C20-two-lengths",
+        "C37-size-too-small",
+        "C36-length-list",
+    ],
+)
 def test_a_connection_of_doubtful_framing_is_not_used_again(provider, house, fault):
     """C16, C19: whatever may be left on it is for nobody."""
     provider.script("alpha", FAULTS[fault], ok("clean"))

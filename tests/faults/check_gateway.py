@@ -1,0 +1,92 @@
+"""What the table says of a case, held against what came of it through the gateway."""
+
+from .cases import SPARE
+from .terms import USUAL
+
+OURS = {"message", "type", "retryable", "retry_after", "request_id", "attempts"}
+VENDORS = {"openai": OURS | {"param", "code"}, "anthropic": OURS}
+"""The fields of an error in each dialect: the vendor's own, and ours."""
+ENDS = {"openai": ("stop", "length", "tool_calls"), "anthropic": ("end_turn", "max_tokens", "tool_use")}
+
+
+def check(stage, case, answer):
+    """All that the table says, and what holds in every row."""
+    attempts = stage.ear.attempts(case.name)
+    assert [attempt.kind for attempt in attempts] == case.kinds
+    assert [attempt.number for attempt in attempts] == list(range(1, len(attempts) + 1))
+    assert stage.circuit(f"{case.name}/m") == case.counted
+    check_attempts(attempts)
+    check_headers(case, answer)
+    assert stage.held() == {"gateway slots": 0, "gateway queue": 0, "target queues": 0}
+    if case.spared:
+        check_spare(stage, case, answer)
+        return
+    assert (stage.ear.ended(case.name).kind, answer.status) == (case.kind, getattr(case.wanted, case.asked_as))
+    check_hint(case, answer)
+    if case.kind != "ok":
+        check_error(case, answer)
+    if case.kind in {"ok", "broken_stream"}:
+        assert case.holds(answer.text)
+    if case.kind == "ok":
+        check_end(case, answer)
+
+
+def check_attempts(attempts):
+    """What each attempt is told as."""
+    assert all(attempt.maybe_billed for attempt in attempts if attempt.kind in {"timeout", "broken_stream"})
+    for attempt in attempts:
+        if attempt.usage is not None:
+            usage = attempt.usage
+            assert min(usage.input, usage.output, usage.cached, usage.reasoning) >= 0
+
+
+def check_headers(case, answer):
+    """Nothing of the provider's, and the id by which the request is found."""
+    assert answer.headers["x-request-id"] == case.name
+    assert "content-encoding" not in answer.headers
+    foreign = {"x-odd", "x-big", "x-trailer", "location", "server", "set-cookie", "content-range", "upgrade"}
+    assert set(answer.headers).isdisjoint(foreign)
+
+
+def check_spare(stage, case, answer):
+    """The other target's answer, whole and marked as a fallback."""
+    assert (answer.status, answer.error) == (200, None)
+    assert answer.text == USUAL.format(provider=SPARE)
+    assert answer.headers["outlast-source"] == "fallback"
+    assert stage.circuit(f"{SPARE}/{case.name}") == {"ok": 1, "failed": 0}
+    check_end(case, answer)
+
+
+def check_end(case, answer):
+    """One finish, in the provider's own word where that is odd, and the end marker of a stream."""
+    assert answer.error is None
+    assert answer.finish == case.facts.finish or answer.finish in ENDS[case.asked_as]
+    assert answer.finishes == case.streamed
+    assert answer.marked == case.streamed
+
+
+def check_hint(case, answer):
+    """The caller is told when to come back: never earlier than the provider wants, and not much later."""
+    hint = case.facts.hint
+    if hint is not None:
+        told = int(answer.headers["retry-after-ms"]) / 1000
+        assert hint - 0.8 < told <= hint + min(1.0, 0.1 * hint)
+        assert int(answer.headers["retry-after"]) >= told
+        assert (answer.headers.get("x-should-retry") == "false") == (told > 60)
+
+
+def check_error(case, answer):
+    """An envelope of the caller's dialect in our own words; in a stream it is the last thing that is said."""
+    envelope = answer.error
+    assert set(envelope["error"]) - {"code"} == VENDORS[case.asked_as] - {"code"}
+    assert envelope["error"]["request_id"] == case.name
+    if case.asked_as == "anthropic":
+        assert (envelope["type"], envelope["request_id"]) == ("error", case.name)
+    assert not case.echoes(envelope)
+    if case.kind == "broken_stream":
+        assert (answer.after, answer.marked) == ([], False)
+        if not case.facts.finished:
+            assert answer.finish is None
+    else:
+        assert answer.headers["content-type"] == "application/json"
+        assert not envelope["error"]["retryable"] or "x-should-retry" not in answer.headers or case.facts.hint
