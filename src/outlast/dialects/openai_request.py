@@ -156,7 +156,7 @@ def parse(body: bytes, dialect: str) -> Request:
     ask = wire.ask(_ASK, body)
     pictures, files, inline = _media(ask.messages)
     options = ask.stream_options
-    return Request(
+    return Request(  # keeps the bytes alone: an open stream has its prompt in memory once, not twice
         model=ask.model,
         stream=ask.stream is True,
         dialect=dialect,
@@ -165,7 +165,7 @@ def parse(body: bytes, dialect: str) -> Request:
         max_tokens=ask.max_completion_tokens or ask.max_tokens,
         needs=_needs(ask, pictures > 0, files),
         usage_wanted=options is not None and options.include_usage is True,
-        read=lambda: chat(ask, body),
+        read=lambda: chat(wire.ask(_ASK, body), body),
     )
 
 

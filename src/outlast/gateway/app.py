@@ -118,11 +118,10 @@ class App:
             if problem is None and not conversation.whole:
                 problem = await self._read(conversation)
             if problem is None:
-                out = await self._surface.answer(conversation.inbound)
+                await self._send(await self._surface.answer(conversation.inbound), conversation)
             else:
                 conversation.last = True
-                out = self._surface.failed(conversation.inbound, problem)
-            await self._send(out, conversation)
+                await self._send(self._surface.failed(conversation.inbound, problem), conversation)
         except CallerGone:
             conversation.gone = True
         except asyncio.CancelledError:
@@ -198,11 +197,12 @@ class App:
             else:
                 await self._send_sliced(out, conversation)
             return
-        head: Outbound | None = out
+        piece = await flow.next()
+        await conversation.send(out, piece or b"", more=not flow.over)
+        del out  # streams may be open for long, and there may be many
         while not flow.over:
             piece = await flow.next()
-            await conversation.send(head, piece or b"", more=not flow.over)
-            head = None
+            await conversation.send(None, piece or b"", more=not flow.over)
 
     async def _send_sliced(self, out: Outbound, conversation: Conversation) -> None:
         """Send a large answer in slices, each of which waits until the caller has taken most of what came before it."""
