@@ -1,0 +1,129 @@
+"""The gateway in somebody else's server: the same answers, and the same care for callers who leave."""
+
+import asyncio
+import contextlib
+import os
+
+import pytest
+import uvicorn
+
+from outlast.gateway.server import assemble, listen
+from outlast.telemetry.outlet import Outlet
+from outlast.testing import endless, ok, silent, stall
+
+from .house import House, chat, toml_of
+
+PATH = "/v1/chat/completions"
+
+
+class Stock(uvicorn.Server):
+    """uvicorn as it comes, with the handles of our own server that a `House` turns."""
+
+    def __init__(self, config, outlast, listening):
+        super().__init__(config)
+        self.outlast = outlast
+        self._listening = listening
+
+    async def startup(self, sockets=None):
+        await super().startup(sockets)
+        self._listening(f"http://127.0.0.1:{sockets[0].getsockname()[1]}")
+
+    def stop(self, _drain):
+        self.should_exit = True
+
+
+class Mounted(House):
+    """A gateway that knows its callers by ASGI alone."""
+
+    async def _serve(self):
+        self._loop = asyncio.get_running_loop()
+        fd = os.open(self._log, os.O_CREAT | os.O_WRONLY)
+        self.outlet = Outlet(fd)
+        ours = assemble(self.config, self.outlet, lambda _: None, sinks=[self.ear])
+        self.outlast, self.app = ours.outlast, ours.config.app
+        config = uvicorn.Config(self.app, http="httptools", ws="none", lifespan="on", log_config=None, access_log=False)
+        self.server = Stock(config, self.outlast, self._ready.set_result)
+        await self.server.serve(await listen(self.config))
+        self.outlet.close()
+        os.close(fd)
+        await asyncio.sleep(0)
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
+
+@pytest.fixture
+def mount(provider, tmp_path):
+    """Makes mounted gateways with one target, alpha/m; `more` is further configuration."""
+    with contextlib.ExitStack() as houses:
+
+        def mounted(more=""):
+            return houses.enter_context(Mounted(toml_of(provider.url, more, providers=("alpha",)), tmp_path))
+
+        yield mounted
+
+
+def test_whole_answers_and_streams_are_given(provider, mount):
+    """One after the other on one connection, the stream with its end mark."""
+    provider.script("alpha", ok("well"), ok("one two"))
+    with mount().caller() as caller:
+        caller.post(PATH, chat())
+        assert caller.answer().json["choices"][0]["message"]["content"] == "well"
+        caller.post(PATH, chat(stream=True))
+        assert caller.answer().body.endswith(b"data: [DONE]\n\n")
+
+
+@pytest.mark.parametrize("script", [silent(), stall(after=3)])
+def test_a_caller_who_leaves_stops_the_provider(provider, mount, script):
+    """Before the first content and in the middle: the provider's connection closes, and the request is told as 499."""
+    house = mount()
+    provider.script("alpha", script)
+    with house.caller() as caller:
+        caller.post(PATH, chat(stream=True))
+        provider.wait(1)
+        caller.leave()
+        (seen,) = provider.wait(1, ended=True)
+    (ended,) = house.heard()
+    assert (seen.hung_up, ended.kind, ended.status) == ("caller", "cancelled", 499)
+
+
+def test_a_caller_who_leaves_while_it_is_sending_is_forgotten(provider, mount):
+    """A body that never becomes whole is nobody's request."""
+    house = mount()
+    with house.caller() as caller:
+        caller.send(caller.head("POST", PATH, "content-length: 1000") + b"{")
+        house.until(lambda: house.app.under_way == 1)
+        caller.leave()
+        house.until(lambda: house.app.under_way == 0)
+    assert provider.requests() == []
+
+
+def test_a_body_that_comes_in_pieces_is_put_together(provider, mount):
+    """The provider gets what the caller sent."""
+    body = chat("in pieces")
+    with mount().caller() as caller:
+        caller.send(caller.head("POST", PATH, f"content-length: {len(body)}") + body[:10])
+        caller.send(body[10:])
+        assert caller.answer().status == 200
+    assert provider.requests()[0].json["messages"][0]["content"] == "in pieces"
+
+
+def test_a_body_over_the_cap_is_refused_and_the_connection_closed(provider, mount):
+    """With a length and without one; nothing is forwarded."""
+    house = mount("[server]\nmax_body = 1000")
+    for headers, body in ((["content-length: 1001"], b""), (["transfer-encoding: chunked"], b"7d0\r\n" + b"x" * 2000)):
+        with house.caller() as caller:
+            caller.send(caller.head("POST", PATH, *headers) + body)
+            answer = caller.answer()
+            assert (answer.status, answer.headers["connection"]) == (413, "close")
+    assert provider.requests() == []
+
+
+def test_a_caller_who_stops_reading_is_given_up(provider, mount):
+    """The stream ends with the write timeout, although the other server would wait for ever."""
+    house = mount("[server]\nwrite_timeout = 0.3")
+    provider.script("alpha", endless("word " * 200))
+    with house.caller(receive_buffer=4096) as caller:
+        caller.post(PATH, chat(stream=True))
+        caller.until(b"word")
+        (ended,) = house.heard()
+        (seen,) = provider.wait(1, ended=True)
+    assert (ended.kind, seen.hung_up) == ("cancelled", "caller")
