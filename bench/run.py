@@ -92,6 +92,8 @@ def _together(session: Session, rows: Sequence[Row]) -> Iterator[list[Figure]]:
             except PeerError as error:
                 broken[name] = str(error)
                 say(f"!!! {name} did NOT START: {error}")
+        for running in runnings.values():
+            running.calm()
         plain = rows[0].scenario is PLAIN
         if plain and session.effort.quick:
             yield starting.once(runnings.values())

@@ -14,6 +14,9 @@ from bench.processes import Process
 from bench.scenario import Place, Scenario
 
 POLL = 0.002
+CALM_SPAN = 0.05
+CALM_SHARE = 0.1
+CALM_LIMIT = 30.0
 
 
 class PeerError(Exception):
@@ -47,6 +50,15 @@ class Running:
     def cpu(self) -> float:
         """CPU seconds used so far."""
         return cpu_seconds(self.process.pid)
+
+    def calm(self) -> None:
+        """Wait until it has done what was asked of it: callers that gave up leave work behind, on the core of all."""
+        until = time.monotonic() + CALM_LIMIT
+        while time.monotonic() < until:
+            before = self.cpu()
+            time.sleep(CALM_SPAN)
+            if self.cpu() - before < CALM_SHARE * CALM_SPAN:
+                return
 
     def resident(self) -> int:
         """Bytes in RAM."""

@@ -23,7 +23,8 @@ class Effort:
 
     Attributes:
         rounds: of each row.
-        seconds: of one round of load; a slow peer gets up to four times as much, until enough was answered.
+        seconds: of one round of load.
+        patience: seconds that a slow peer's round may have instead, so that enough is answered.
         samples: single requests of one round.
         starts: rounds of rows that need a new start each time.
         quick: whether slow peers sit out where they would take most of the time.
@@ -31,13 +32,14 @@ class Effort:
 
     rounds: int
     seconds: int
+    patience: int
     samples: int
     starts: int
     quick: bool = False
 
 
-FULL = Effort(rounds=5, seconds=3, samples=300, starts=3)
-QUICK = Effort(rounds=2, seconds=1, samples=60, starts=1, quick=True)
+FULL = Effort(rounds=5, seconds=3, patience=30, samples=300, starts=3)
+QUICK = Effort(rounds=2, seconds=1, patience=4, samples=60, starts=1, quick=True)
 
 
 @dataclass(slots=True)

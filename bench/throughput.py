@@ -19,7 +19,8 @@ from bench.wrk import Shot, shoot
 
 ENOUGH = 20
 """Requests on each connection that a round should have, so that the unfinished ones at its end count for little."""
-PATIENCE = 4
+FEW = 5
+"""With fewer, a note says so."""
 
 
 def measure(session: Session, row: Row, runnings: Sequence[Running]) -> list[Figure]:
@@ -32,8 +33,14 @@ def measure(session: Session, row: Row, runnings: Sequence[Running]) -> list[Fig
         except PeerError as error:
             broken[running.peer.name] = str(error)
     for name in in_turn(contestants, session.effort.rounds):
-        contestants[name].go()
-    return [figure for contestant in contestants.values() for figure in contestant.figures()] + failures(row, broken)
+        if name in broken:
+            continue
+        try:
+            contestants[name].go()
+        except PeerError as error:
+            broken[name] = str(error)
+    made = [figure for contestant in contestants.values() for figure in contestant.figures()]
+    return [figure for figure in made if figure.peer not in broken] + failures(row, broken)
 
 
 class Contestant:
@@ -50,23 +57,33 @@ class Contestant:
         self._request = running.request(row.model, stream=row.stream)
         self._rounds: dict[tuple[str, str], list[float]] = defaultdict(list)
         self._failed = 0
+        self._answered: list[int] = []
         self._stream_bytes = self._length() if row.chunks else 0
         warm = self._shoot(1)
+        running.calm()
         needed = math.ceil(ENOUGH * row.connections / max(warm.requests, 1))
-        self._seconds = max(session.effort.seconds, min(needed, PATIENCE * session.effort.seconds))
+        self._seconds = max(session.effort.seconds, min(needed, session.effort.patience))
 
     def go(self) -> None:
-        """One round."""
+        """One round.
+
+        Raises:
+            PeerError: nothing was answered in it.
+        """
         before = self._running.cpu()
         shot = self._shoot(self._seconds)
         cpu = self._running.cpu() - before
+        self._running.calm()
+        if shot.requests <= shot.failed:
+            raise PeerError(f"nothing was answered in {self._seconds} s")
+        self._answered.append(shot.requests)
         self._failed += shot.failed
         for told, value in values(self._row, shot, cpu, self._stream_bytes).items():
             self._rounds[told].append(value)
 
     def figures(self) -> list[Figure]:
         """What all rounds gave."""
-        note = f"{self._failed} requests failed" if self._failed else ""
+        note = _note(self._failed, min(self._answered, default=0), self._row)
         name = self._running.peer.name
         return [
             Figure(self._row.name, name, metric, unit, tuple(values), note)
@@ -84,6 +101,14 @@ class Contestant:
             return len(wire.got)
 
 
+def _note(failed: int, answered: int, row: Row) -> str:
+    """What a reader of a row's figures must know about them."""
+    notes = [f"{failed} requests failed"] if failed else []
+    if not row.chunks and answered < FEW * row.connections:
+        notes.append(f"only {answered} answered in a round")
+    return ", ".join(notes)
+
+
 def values(row: Row, shot: Shot, cpu: float, stream_bytes: int) -> dict[tuple[str, str], float]:
     """What one round says: metric and unit → value.
 
@@ -97,5 +122,5 @@ def values(row: Row, shot: Shot, cpu: float, stream_bytes: int) -> dict[tuple[st
     if stream_bytes:
         chunks = max(shot.bytes / stream_bytes * row.chunks, 1.0)
         return {("chunks", "1/s"): chunks / shot.seconds, ("chunk-cpu", "us/chunk"): cpu / chunks * 1e6} | always
-    answered = max(shot.requests - shot.failed, 1)
+    answered = shot.requests - shot.failed
     return {("requests", "1/s"): answered / shot.seconds, ("cpu", "us/request"): cpu / answered * 1e6} | always

@@ -20,7 +20,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -64,10 +63,7 @@ static int64_t now(void) {
   return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-static void die(const char *what) {
-  perror(what);
-  exit(1);
-}
+static void die(const char *what) { perror(what), exit(1); }
 
 /* ---- text */
 
@@ -202,10 +198,8 @@ static const Answer *understood(const char *head, const char *body, size_t lengt
 /* How much of what follows the head is the body; -1 while that is not all there. */
 static ssize_t body_length(const char *head, const char *body, size_t there) {
   const char *said = strcasestr(head, "\r\ncontent-length:"), *end;
-  if (said) {
-    size_t length = strtoul(said + 17, NULL, 10);
-    return there >= length ? (ssize_t)length : -1;
-  }
+  size_t length = said ? strtoul(said + 17, NULL, 10) : 0;
+  if (said) return there >= length ? (ssize_t)length : -1;
   if (!strcasestr(head, "\r\ntransfer-encoding: chunked")) return 0;
   end = memmem(body, there, "0\r\n\r\n", 5);
   return end ? end + 5 - body : -1;
@@ -258,10 +252,7 @@ static bool send_some(Connection *c) {
   const Answer *answer = c->answer;
   while (c->sent < answer->cuts[c->cut]) {
     ssize_t n = send(c->fd, answer->text.bytes + c->sent, answer->cuts[c->cut] - c->sent, MSG_NOSIGNAL);
-    if (n < 0) {
-      watch(c, true);
-      return errno == EAGAIN || errno == EINTR;
-    }
+    if (n < 0) return errno == EAGAIN && (watch(c, true), true);
     c->sent += (size_t)n;
   }
   watch(c, false);
@@ -279,10 +270,7 @@ static bool answer_all(Connection *c) {
     body += 4;
     body[-1] = 0; /* ends the head for searches */
     ssize_t length = body_length(c->in, body, c->in_length - (size_t)(body - c->in));
-    if (length < 0) {
-      body[-1] = '\n';
-      return c->in_length < MAX_REQUEST;
-    }
+    if (length < 0) return body[-1] = '\n', c->in_length < MAX_REQUEST;
     c->answer = understood(c->in, body, (size_t)length);
     c->closing = strcasestr(c->in, "\r\nconnection: close");
     c->in_length -= (size_t)(body + length - c->in);
@@ -344,13 +332,9 @@ static int listen_on(int port) {
 }
 
 int main(int argc, char **argv) {
-  struct rlimit files;
   struct epoll_event events[EVENTS], event = {.events = EPOLLIN};
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   prctl(PR_SET_TIMERSLACK, 1UL);
-  getrlimit(RLIMIT_NOFILE, &files);
-  files.rlim_cur = files.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &files);
   int listener = listen_on(argc > 1 ? atoi(argv[1]) : 0);
   poller = epoll_create1(EPOLL_CLOEXEC);
   clock_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
