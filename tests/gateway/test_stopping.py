@@ -306,3 +306,19 @@ def test_the_log_is_complete_when_the_process_has_ended(provider, started, tmp_p
     assert process.ended() == 0
     lines = [json.loads(line) for line in (tmp_path / "stdout").read_text().splitlines()]
     assert [line["event"] for line in lines] == ["request"] * 20
+
+
+def test_a_caller_who_is_still_sending_is_told_to_come_back(provider, started):
+    """A body that does not become whole within the grace is answered with a 503, and nothing is forwarded."""
+    process = started("[server]\ndrain = 0.0\ngrace = 0.2")
+    with process.caller() as caller:
+        caller.send(caller.head("POST", PATH, "content-length: 1000") + b"{")
+        with process.caller() as asking:
+            asking.request("GET", "/metrics")
+            while b"requests_under_way 2.0" not in asking.answer().body:
+                asking.request("GET", "/metrics")
+        process.signal()
+        answer = caller.answer()
+        assert (answer.status, answer.headers["connection"], answer.error["code"]) == (503, "close", "stopping")
+    assert process.ended() == 0
+    assert provider.requests() == []
