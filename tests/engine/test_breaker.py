@@ -297,6 +297,23 @@ def test_a_lone_request_is_never_diverted_by_a_slow_start(pair):
     assert [pair.ask().target for _ in range(5)] == ["alpha/m"] * 5
 
 
+def test_who_is_diverted_comes_back_if_nobody_else_takes_the_call(make):
+    """The second target has a quota for one call: the others wait neither for it nor for a slow start, and go."""
+    world = make(more=NO_RETRY + "[providers.beta.limits]\nrpm = 6")
+    world.script("alpha/m", ok(TEXT, first=1.0))
+    assert {answer.target for answer in world.crowd(8)} == {"alpha/m"}
+    opened(world)
+    world.script("alpha/m", ok(TEXT, first=1.0))
+    world.wait(OPENED)
+    world.ask(model="alpha/m")
+    world.ask(model="alpha/m")
+    assert world.changes("alpha/m")[-1] == "closed"
+    before = world.now
+    answers = world.crowd(8)
+    assert sorted(answer.target for answer in answers) == ["alpha/m"] * 7 + ["beta/m"]
+    assert world.now - before == pytest.approx(1.0)
+
+
 def test_a_stream_is_read_while_its_circuit_opens(make):
     """A stream that is under way goes on to its end when others' failures open the circuit."""
     world = make(["alpha/m"], NO_RETRY)

@@ -97,22 +97,36 @@ def test_a_full_queue_sends_away_the_newest_of_the_lowest_class_for_a_better_cal
 def test_nobody_is_sent_away_for_a_call_that_cannot_be_served_in_time_itself():
     """It is refused at once, and the queue stays as it was."""
     slots, holder = one_slot(queue=1, wait=2.0)
-    enter(slots, "a", BATCH, 0.0)
-    slots.leave(holder, 1.5)
-    waiting = enter(slots, "a", BATCH, 1.5)
-    refused = enter(slots, "b", NORMAL, 1.5, deadline=2.0)
+    for number in range(5):
+        following = enter(slots, "a", BATCH, 1.5 * number)
+        slots.leave(holder, 1.5 * number + 1.5)
+        holder = following
+    waiting = enter(slots, "a", BATCH, 7.5)
+    refused = enter(slots, "b", NORMAL, 7.5, deadline=8.0)
     assert isinstance(refused, Full)
     assert refused.retry_after == pytest.approx(1.5)
     assert not waiting.shed
 
 
+def test_one_slow_call_sends_nobody_away():
+    """How fast a queue moves is not known from one release, nor long after the queue has gone."""
+    slots, holder = one_slot(wait=2.0)
+    waiting = enter(slots, "a", NORMAL, 0.0)
+    slots.leave(holder, 11.0)
+    assert slots.expected_wait(NORMAL) == 0.0
+    assert not isinstance(enter(slots, "b", NORMAL, 11.0), Full)
+    assert waiting.granted
+
+
 def test_a_queue_knows_its_pace_from_the_time_when_it_formed():
     """A slot that was busy for an hour while nobody waited says nothing of how fast a queue moves."""
     slots, holder = one_slot(wait=2.0)
-    enter(slots, "a", NORMAL, 3_600.0)
-    slots.leave(holder, 3_600.2)
+    for number in range(5):
+        following = enter(slots, "a", NORMAL, 3_600.0 + 0.2 * number)
+        slots.leave(holder, 3_600.2 + 0.2 * number)
+        holder = following
     assert slots.expected_wait(NORMAL) == pytest.approx(0.2)
-    assert not isinstance(enter(slots, "a", NORMAL, 3_600.2), Full)
+    assert not isinstance(enter(slots, "a", NORMAL, 3_601.0), Full)
 
 
 def test_a_queue_that_never_empties_holds_nobody_who_has_left():

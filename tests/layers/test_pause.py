@@ -96,6 +96,17 @@ def test_who_waited_is_refused_when_the_pause_has_become_too_long():
     assert refused.value.retry_after == pytest.approx(120.0)
 
 
+def test_patience_is_for_the_whole_wait_however_often_the_pause_grows():
+    """Two seconds are worth waiting for before another model is asked; two more, found at their end, are not."""
+    pauses = Pauses(PauseConfig())
+    io = Io(meanwhile=lambda: throttle(pauses, io, 2.0))
+    throttle(pauses, io, 2.0)
+    call = a_call(io, others=Others(1, 2.5))
+    with pytest.raises(Rejected, match="is paused"):
+        asyncio.run(_awaited(pauses.admit(call, 0.0).wait(call)))
+    assert io.slept == [2.0]
+
+
 def test_an_answer_of_a_call_from_before_does_not_end_a_pause():
     """A hint is a floor for everybody."""
     pauses, io = Pauses(PauseConfig()), Io()

@@ -32,7 +32,7 @@ class Others(Protocol):
     """What routing lets the layers below know of the targets that it has not tried yet."""
 
     def healthy(self, now: float) -> int:
-        """How many untried targets could take the call now."""
+        """How many other targets could take the call now."""
         ...
 
     def patience(self, now: float) -> float:
@@ -98,6 +98,7 @@ class Call(Struct, eq=False):
         target: where this view goes; `others` what else there is.
         early: routing lets this call probe an open circuit before its time.
         revisit: routing comes back to a target that has failed in this call before.
+        insists: routing comes back to a target whose slow start had diverted the call, and nobody else has taken it.
         earlier: upstream calls that were made for the request before it was routed this time.
         first: seconds that the last attempt of this view took to its first content, None before.
         metered: a limit learns from what the provider says is left.
@@ -115,6 +116,7 @@ class Call(Struct, eq=False):
     others: Others = NO_OTHERS
     early: bool = False
     revisit: bool = False
+    insists: bool = False
     earlier: int = 0
     first: float | None = None
     metered: bool = False
@@ -124,10 +126,26 @@ class Call(Struct, eq=False):
         return f"Call({self.id!r}, target={self.target.name!r})"
 
     def at(
-        self, target: Target, others: Others, *, early: bool = False, revisit: bool = False, earlier: int = 0
+        self,
+        target: Target,
+        others: Others,
+        *,
+        early: bool = False,
+        revisit: bool = False,
+        insists: bool = False,
+        earlier: int = 0,
     ) -> Call:
         """The same call, bound for one target."""
-        return replace(self, target=target, others=others, early=early, revisit=revisit, earlier=earlier, first=None)
+        return replace(
+            self,
+            target=target,
+            others=others,
+            early=early,
+            revisit=revisit,
+            insists=insists,
+            earlier=earlier,
+            first=None,
+        )
 
 
 def compose(layers: Iterable[Layer], innermost: Handler) -> Handler:

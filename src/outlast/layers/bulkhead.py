@@ -52,6 +52,9 @@ class SlotsConfig(Struct, frozen=True, forbid_unknown_fields=True):
 GATEWAY = SlotsConfig(slots=1024, queue=1000, wait=10.0, target=2.0, age=2.0)
 """Admission's defaults."""
 
+SURE_AFTER = 5
+"""So many releases tell how fast a queue moves; fewer may be luck, and nobody is sent away for bad luck."""
+
 AGED_EVERY = 4
 """Of so many slots that are handed on, one goes to a call whose class has improved by waiting, if there is one."""
 
@@ -151,7 +154,19 @@ class Slots:
     Who finds a slot free holds no ticket: the slots themselves are its permit.
     """
 
-    __slots__ = ("_freed_at", "_handed_on", "_lines", "_pace", "capacity", "config", "gate", "name", "used", "waiting")
+    __slots__ = (
+        "_freed_at",
+        "_gaps",
+        "_handed_on",
+        "_lines",
+        "_pace",
+        "capacity",
+        "config",
+        "gate",
+        "name",
+        "used",
+        "waiting",
+    )
 
     def __init__(self, config: SlotsConfig, gate: str = "bulkhead", name: str = "") -> None:
         self.config = config
@@ -163,10 +178,13 @@ class Slots:
         self._lines = [Line() for _ in PRIORITIES]
         self._handed_on = 0
         self._pace = 0.0  # mean seconds between two releases while calls wait
+        self._gaps = 0  # how many of them that mean was made of, up to SURE_AFTER
         self._freed_at = 0.0  # the last release, or when the queue formed
 
     def expected_wait(self, priority: int) -> float:
-        """Seconds that a new call of that class would wait, as far as the pace of the last releases tells."""
+        """Seconds that a new call of that class would wait; 0 until enough releases have shown the queue's pace."""
+        if self._gaps < SURE_AFTER:
+            return 0.0
         ahead = sum(len(line) for line in self._lines[: priority + 1])
         return (ahead + 1) * self._pace
 
@@ -243,10 +261,11 @@ class Slots:
         if self.waiting:
             gap = max(0.0, now - self._freed_at)
             self._freed_at = now
-            self._pace = gap if self._pace == 0.0 else 0.8 * self._pace + 0.2 * gap
+            self._gaps = min(self._gaps + 1, SURE_AFTER)
+            self._pace += (gap - self._pace) / self._gaps
             self._hand_on(now)
-        elif self._pace:
-            self._pace *= 0.9
+        elif self._gaps:
+            self._gaps -= 1  # a queue that is gone says less and less of the next one
 
     def refusal(self, call: Call, full: Full) -> Rejected:
         """What a call is told that gets no slot; the sinks hear of it too."""

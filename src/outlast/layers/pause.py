@@ -87,8 +87,10 @@ class Held(Struct, eq=False):
 
     async def wait(self, call: Call) -> None:
         """The end of the pause."""
-        while (left := self.pauses.bearable(call, call.io.now())) > 0:
-            await call.io.sleep(left)  # when it is over, another call may have made it longer
+        io = call.io
+        since = io.now()
+        while (left := self.pauses.bearable(call, io.now(), since)) > 0:
+            await io.sleep(left)  # when it is over, another call may have made it longer
 
     def tries(self, call: Call) -> bool:
         """Is it that call's leave?"""
@@ -172,16 +174,17 @@ class Pauses:
             out.probing = held
         return held
 
-    def bearable(self, call: Call, now: float) -> float:
-        """Seconds left of the target's pause; raises `Rejected` when that is longer than the call should wait."""
+    def bearable(self, call: Call, now: float, since: float) -> float:
+        """Seconds left of the target's pause; raises `Rejected` when the call would wait too long since then."""
         left, waitable = self._target_left(call.target.name, now)
-        if left > 0 and (not waitable or left > self._longest(call, now)):
+        if left > 0 and (not waitable or left > self._longest(call, now, waited=now - since)):
             raise _paused(call, left)
         return left
 
-    def _longest(self, call: Call, now: float) -> float:
+    def _longest(self, call: Call, now: float, waited: float = 0.0) -> float:
         """The longest wait that makes sense; a hint of just the most that is waited for may have been jittered."""
-        return min(call.others.patience(now), self._config.max_wait + JITTER_MAX, call.deadline - now)
+        most = min(call.others.patience(now), self._config.max_wait + JITTER_MAX)
+        return min(most - waited, call.deadline - now)
 
     def works(self, call: Call, held: Held, now: float) -> None:
         """The target has answered. Calls from before a pause say nothing of it: it lasts until its time is over."""

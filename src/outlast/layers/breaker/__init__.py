@@ -120,7 +120,7 @@ class Breakers:
         """What a circuit says that was not closed all the time."""
         target = call.target
         limit = target.timers.limit(call.request.stream)
-        others = breaker.slow_start() and call.others.healthy(now) > 0
+        others = not call.insists and breaker.slow_start() and call.others.healthy(now) > 0
         refusal = breaker.admit(now, limit=limit, early=call.early, others=others, permit=held)
         if breaker.changes:
             _tell(breaker, call)
@@ -129,7 +129,7 @@ class Breakers:
         return Rejected(
             f"{target.name}: {refusal.why}",
             gate="breaker",
-            code="circuit_open",
+            code="diverted" if refusal.diverted else "circuit_open",
             retry_after=refusal.retry_after if refusal.retry_after < float("inf") else None,
         )
 

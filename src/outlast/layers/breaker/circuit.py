@@ -31,10 +31,14 @@ class Permit(Struct, eq=False):
 
 
 class Refusal(Struct, frozen=True):
-    """No call now: why, and for how many seconds."""
+    """No call now: why, and for how many seconds.
+
+    `diverted` says that the call may come back at once if no other target takes it.
+    """
 
     why: str
     retry_after: float
+    diverted: bool = False
 
 
 class Change(Struct, frozen=True):
@@ -217,7 +221,7 @@ class Breaker:
         if self.flying < allowed:
             return None
         left = self._config.ramp - (now - self._since) % self._config.ramp
-        return Refusal("the circuit has just closed and starts slowly", left)
+        return Refusal("the circuit has just closed and starts slowly", left, diverted=True)
 
     def _allowed(self, now: float) -> float:
         """Calls in flight that the slow start allows by now."""

@@ -55,6 +55,7 @@ class Run(Struct, eq=False):
     _tried: set[str] = set()
     _later: dict[str, float] = {}  # targets worth coming back to, and when
     _failed_at: set[str] = set()
+    _diverted: set[str] = set()  # targets that would take it, if no other does
     _previous: Target | None = None
     _why: str = ""
     _refusal: float | None = None
@@ -64,9 +65,9 @@ class Run(Struct, eq=False):
     # -- what the layers below may know ------------------------------------------------------------------------
 
     def healthy(self, now: float) -> int:
-        """How many untried targets could take the call now."""
+        """How many other targets could take the call now."""
         peek = self.routing.peek
-        return sum(1 for target in self._untried() if peek(target, now).wait <= 0)
+        return len(self._diverted) + sum(1 for target in self._untried() if peek(target, now).wait <= 0)
 
     def patience(self, now: float) -> float:
         """The longest wait that is better than moving on, or coming back; infinite without another target."""
@@ -137,7 +138,9 @@ class Run(Struct, eq=False):
             return None
         self.ready = self._later.pop(name)
         target = next(target for target in self.order if target.name == name)
-        return self._to(target, revisit=name in self._failed_at)
+        insists = name in self._diverted
+        self._diverted.discard(name)
+        return self._to(target, revisit=name in self._failed_at, insists=insists)
 
     def _first_back(self, now: float) -> str | None:
         """The target worth coming back to that is ready first, if that is soon enough."""
@@ -163,13 +166,13 @@ class Run(Struct, eq=False):
         self._probed = True
         return self._to(target, early=True)
 
-    def _to(self, target: Target, *, early: bool = False, revisit: bool = False) -> Call:
+    def _to(self, target: Target, *, early: bool = False, revisit: bool = False, insists: bool = False) -> Call:
         self._tried.add(target.name)
         previous = self._previous
         if previous is not None and previous is not target:
             self.call.io.emit(FailedOver(self.call.id, previous.name, target.name, self._why))
         self._previous = target
-        return self.call.at(target, self, early=early, revisit=revisit, earlier=self.earlier)
+        return self.call.at(target, self, early=early, revisit=revisit, insists=insists, earlier=self.earlier)
 
     # -- learning ----------------------------------------------------------------------------------------------
 
@@ -199,6 +202,10 @@ class Run(Struct, eq=False):
             standing = self.routing.peek(view.target, now)
             if standing.waitable and standing.wait > 0:
                 self._later[view.target.name] = now + standing.wait
+        if refusal.code == "diverted":  # it starts slowly, and another may do better; if none does, it takes the call
+            self._later[view.target.name] = view.io.now()
+            self._diverted.add(view.target.name)
+            return
         if refusal.retry_after is not None:
             self._refused_for(refusal.retry_after)
         self._code = refusal.code or self._code
