@@ -183,8 +183,10 @@ class Asked:
 
     def check(self, case, attempts):
         """One event for each request, but for the free try of a connection that was closed under us."""
-        mine = [attempt for attempt in attempts if attempt.provider == case.name]
-        assert len(self._requests[case.name]) - self._free[case.name] == len(mine)
+        mine = len([attempt for attempt in attempts if attempt.provider == case.name])
+        seen = len(self._requests[case.name]) - self._free[case.name]
+        # On a busy machine a short limit may be over before the provider has looked at its socket.
+        assert seen <= mine if case.kind == "timeout" else seen == mine
         assert self._spare.count(case.name) == case.spared
 
 
