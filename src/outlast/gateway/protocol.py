@@ -1,8 +1,8 @@
-"""One connection from a caller, in HTTP/1.1: heads within bounds, errors in the vendor's words, and a good end.
+"""One connection from a caller, in HTTP/1.1: its requests in their order, time limits, and a good end.
 
-    bytes ──▶ parser ──▶ Turn, Turn, …   their heads are in, in the order they came
-                           │
-              one task ────┴──▶ app.serve(turn): its body, then its answer; then the next one
+    bytes ──▶ Reading ──▶ Turn, Turn, …   their heads are in, in the order they came
+                            │
+               one task ────┴──▶ app.serve(turn): its body, then its answer; then the next one
 
 A caller who has closed its half counts as having left: the request that is being answered is cancelled, and those that
 wait behind it are forgotten.
@@ -14,44 +14,24 @@ import asyncio
 from collections.abc import Callable
 from math import inf
 from typing import cast
-from urllib.parse import unquote
 
-import httptools
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from outlast.gateway.app import App, request_id
+from outlast.gateway.app import App
 from outlast.gateway.exchange import Inbound
 from outlast.gateway.parting import Parting
-from outlast.gateway.routes import ENDPOINTS, PLAIN
+from outlast.gateway.reading import Reading
 from outlast.gateway.turn import Turn
 from outlast.model.errors import Caller, Failure
 
-MAX_HEAD = 64 * 1024
-MAX_HEADERS = 200
 HEAD_TIMEOUT = 20.0
 """Seconds for the head of a request, from its connection or its first byte on."""
 KEEP_ALIVE = 75.0
 """Seconds after which a connection without a request is closed."""
 MOST_AHEAD = 16
 """Requests that a connection may send ahead while we go on reading, so as to notice when the caller leaves."""
-MOST_UNREAD = 64 * 1024
-"""Bytes of a body that are taken before its turn has come."""
-NOT_HTTP = Caller("this is not a valid HTTP/1.1 request")
-TOO_LARGE = Caller("the head of the request is too large", status=431)
-VERSIONS = frozenset({"1.0", "1.1"})
-OFFERS = frozenset({b"connection", b"upgrade", b"http2-settings"})
-"""Headers by which a caller offers to go on in another protocol."""
-PATHS = {path.encode(): path for path in (*ENDPOINTS, *PLAIN)}
-"""Those that need no parsing."""
-
-
-class HeadTooLarge(Exception):  # noqa: N818  (parser callbacks tell their verdict by raising)
-    """The request line and headers are more than we take."""
-
-
-class NoHttp(Exception):  # noqa: N818
-    """A request in a version of HTTP that nobody speaks any more, or not here."""
+TOO_SLOW = Caller("the head of the request did not come in time", status=408)
 
 
 class Protocol(asyncio.Protocol):
@@ -65,25 +45,17 @@ class Protocol(asyncio.Protocol):
 
     __slots__ = (
         "_app",
-        "_cut",
         "_drain",
-        "_headers",
         "_held",
         "_idle",
-        "_in_head",
-        "_latest",
         "_loop",
-        "_parser",
         "_quiet",
         "_quiet_since",
-        "_read",
-        "_refusal",
+        "_reading",
         "_slow",
         "_state",
         "_task",
         "_turn",
-        "_unseen",
-        "_url",
         "_waiting",
         "gone",
         "opening",
@@ -105,17 +77,9 @@ class Protocol(asyncio.Protocol):
         self._app = cast("App", config.app)
         self._state = server_state
         self._loop = _loop or asyncio.get_running_loop()
-        self._parser: httptools.HttpRequestParser | None = self._new_parser()
-        self._url = b""
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._in_head = False
-        self._read = 0
-        self._cut = False
-        self._unseen = 0
-        self._refusal: Failure = NOT_HTTP
+        self._reading = Reading(self)
         self._waiting: list[Turn] = []
         self._turn: Turn | None = None
-        self._latest: Turn | None = None
         self._task: asyncio.Task[None] | None = None
         self._idle: asyncio.Future[None] | None = None
         self._drain: asyncio.Future[None] | None = None
@@ -126,11 +90,6 @@ class Protocol(asyncio.Protocol):
         self.gone = False
         self.paused = False
         self.opening = self._app.opening
-
-    def _new_parser(self) -> httptools.HttpRequestParser:
-        parser = httptools.HttpRequestParser(self)
-        parser.set_dangerous_leniencies(lenient_data_after_close=True)  # what comes after our last word is not read
-        return parser
 
     # -- the connection ----------------------------------------------------------------------------------------
 
@@ -155,11 +114,11 @@ class Protocol(asyncio.Protocol):
             if timer is not None:
                 timer.cancel()
         self._slow = self._quiet = None
-        self._latest = self._parser = None  # both know us, and would be freed by no count
+        self._reading.close()
 
     def shutdown(self) -> None:
         """The server stops: end the connection, once what has been asked is answered."""
-        latest = self._latest
+        latest = self._reading.latest
         if latest is None or latest.complete:
             self._close()
         else:
@@ -184,57 +143,28 @@ class Protocol(asyncio.Protocol):
             self._wake(self._idle)
 
     def _close(self) -> None:
-        latest = self._latest
-        self.transport.close(whole=not self._in_head and (latest is None or latest.whole))
+        self.transport.close(whole=self._reading.whole)
 
     # -- reading -----------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
         """Some bytes of a request; after our last word they are thrown away."""
-        if self.transport.parted or self._parser is None:
-            return
-        self._read = len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as offer:
-            self._pass_over(self._parser.get_method(), data[offer.args[0] :])
-        except httptools.HttpParserError:
-            self._refuse()
-        if self._in_head:
-            self._wait_for_head()
-
-    def _pass_over(self, method: bytes, rest: bytes) -> None:
-        """The caller offers another protocol and the parser gives up: read the request again, without the offer."""
-        if method == b"CONNECT":
-            self._refusal = Caller("this is no proxy", status=405)
-            self._refuse()
-            return
-        lines = b"".join(b"%b: %b\r\n" % header for header in self._headers if header[0] not in OFFERS)
-        self._parser = self._new_parser()
-        self.data_received(b"%b %b HTTP/1.1\r\n%b\r\n%b" % (method, self._url, lines, rest))
-
-    def _wait_for_head(self) -> None:
-        """The read is over and the head is not in yet."""
         if self.transport.parted:
             return
-        if self._cut:  # one endless header: the parser tells of it only at its end
-            self._unseen += self._read
-        self._cut = True
-        if self._slow is None:
+        refusal = self._reading.feed(data)
+        if refusal is not None:
+            self._refuse(refusal)
+        elif self._reading.in_head and self._slow is None:
             self._slow = self._loop.call_later(HEAD_TIMEOUT, self._too_slow)
-        if self._unseen > MAX_HEAD or self._head_size() > MAX_HEAD:
-            self._refusal = TOO_LARGE
-            self._refuse()
 
     def _too_slow(self) -> None:
         self._slow = None
-        if self._in_head:
-            self._refusal = Caller("the head of the request did not come in time", status=408)
-            self._refuse()
+        if self._reading.in_head:
+            self._refuse(TOO_SLOW)
         else:
             self._close()
 
-    def _hold(self) -> None:
+    def hold(self) -> None:
         """Take no more from the caller until the next turn begins."""
         if not self._held:
             self._held = True
@@ -246,56 +176,13 @@ class Protocol(asyncio.Protocol):
             self._held = False
             self.transport.resume_reading()
 
-    # -- the parser's callbacks --------------------------------------------------------------------------------
-
-    def on_message_begin(self) -> None:
-        """A request begins."""
-        self._url = b""
-        self._headers = []
-        self._in_head = True
-        self._cut = False
-        self._unseen = 0
-
-    def on_url(self, url: bytes) -> None:
-        """A piece of the request line."""
-        self._url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
-        headers = self._headers
-        if len(headers) >= MAX_HEADERS:
-            self._refusal = TOO_LARGE
-            raise HeadTooLarge
-        headers.append((name.lower(), value))
-
-    def on_headers_complete(self) -> None:
-        """The head is whole."""
-        parser = self._parser
-        if parser is None or parser.should_upgrade():
-            return
-        if (self._cut or self._read > MAX_HEAD) and self._head_size() > MAX_HEAD:
-            self._refusal = TOO_LARGE
-            raise HeadTooLarge
-        version = parser.get_http_version()
-        if version not in VERSIONS:
-            raise NoHttp
-        self._in_head = False
+    def begin(self, inbound: Inbound, *, keep_alive: bool) -> Turn:
+        """Let a request wait for its turn, which comes at once unless another one is being answered."""
         if self._slow is not None:
             self._slow.cancel()
             self._slow = None
-        self._begin(parser.get_method().decode("ascii"), version != "1.0" and parser.should_keep_alive())
-
-    def _begin(self, method: str, keep_alive: bool) -> None:
-        """Let a request wait for its turn, which comes at once unless another one is being answered."""
-        headers = dict(self._headers)
-        path = PATHS.get(self._url) or _path(self._url)
-        self._latest = turn = Turn(
-            Inbound(method, path, headers, b"", request_id(headers)),
-            self,
-            keep_alive=keep_alive,
-            expects=b"expect" in headers and headers[b"expect"].lower() == b"100-continue",
-            crowded=len(self._state.connections) > self._app.most_connections,
-        )
+        crowded = len(self._state.connections) > self._app.most_connections
+        turn = Turn(inbound, self, keep_alive=keep_alive, crowded=crowded)
         self._waiting.append(turn)
         if self._idle is not None:
             self._wake(self._idle)
@@ -304,30 +191,8 @@ class Protocol(asyncio.Protocol):
             self._state.tasks.add(task)
             task.add_done_callback(self._state.tasks.discard)
         elif len(self._waiting) > MOST_AHEAD:
-            self._hold()
-
-    def on_body(self, body: bytes) -> None:
-        """Some of the body."""
-        turn = self._latest
-        if turn is None or turn.complete:
-            return
-        turn.take(body)
-        if turn is self._turn:
-            turn.look()
-        elif turn.size > MOST_UNREAD:
-            self._hold()
-
-    def on_message_complete(self) -> None:
-        """The body is whole."""
-        turn = self._latest
-        if turn is None or self._in_head:
-            return
-        turn.taken()
-        if turn is self._turn:
-            turn.look()
-
-    def _head_size(self) -> int:
-        return len(self._url) + sum(len(name) + len(value) for name, value in self._headers)
+            self.hold()
+        return turn
 
     # -- answering ---------------------------------------------------------------------------------------------
 
@@ -365,7 +230,7 @@ class Protocol(asyncio.Protocol):
     def _look_for_quiet(self) -> None:
         """Close a connection on which nothing has been asked for long; one timer serves for many requests."""
         self._quiet = None
-        if self._turn is not None or self._waiting or self._in_head:
+        if self._turn is not None or self._waiting or self._reading.in_head:
             return
         left = self._quiet_since + KEEP_ALIVE - self._loop.time()
         if left > 0:
@@ -400,24 +265,15 @@ class Protocol(asyncio.Protocol):
 
     # -- refusing ----------------------------------------------------------------------------------------------
 
-    def _refuse(self) -> None:
+    def _refuse(self, failure: Failure) -> None:
         """Refuse what is no request, and close; what stands before it on the connection is not answered either."""
         if self.transport.is_closing():
             return
         turn = self._turn
-        if turn is not None and turn.started and not turn.complete:
-            self._left()  # an answer is under way: nothing may be written into it
-            self.transport.abort()
-            return
         self._left()
-        path = self._url.partition(b"?")[0].decode("latin-1")
-        out = self._app.refused(path, dict(self._headers), self._refusal)
+        if turn is not None and turn.started and not turn.complete:
+            self.transport.abort()  # an answer is under way: nothing may be written into it
+            return
+        out = self._app.refused(self._reading.path, self._reading.headers, failure)
         self.transport.write(self.opening.head(out, chunked=False, close=True) + out.body)
-        self._in_head = True  # whatever follows on this connection is read by nobody
-        self._close()
-
-
-def _path(url: bytes) -> str:
-    """The path of a request line, unescaped. Raises what the parser then tells as an error."""
-    path = httptools.parse_url(url).path.decode("ascii")
-    return unquote(path) if "%" in path else path
+        self.transport.close(whole=False)  # whatever follows is read by nobody

@@ -50,21 +50,20 @@ class Turn(Conversation):
         inbound: its head.
         line: the connection.
         keep_alive: the connection may go on afterwards.
-        expects: the caller waits to be told to send the body.
         crowded: there are more callers than we have descriptors for.
 
     Attributes:
         complete: the answer is out.
     """
 
-    __slots__ = ("_chunked", "_expects", "_line", "_waiter", "complete", "keep_alive")
+    __slots__ = ("_chunked", "_line", "_told", "_waiter", "complete", "keep_alive")
 
-    def __init__(self, inbound: Inbound, line: Line, *, keep_alive: bool, expects: bool, crowded: bool) -> None:
+    def __init__(self, inbound: Inbound, line: Line, *, keep_alive: bool, crowded: bool) -> None:
         super().__init__(inbound, crowded=crowded)
         self.keep_alive = keep_alive
         self.complete = False
         self._line = line
-        self._expects = expects
+        self._told = False
         self._chunked = False
         self._waiter: asyncio.Future[None] | None = None
 
@@ -75,9 +74,9 @@ class Turn(Conversation):
         line = self._line
         if line.gone:
             raise CallerGone
-        if self._expects:
-            self._expects = False
+        if not self._told and self.inbound.headers.get(b"expect", b"").lower() == b"100-continue":
             line.write(CONTINUE)
+        self._told = True
         line.resume_reading()
         self._waiter = asyncio.get_running_loop().create_future()
         try:
