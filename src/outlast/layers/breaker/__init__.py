@@ -66,7 +66,9 @@ class Held(Permit, kw_only=True, eq=False):
         """The attempt is over."""
         circuit, error = self.circuit, end.error
         if error is None:
-            circuit.settle(self, end.outcome, now, slow=self._slow(call))
+            if not self.succeeded:
+                circuit.answered(self, now, self._slow(call))
+            circuit.land(self)
         else:
             slow = isinstance(error, TimedOut) or getattr(error, "stalled", False)
             hint = (error.retry_after or 0.0) if isinstance(error, Failure) else 0.0

@@ -273,8 +273,7 @@ class Breaker:
             return
         if outcome == "success" and not permit.succeeded:
             self.answered(permit, now, slow)
-        permit.settled = True
-        self.flying -= 1
+        self.land(permit)
         if permit.epoch != self.epoch or outcome == "success":
             return
         if permit.kind == "early":
@@ -284,6 +283,12 @@ class Breaker:
         lost = permit.kind == "probe" and not permit.succeeded and not self._gave_back(permit)
         if outcome == "failure" and not lost:
             self._failed(permit, now, slow, hint, dice)
+
+    def land(self, permit: Permit) -> None:
+        """The call is no longer in flight, and nothing more is to be learned of it; again does nothing."""
+        if not permit.settled:
+            permit.settled = True
+            self.flying -= 1
 
     def _gave_back(self, permit: Permit) -> bool:
         """Free the place of a probe. False when its lease was over, and the place given to another."""

@@ -75,16 +75,14 @@ class Routing:
         self._orders[route.name] = tuple(target.name for target in targets)
         self._rankings.pop(route, None)
 
-    def _ranking(self, route: Route) -> Ranking:
-        ranking = self._rankings.get(route)
-        if ranking is None:
-            if len(self._rankings) > MOST_RANKINGS:  # routes made for single requests do not pile up
-                self._rankings.clear()
-            ranking = self._rankings[route] = Ranking(route, self.config, self._latencies)
-            wanted = self._orders.get(route.name)
-            if wanted is not None:
-                by_name = {target.name: target for target in route.targets}
-                ranking.reorder(tuple(by_name[name] for name in wanted if name in by_name))
+    def _new_ranking(self, route: Route) -> Ranking:
+        if len(self._rankings) > MOST_RANKINGS:  # routes made for single requests do not pile up
+            self._rankings.clear()
+        ranking = self._rankings[route] = Ranking(route, self.config, self._latencies)
+        wanted = self._orders.get(route.name)
+        if wanted is not None:
+            by_name = {target.name: target for target in route.targets}
+            ranking.reorder(tuple(by_name[name] for name in wanted if name in by_name))
         return ranking
 
     def unfit(self, target: Target, request: Request) -> str | None:
@@ -137,8 +135,8 @@ class Routing:
     def _order(self, call: Call, now: float) -> tuple[Target, ...]:
         """The targets that the call may be sent to, best first."""
         route, request = call.route, call.request
-        ranking = self._ranking(route)
-        order = ranking.order(call, now)
+        ranking = self._rankings.get(route) or self._new_ranking(route)
+        order = ranking.targets if ranking.fixed else ranking.order(call, now)
         tokens = request.tokens + (request.max_tokens or 0)
         if tokens > ranking.smallest_window:
             order = _roomy_first(order, tokens)

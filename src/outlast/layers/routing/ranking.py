@@ -28,14 +28,21 @@ class Latencies:
 
 
 class Ranking:
-    """The order in which a route's targets are tried, made anew only when it may have changed."""
+    """The order in which a route's targets are tried, made anew only when it may have changed.
 
-    __slots__ = ("_config", "_cumulative", "_latencies", "_order", "_ranked", "smallest_window", "targets")
+    Attributes:
+        targets: in the order that is told by the route alone.
+        fixed: that is the order for every call.
+        smallest_window: tokens; who needs more may have to be sent elsewhere.
+    """
+
+    __slots__ = ("_config", "_cumulative", "_latencies", "_order", "_ranked", "fixed", "smallest_window", "targets")
 
     def __init__(self, route: Route, config: RoutingConfig, latencies: Latencies) -> None:
         self._config = config
         self._latencies = latencies
         self._order = route.order
+        self.fixed = route.order in {"priority", "cost"}
         latencies.wanted |= route.order == "latency" or route.max_latency is not None
         dearest_last = route.order == "cost"
         targets = sorted(route.targets, key=lambda target: _blended(target.price)) if dearest_last else route.targets
