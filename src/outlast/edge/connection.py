@@ -48,9 +48,13 @@ class Home(Protocol):
 
 
 class Connection(Listening):
-    """A connection and the one answer that is under way on it. Implements `Timed`."""
+    """A connection and the one answer that is under way on it. Implements `Timed`.
 
-    __slots__ = ("_clean_end", "_home", "_socket", "_sweeper", "_thread")
+    Attributes:
+        now: the clock by which deadlines are kept.
+    """
+
+    __slots__ = ("_clean_end", "_home", "_socket", "_sweeper", "_thread", "now")
 
     def __init__(
         self, home: Home, sweeper: Sweeper, bounds: Bounds, loop: asyncio.AbstractEventLoop, sock: socket.socket
@@ -58,15 +62,12 @@ class Connection(Listening):
         super().__init__(bounds, loop)
         self._home = home
         self._sweeper = sweeper
+        self.now = sweeper.now
         self._socket = sock
         self._thread = get_ident()
         self._clean_end = False
 
     # ── what the user of the connection does ──
-
-    def now(self) -> float:
-        """The clock by which deadlines are kept."""
-        return self._sweeper.now()
 
     def ask(self, head: bytes, body: bytes, due: float, *, patient: bool = False) -> asyncio.Future[None]:
         """Send a request. The future is done when the head of the answer is in, or will never be: then `status` is 0.
@@ -123,7 +124,7 @@ class Connection(Listening):
         elif self.stage is BODY and self._keep and self._upload is None:
             self.stage = LINGER
             self._waiter = None
-            self._sweeper.watch(self, self._sweeper.now() + self._bounds.linger)
+            self._sweeper.watch(self, self.now() + self._bounds.linger)
             if self._paused:
                 self._resume()
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from math import inf
 
@@ -46,8 +47,10 @@ class HttpExchange:
     async def read(self, due: float) -> bytes:
         """What has come since, as soon as anything is there; `b""` at the end of the body."""
         try:
-            while (data := self._at_hand(due)) is None:
-                await self._arrival(due)
+            while (data := self._at_hand()) is None:
+                await self._arrival(due, patient=False)
+            if data:
+                self._keep_time(due)
         except BaseException:
             self.abort()
             raise
@@ -58,14 +61,15 @@ class HttpExchange:
         parts: list[bytes] = []
         size = 0
         try:
-            while size <= self._bounds.body and (data := self._at_hand(due)) != b"":
+            while size <= self._bounds.body and (data := self._at_hand()) != b"":
                 if data is None:
-                    await self._arrival(due, patient=True)
+                    await self._arrival(due, patient=self._keep_time(due))
                     continue
                 parts.append(data)
                 size += len(data)
                 if self._connection is None:
                     break
+                self._keep_time(due)
         except BaseException:
             self.abort()
             raise
@@ -92,7 +96,7 @@ class HttpExchange:
         if self._connection is not None:
             self.abort()
 
-    def _at_hand(self, due: float) -> bytes | None:
+    def _at_hand(self) -> bytes | None:
         """The bytes at hand; `b""` at the end; None when they have yet to come."""
         connection = self._connection
         if connection is None:
@@ -107,25 +111,26 @@ class HttpExchange:
                 self._decoder.end()
             self._connection = None
             connection.release()
-        elif data:
-            self._keep_time(connection.now(), due)
-        elif connection.stage is not BODY:
+        elif not data:
+            if connection.stage is BODY:
+                return None
             connection.raise_failure()
-        else:
-            return None
         return data
 
-    def _keep_time(self, now: float, due: float) -> None:
-        """Nobody waits while bytes keep coming, so no timer would end that."""
+    def _arrival(self, due: float, *, patient: bool) -> asyncio.Future[None]:
+        """Done when there is more."""
+        if self._connection is None:
+            raise BadResponse("the answer was given up")
+        return self._connection.arrival(due, patient=patient)
+
+    def _keep_time(self, due: float) -> bool:
+        """Is there time left? Raises when there is long none: while bytes keep coming, no timer meets who waits."""
+        connection = self._connection
+        now = due if connection is None else connection.now()
         if now <= due:
             self._late_until = inf
         elif self._late_until == inf:
             self._late_until = now + LATE
         elif now > self._late_until:
             raise TimedOut("the answer did not end within the limit", phase="read")
-
-    async def _arrival(self, due: float, *, patient: bool = False) -> None:
-        """Wait for more. Who is late already is not patient: what is there now decides."""
-        connection = self._connection
-        if connection is not None:
-            await connection.arrival(due, patient=patient and connection.now() <= due)
+        return now <= due

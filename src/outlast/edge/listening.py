@@ -114,7 +114,8 @@ class Listening(asyncio.Protocol):
             self._fail(BadResponse("the answer is not HTTP/1.1"))
             return
         self._quiet_bytes += len(data)
-        if self._quiet_bytes > self._bounds.head and self._is_endless_head(data):
+        much = self._quiet_bytes > self._bounds.head
+        if much and self._is_endless_head(data):
             self._fail(BadResponse("the head of the answer is too large"))
             return
         if self._parser is not None:
@@ -122,7 +123,7 @@ class Listening(asyncio.Protocol):
                 self._parser.feed_data(data)
             except (HttpParserError, HttpParserUpgrade):
                 self._misunderstand()
-        if self._quiet_bytes > self._bounds.head and self.stage in WITHIN:
+        if much and self._quiet_bytes > self._bounds.head and self.stage in WITHIN:
             self._fail(BadResponse("the answer has an endless head, chunk header or trailer"))
 
     # ── what the parser says ──
