@@ -163,7 +163,11 @@ def test_providers_on_one_port_do_not_mix(provider):
 
 ANTHROPIC = ["anthropic-version: 2023-06-01"]
 MESSAGES = {"model": "m", "max_tokens": 10, "messages": HI}
-CALLING = {"role": "assistant", "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "f"}}]}
+USE = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
+CALLING = {
+    "role": "assistant",
+    "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
+}
 
 
 @pytest.mark.parametrize(
@@ -181,7 +185,7 @@ CALLING = {"role": "assistant", "tool_calls": [{"id": "c1", "type": "function", 
         ({**BODY, "max_tokens": 1, "max_completion_tokens": 1}, None),
         ({**BODY, "stream": "yes"}, "stream"),
         ({**BODY, "stream_options": {"include_usage": True}}, "stream_options"),
-        ({**BODY, "tools": [{"type": "function"}]}, "tools[0]"),
+        ({**BODY, "tools": [{"type": "function"}]}, "tools[0].function"),
         ({**BODY, "response_format": {"type": "json_schema"}}, "response_format.json_schema"),
         ({"model": "m", "messages": [{"role": "robot", "content": "hi"}]}, "messages[0].role"),
         ({"model": "m", "messages": [{"role": "user"}]}, "messages[0].content"),
@@ -207,14 +211,14 @@ def test_openai_refuses_a_wrong_request(provider, body, param):
         (MESSAGES, [], "anthropic-version: header is required"),
         ({"model": "m", "messages": HI}, ANTHROPIC, "max_tokens: Field required"),
         ({**MESSAGES, "n": 2}, ANTHROPIC, "n: Extra inputs are not permitted"),
-        ({**MESSAGES, "temperature": 1.5}, ANTHROPIC, "temperature: Input should be a number from 0 to 1"),
+        ({**MESSAGES, "temperature": 1.5}, ANTHROPIC, "temperature: Input should be less than or equal to 1"),
         ({**MESSAGES, "temperature": 0.5}, ["anthropic-version: 2026-10-21"], "temperature: This parameter"),
         ({**MESSAGES, "messages": [{"role": "assistant", "content": "hi"}]}, ANTHROPIC, "messages: first message"),
         ({**MESSAGES, "messages": [{"role": "user", "content": ""}]}, ANTHROPIC, "messages.0: content must be"),
         ({**MESSAGES, "messages": [{"role": "tool", "content": "x"}]}, ANTHROPIC, "messages.0.role"),
         ({**MESSAGES, "tools": [{"name": "f"}]}, ANTHROPIC, "tools.0.input_schema: Field required"),
         (
-            {**MESSAGES, "messages": [*HI, {"role": "assistant", "content": [{"type": "tool_use", "id": "t"}]}, *HI]},
+            {**MESSAGES, "messages": [*HI, {"role": "assistant", "content": [USE]}, *HI]},
             ANTHROPIC,
             "messages.2: each `tool_use` block",
         ),
