@@ -55,19 +55,20 @@ class Reading:
     """The requests of one connection, as they are read.
 
     Attributes:
+        headers: those of the latest request, as far as they were read; of several of one name the last.
         in_head: a head has begun and is not in yet.
         latest: the request that was read last; its body may still be on its way.
     """
 
     __slots__ = (
         "_cut",
-        "_headers",
         "_listener",
         "_parser",
         "_read",
         "_refusal",
         "_unseen",
         "_url",
+        "headers",
         "in_head",
         "latest",
     )
@@ -76,7 +77,7 @@ class Reading:
         self._listener = listener
         self._parser: httptools.HttpRequestParser | None = self._new_parser()
         self._url = b""
-        self._headers: list[tuple[bytes, bytes]] = []
+        self.headers: dict[bytes, bytes] = {}
         self._read = 0
         self._cut = False
         self._unseen = 0
@@ -98,11 +99,6 @@ class Reading:
     def path(self) -> str:
         """Of the latest request, as far as it was read; for telling what is wrong with it."""
         return self._url.partition(b"?")[0].decode("latin-1")
-
-    @property
-    def headers(self) -> dict[bytes, bytes]:
-        """Those of the latest request that were read."""
-        return dict(self._headers)
 
     def close(self) -> None:
         """Nothing more will come. The parser knows us, and would be freed by no count."""
@@ -126,7 +122,7 @@ class Reading:
         """The caller offers another protocol and the parser gives up: read the request again, without the offer."""
         if method == b"CONNECT":
             return NO_PROXY
-        lines = b"".join(b"%b: %b\r\n" % header for header in self._headers if header[0] not in OFFERS)
+        lines = b"".join(b"%b: %b\r\n" % header for header in self.headers.items() if header[0] not in OFFERS)
         self._parser = self._new_parser()
         return self.feed(b"%b %b HTTP/1.1\r\n%b\r\n%b" % (method, self._url, lines, rest))
 
@@ -138,14 +134,14 @@ class Reading:
         return TOO_LARGE if self._unseen > MAX_HEAD or self._head_size() > MAX_HEAD else None
 
     def _head_size(self) -> int:
-        return len(self._url) + sum(len(name) + len(value) for name, value in self._headers)
+        return len(self._url) + sum(len(name) + len(value) for name, value in self.headers.items())
 
     # -- the parser's callbacks --------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
         """A request begins."""
         self._url = b""
-        self._headers = []
+        self.headers = {}
         self._cut = False
         self._unseen = 0
         self.in_head = True
@@ -156,11 +152,11 @@ class Reading:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header."""
-        headers = self._headers
+        headers = self.headers
         if len(headers) >= MAX_HEADERS:
             self._refusal = TOO_LARGE
             raise HeadTooLarge
-        headers.append((name.lower(), value))
+        headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
@@ -174,7 +170,7 @@ class Reading:
         if version not in VERSIONS:
             raise NoHttp
         self.in_head = False
-        headers = dict(self._headers)
+        headers = self.headers
         path = PATHS.get(self._url) or _path(self._url)
         inbound = Inbound(parser.get_method().decode("ascii"), path, headers, b"", request_id(headers))
         self.latest = self._listener.begin(inbound, keep_alive=version != "1.0" and parser.should_keep_alive())
