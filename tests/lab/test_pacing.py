@@ -141,3 +141,13 @@ def test_a_clock_that_stands_still_does_not_add_up_the_pauses():
     """Each is as long as it would be."""
     pace = Pace(2, 0.5, Random(1), lambda: 7.0)
     assert [pace.pause(1).seconds for _ in range(3)] == [2, 0.5, 0.5]
+
+
+def test_a_stream_written_by_hand_waits_for_its_first_bytes():
+    """Nobody told how much content is in them; a refusal by hand waits for nothing."""
+    by_hand = steps("by-hand", Head(framing="chunked"), Body(b"data: {}"), Body(b"data: {}"), End())
+    watch = Watch()
+    assert [when for when, _ in watch.play(paced(by_hand, watch.pace(2, 0.5)), STREAM)] == [0, 2, 2, 2]
+    refused = steps("refused", Head(503, framing="chunked"), Body(b"no"), End())
+    watch = Watch()
+    assert watch.play(paced(refused, watch.pace(2, 0.5)), STREAM)[-1][0] == 0

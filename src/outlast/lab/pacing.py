@@ -29,9 +29,13 @@ class Pace:
         now: seconds on a clock; a pause that took longer than it should is made up for by the next.
         factor: how many times longer everything takes.
         delay: seconds before the first content, besides.
+
+    Attributes:
+        begun: has there been content?
+        good: is it an answer, and no refusal?
     """
 
-    __slots__ = ("_begun", "_between", "_delay", "_dice", "_due", "_factor", "_first", "_now")
+    __slots__ = ("_between", "_delay", "_dice", "_due", "_factor", "_first", "_now", "begun", "good")
 
     def __init__(
         self,
@@ -49,7 +53,8 @@ class Pace:
         self._now = now
         self._factor = factor
         self._delay = delay
-        self._begun = False
+        self.begun = False
+        self.good = False
         self._due: float | None = None
 
     def pause(self, pieces: int) -> Pause:
@@ -64,9 +69,9 @@ class Pace:
         self._due = None
 
     def _wait(self) -> float:
-        if self._begun:
+        if self.begun:
             return drawn(self._between, self._dice) * self._factor
-        self._begun = True
+        self.begun = True
         return drawn(self._first, self._dice) * self._factor + self._delay
 
 
@@ -118,18 +123,29 @@ def _paced(steps: Iterable[Step], pace: Pace, asked: Asked) -> Iterator[Step]:
             yield pace.pause(_made(step, asked))
             yield held
             held = None
-        elif isinstance(step, Body) and step.pieces:
-            yield pace.pause(step.pieces)
-        elif isinstance(step, Raw) and step.data.startswith(b"HTTP/1.1 200"):
-            yield pace.pause(_made(step, asked))
-        if isinstance(step, Pause) and step.seconds > 0:
-            pace.interrupted()
-        if isinstance(step, Head) and step.framing == "length" and step.status == 200:
-            held = step
-        else:
+        elif pieces := _due_before(step, pace, asked):
+            yield pace.pause(pieces)
+        if isinstance(step, Head):
+            pace.good = step.status == 200
+            held = step if pace.good and step.framing == "length" else None
+        if held is None:
             yield step
     if held is not None:
         yield held
+
+
+def _due_before(step: Step, pace: Pace, asked: Asked) -> int:
+    """Pieces of content that are to be waited for before this step of a stream, or of what was written by hand."""
+    match step:
+        case Body(pieces=None):
+            return int(pace.good and not pace.begun)
+        case Body(pieces=int(pieces)):
+            return pieces
+        case Raw(data) if data.startswith(b"HTTP/1.1 200"):
+            return _made(step, asked)
+        case Pause(seconds) if seconds > 0:
+            pace.interrupted()
+    return 0
 
 
 def _glancing(steps: Iterable[Step]) -> Iterator[Step]:

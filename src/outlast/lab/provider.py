@@ -12,7 +12,6 @@ provider's conduct says: limits, outages, errors, and a good answer.
 from __future__ import annotations
 
 import asyncio
-import json
 import ssl
 import threading
 import time
@@ -22,24 +21,17 @@ from types import TracebackType
 from typing import Self, Unpack, cast
 
 from outlast.lab import anthropic_side, openai_side
-from outlast.lab.answer import Asked, Json, Kind, Vendor, dumps
+from outlast.lab.answer import Asked, Json, Vendor, dumps
 from outlast.lab.conduct import Conduct
-from outlast.lab.connection import MOST, Connection, Received
+from outlast.lab.connection import Connection, Received
 from outlast.lab.control import controlled
-from outlast.lab.demands import Refusal, check
 from outlast.lab.expectation import Wanted
 from outlast.lab.ledger import PATIENCE, Condition, Ledger, Seen
 from outlast.lab.named import Spec, behaviour
+from outlast.lab.reception import ROUTES, json_object, refused, understood, whereabouts
 from outlast.lab.script import Behaviour, body, status
 from outlast.lab.site import Clock, Site
 
-_ROUTES: dict[tuple[str, str], tuple[Vendor, Kind]] = {
-    ("POST", "chat/completions"): ("openai", "chat"),
-    ("POST", "embeddings"): ("openai", "embeddings"),
-    ("POST", "messages"): ("anthropic", "chat"),
-    ("POST", "messages/count_tokens"): ("anthropic", "count_tokens"),
-    ("GET", "models"): ("openai", "models"),
-}
 _PATIENCE = 10.0
 
 
@@ -237,24 +229,24 @@ class SimulatedProvider:
 
     def early(self, received: Received) -> bool:
         """Does the script answer this request before its body is read?"""
-        provider, page = _place(received.path)
+        provider, page = whereabouts(received.path)
         with self._lock:
             site = self._sites.get(provider)
-            return bool(site and site.queue and site.queue[0].early) and (received.method, page) in _ROUTES
+            return bool(site and site.queue and site.queue[0].early) and (received.method, page) in ROUTES
 
     def admit(self, received: Received, connection: int) -> tuple[Seen, Behaviour, Asked]:
         """Take note of a request, and say what to do with it."""
         if received.path.startswith("/_sim"):
             seen = self._seen("_sim", 0, connection, received, {})
             return seen, controlled(self, self._ledger, received), Asked()
-        provider, page = _place(received.path)
-        body_json = _json(bytes(received.body))
+        provider, page = whereabouts(received.path)
+        body_json = json_object(bytes(received.body))
         with self._lock:
             site = self._site(provider or self._serving((body_json or {}).get("model")))
             site.count += 1
             seen = self._seen(site.name, site.count, connection, received, body_json or {})
             seen.price = site.conduct.price
-            asked = _asked(received, page, seen, int(self._clock.epoch()))
+            asked = understood(received, page, seen, int(self._clock.epoch()))
             seen.begun(asked)
             chosen = self._decide(site, received, page, asked, seen, body_json)
         seen.behaviour = chosen.name
@@ -268,11 +260,11 @@ class SimulatedProvider:
             return status(401, message="The key is missing or wrong.")
         if page == "models" or page.startswith("models/"):
             return site.unwell(seen) or self._listed(site, page, asked)
-        if (received.method, page) not in _ROUTES:
+        if (received.method, page) not in ROUTES:
             return status(404, type="invalid_request_error", message="There is nothing at this path.")
         if site.queue and site.queue[0].early:
             return site.queue.popleft()
-        wrong = _wrong(asked, received, body_json)
+        wrong = refused(asked, received, body_json)
         return site.dressed(wrong, asked) if wrong else site.decide(asked, seen)
 
     def _serving(self, model: object) -> str:
@@ -321,40 +313,6 @@ class SimulatedProvider:
             json=body_json,
             started=time.monotonic(),
         )
-
-
-def _place(path: str) -> tuple[str, str]:
-    """The provider's name, and what follows `/v1/`."""
-    name, _, page = path.partition("?")[0].rpartition("/v1/")
-    return name.strip("/"), page
-
-
-def _asked(received: Received, page: str, seen: Seen, created: int) -> Asked:
-    vendor, kind = _ROUTES.get((received.method, page), ("openai", "models"))
-    if kind == "models" and "anthropic-version" in received.headers:
-        vendor = "anthropic"
-    return Asked(vendor, kind, seen.json, seen.number, created, seen.provider)
-
-
-def _wrong(asked: Asked, received: Received, body_json: Json | None) -> Behaviour | None:
-    """What the vendor says to a request that it would not take."""
-    if len(received.body) > MOST:
-        return status(413, message=f"The request is longer than {MOST} bytes.")
-    if body_json is None:
-        return status(400, message="The body is not a JSON object.")
-    try:
-        check(asked, received.headers)
-    except Refusal as refusal:
-        return status(refusal.status, error=refusal.code, message=refusal.message, param=refusal.param)
-    return None
-
-
-def _json(data: bytes) -> Json | None:
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _enough(count: int, *, ended: bool) -> Condition:

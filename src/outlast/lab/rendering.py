@@ -28,7 +28,13 @@ def answer_body(asked: Asked, said: Said) -> bytes:
 
 
 def whole(
-    data: bytes, asked: Asked, code: int = 200, headers: Headers = (), *, content_type: str = JSON, pieces: int = 0
+    data: bytes,
+    asked: Asked,
+    code: int = 200,
+    headers: Headers = (),
+    *,
+    content_type: str = JSON,
+    pieces: int | None = None,
 ) -> Iterator[Step]:
     """An answer that is sent at once, with the vendor's request id; `pieces` of content were made for it."""
     id_name = "request-id" if asked.vendor == "anthropic" else "x-request-id"

@@ -29,10 +29,10 @@ class Head(Struct, frozen=True):
 
 
 class Body(Struct, frozen=True):
-    """Some bytes of the body, framed as the head said; so many `pieces` of content were made for them."""
+    """Some bytes of the body, framed as the head said; `pieces` of content were made for them (None: who knows)."""
 
     data: bytes
-    pieces: int = 0
+    pieces: int | None = None
 
 
 class End(Struct, frozen=True):

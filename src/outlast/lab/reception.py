@@ -1,0 +1,59 @@
+"""What a request that came asks for: whose page, in which vendor's words, and whether that vendor would take it.
+
+/alpha/v1/chat/completions ──whereabouts()──▶ "alpha", "chat/completions" ──understood()──▶ Asked ──refused()──▶ None
+"""
+
+from __future__ import annotations
+
+import json
+
+from outlast.lab.answer import Asked, Json, Kind, Vendor
+from outlast.lab.connection import MOST, Received
+from outlast.lab.demands import Refusal, check
+from outlast.lab.ledger import Seen
+from outlast.lab.script import Behaviour, status
+
+ROUTES: dict[tuple[str, str], tuple[Vendor, Kind]] = {
+    ("POST", "chat/completions"): ("openai", "chat"),
+    ("POST", "embeddings"): ("openai", "embeddings"),
+    ("POST", "messages"): ("anthropic", "chat"),
+    ("POST", "messages/count_tokens"): ("anthropic", "count_tokens"),
+    ("GET", "models"): ("openai", "models"),
+}
+"""Method and page of what is served."""
+
+
+def whereabouts(path: str) -> tuple[str, str]:
+    """The provider's name, and what follows `/v1/`."""
+    name, _, page = path.partition("?")[0].rpartition("/v1/")
+    return name.strip("/"), page
+
+
+def json_object(data: bytes) -> Json | None:
+    """The JSON object that these bytes are; None when they are none."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def understood(received: Received, page: str, seen: Seen, created: int) -> Asked:
+    """What is asked, of which vendor."""
+    vendor, kind = ROUTES.get((received.method, page), ("openai", "models"))
+    if kind == "models" and "anthropic-version" in received.headers:
+        vendor = "anthropic"
+    return Asked(vendor, kind, seen.json, seen.number, created, seen.provider)
+
+
+def refused(asked: Asked, received: Received, body_json: Json | None) -> Behaviour | None:
+    """What the vendor says to a request that it would not take; None when it would."""
+    if len(received.body) > MOST:
+        return status(413, message=f"The request is longer than {MOST} bytes.")
+    if body_json is None:
+        return status(400, message="The body is not a JSON object.")
+    try:
+        check(asked, received.headers)
+    except Refusal as refusal:
+        return status(refusal.status, error=refusal.code, message=refusal.message, param=refusal.param)
+    return None
