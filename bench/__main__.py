@@ -26,7 +26,9 @@ def main(arguments: Sequence[str]) -> None:
         raise SystemExit(1 if install(peers) else 0)
     effort = QUICK if asked.quick else FULL
     changes = {
-        name: getattr(asked, name) for name in ("rounds", "seconds", "samples", "starts") if getattr(asked, name)
+        name: getattr(asked, name)
+        for name in ("rounds", "seconds", "samples", "starts", "opens")
+        if getattr(asked, name)
     }
     name = asked.name or ("quick" if asked.quick else "full")
     run(asked.folder / f"{name}.json", peers, _rows(asked), replace(effort, **changes), arguments)
@@ -50,7 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, help="of each row")
     parser.add_argument("--seconds", type=int, help="of each round of load")
     parser.add_argument("--samples", type=int, help="single requests in a round of latency")
-    parser.add_argument("--starts", type=int, help="rounds of rows that need a new start each time")
+    parser.add_argument("--starts", type=int, help="rounds of the row of starts")
+    parser.add_argument("--opens", type=int, help="rounds of rows of open streams")
     parser.add_argument("--name", default="", help="of the file with the results (default: full or quick)")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where that file is written (default: %(default)s)")
     parser.add_argument("--install", action="store_true", help="only install the peers")

@@ -9,8 +9,9 @@ from types import TracebackType
 from typing import Self
 
 from bench.figures import Figure
+from bench.peers.peer import PeerError
 from bench.rows import Row
-from bench.running import PeerError, Running
+from bench.running import Running
 from bench.session import Session, failures, in_turn
 from bench.wire import WORD
 
@@ -27,7 +28,7 @@ def measure(session: Session, row: Row) -> list[Figure]:
     """The figures of a row; each round is a start of its own."""
     grown: dict[str, list[float]] = {}
     broken: dict[str, str] = {}
-    for name in in_turn(session.taking_part(row), session.effort.starts):
+    for name in in_turn(session.taking_part(row), session.effort.opens):
         if name in broken:
             continue
         try:

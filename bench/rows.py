@@ -63,7 +63,7 @@ ROWS = (
     Row("burst-16", PLAIN, PREFIX + "burst-50", chunks=50, quick=True),
     Row("paced-16", PLAIN, PREFIX + "paced-50-20ms", chunks=50),
     Row("latency-whole", PLAIN, latency=True, quick=True),
-    Row("latency-stream", PLAIN, PREFIX + "paced-5-5ms", chunks=5, latency=True, quick=True),
+    Row("latency-stream", PLAIN, PREFIX + "paced-5-2ms", chunks=5, latency=True, quick=True),
     Row("failover-16", FAILOVER, PREFIX + "failover", GATEWAYS, quick=True),
     *(
         Row(f"targets-{n}", targets(n), PREFIX + "many", ("outlast", "tensorzero", "litellm"))

@@ -16,10 +16,11 @@ from bench.figures import Figure
 from bench.goals import judged
 from bench.peers import PEERS
 from bench.peers.environment import NotInstalledError
+from bench.peers.peer import PeerError
 from bench.processes import LOAD_CORE, lift_limits
 from bench.results import write
 from bench.rows import Row
-from bench.running import PeerError, Running
+from bench.running import Running
 from bench.scenario import PLAIN
 from bench.session import Effort, Session, failures
 from bench.table import goal_lines, row_lines

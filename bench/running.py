@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.accounting import cpu_seconds, resident_bytes
-from bench.peers.peer import Peer, Request
+from bench.peers.peer import Peer, PeerError, Request
 from bench.processes import Process
 from bench.scenario import Place, Scenario
 
@@ -17,10 +17,6 @@ POLL = 0.002
 CALM_SPAN = 0.05
 CALM_SHARE = 0.1
 CALM_LIMIT = 30.0
-
-
-class PeerError(Exception):
-    """A peer did not start, or did not answer as it must. The text says how."""
 
 
 @dataclass(slots=True)
@@ -93,7 +89,10 @@ def start(peer: Peer, place: Place, scenario: Scenario) -> Running:
     """
     place.folder.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
-    process = peer.start(place, scenario)
+    try:
+        process = peer.start(place, scenario)
+    except OSError as error:
+        raise PeerError(f"cannot be started: {error.strerror}") from None
     try:
         port = _ready(peer, place, process, began + peer.patience)
         return Running(peer, scenario, place, process, port, time.perf_counter() - began)

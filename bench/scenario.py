@@ -11,7 +11,7 @@ PREFIX = "bench-"
 PROMPT = "word " * 180
 KEY = "sk-bench"
 
-MODELS = ("kb-1", "kb-100", "kb-1000", "burst-50", "paced-50-20ms", "paced-5-5ms", "hold")
+MODELS = ("kb-1", "kb-100", "kb-1000", "burst-50", "paced-50-20ms", "paced-5-2ms", "hold")
 
 
 @dataclass(frozen=True, slots=True)

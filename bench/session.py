@@ -10,9 +10,10 @@ from pathlib import Path
 
 from bench.figures import Figure, failure
 from bench.peers import PEERS
+from bench.peers.peer import PeerError
 from bench.processes import LOAD_CORE
 from bench.rows import Row
-from bench.running import PeerError, Running, start
+from bench.running import Running, start
 from bench.scenario import Place, Scenario
 from bench.upstream import Upstream
 
@@ -26,7 +27,8 @@ class Effort:
         seconds: of one round of load.
         patience: seconds that a slow peer's round may have instead, so that enough is answered.
         samples: single requests of one round.
-        starts: rounds of rows that need a new start each time.
+        starts: rounds of the row of starts.
+        opens: rounds of rows of open streams, each with a new start.
         quick: whether slow peers sit out where they would take most of the time.
     """
 
@@ -35,11 +37,12 @@ class Effort:
     patience: int
     samples: int
     starts: int
+    opens: int
     quick: bool = False
 
 
-FULL = Effort(rounds=5, seconds=3, patience=30, samples=300, starts=3)
-QUICK = Effort(rounds=2, seconds=1, patience=4, samples=60, starts=1, quick=True)
+FULL = Effort(rounds=5, seconds=3, patience=20, samples=300, starts=3, opens=2)
+QUICK = Effort(rounds=2, seconds=1, patience=4, samples=60, starts=1, opens=1, quick=True)
 
 
 @dataclass(slots=True)

@@ -6,8 +6,9 @@ import time
 from collections.abc import Iterable
 
 from bench.figures import Figure
+from bench.peers.peer import PeerError
 from bench.rows import Row
-from bench.running import PeerError, Running
+from bench.running import Running
 from bench.session import Session, failures, in_turn
 
 SETTLE = 1.5

@@ -11,8 +11,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from bench.figures import Figure
+from bench.peers.peer import PeerError
 from bench.rows import Row
-from bench.running import PeerError, Running
+from bench.running import Running
 from bench.session import Session, failures, in_turn
 from bench.wire import Wire
 from bench.wrk import Shot, shoot

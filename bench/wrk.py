@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.peers.peer import Request
+from bench.peers.peer import PeerError, Request
 from bench.processes import LOAD_CORE
 
 TIMEOUT = 60
@@ -55,7 +55,11 @@ def lacking() -> str:
 
 
 def shoot(port: int, request: Request, connections: int, seconds: int, folder: Path) -> Shot:
-    """Ask for so many seconds over so many connections, from the load's core."""
+    """Ask for so many seconds over so many connections, from the load's core.
+
+    Raises:
+        PeerError: nobody listens.
+    """
     script = folder / "wrk.lua"
     script.write_text(SCRIPT.format(headers=_table(request), body=_quoted(request.body.decode())))
     options = ["-t1", f"-c{connections}", f"-d{seconds}s", f"--timeout={TIMEOUT}s", "-s", str(script)]
@@ -64,10 +68,11 @@ def shoot(port: int, request: Request, connections: int, seconds: int, folder: P
         ["wrk", *options, url],
         capture_output=True,
         text=True,
-        check=True,
-        timeout=seconds + TIMEOUT,
+        check=False,
         preexec_fn=lambda: os.sched_setaffinity(0, {LOAD_CORE}),
     )
+    if done.returncode:
+        raise PeerError(f"wrk: {' | '.join(done.stderr.strip().splitlines()[-2:])}")
     return Shot(**json.loads(done.stdout.partition("TOLD ")[2]))
 
 

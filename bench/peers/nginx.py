@@ -1,4 +1,4 @@
-"""nginx as a plain proxy: one worker, connections to the upstream kept, nothing buffered, each request logged."""
+"""nginx as a plain proxy: one process, connections to the upstream kept, nothing buffered, each request logged."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from bench.scenario import Place, Scenario
 
 CONFIGURATION = """
 daemon off;
+master_process off;
 pid {folder}/nginx.pid;
 error_log stderr error;
-worker_processes 1;
 worker_rlimit_nofile 20000;
 events {{ worker_connections 20000; }}
 http {{

@@ -15,6 +15,10 @@ HERE = Path(__file__).parent
 ENVIRONMENTS = HERE.parent / ".envs"
 
 
+class PeerError(Exception):
+    """A peer did not start, or did not answer as it must. The text says how."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A chat request as one peer wants it."""

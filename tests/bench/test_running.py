@@ -11,13 +11,19 @@ from pathlib import Path
 
 import pytest
 from bench.accounting import cpu_seconds, family, resident_bytes
+from bench.figures import FAILED
 from bench.opening import OpenStreams
 from bench.peers import PEERS
-from bench.peers.peer import Peer
+from bench.peers.direct import Direct
+from bench.peers.peer import Peer, PeerError, Request
 from bench.processes import LOAD_CORE, SERVER_CORE, Process
-from bench.running import PeerError, Running, start
+from bench.rows import Row
+from bench.running import Running, start
 from bench.scenario import OPEN, PLAIN, PREFIX, Place, Scenario
+from bench.session import QUICK, Session
 from bench.wire import Wire, is_whole
+
+from bench import latency
 
 ROOT = Path(__file__).parents[2]
 needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="NO C COMPILER: no peer can be asked here")
@@ -67,6 +73,17 @@ class Wrong(Peer):
         return [sys.executable, "-c", "raise SystemExit('no licence found')"]
 
 
+class Closing(Direct):
+    """A peer that answers each connection only once."""
+
+    name = "closing"
+
+    def request(self, model: str, scenario: Scenario, place: Place, *, stream: bool) -> Request:
+        """Asked to close after the answer."""
+        asked = super().request(model, scenario, place, stream=stream)
+        return Request(asked.path, {**asked.headers, "connection": "close"}, asked.body)
+
+
 def test_cpu_and_memory_of_a_process_include_its_children(tmp_path: Path):
     """Parent and child have each used 0.2 s and 40 MB."""
     (tmp_path / "busy.py").write_text(BUSY)
@@ -82,7 +99,8 @@ def test_cpu_and_memory_of_a_process_include_its_children(tmp_path: Path):
         process.stop()
     assert process.ended() is not None
     assert resident_bytes(process.pid) == 0
-    assert not any(_lives(pid) for pid in members)
+    while any(_lives(pid) for pid in members):  # killed, but perhaps not yet gone
+        os.sched_yield()
 
 
 def _lives(pid: int) -> bool:
@@ -124,7 +142,7 @@ def test_our_caller_times_whole_answers_and_first_words(tmp_path: Path):
     running = started(tmp_path)
     try:
         whole = running.request(PREFIX + "kb-100", stream=False).raw(running.port)
-        stream = running.request(PREFIX + "paced-5-5ms", stream=True).raw(running.port)
+        stream = running.request(PREFIX + "paced-5-2ms", stream=True).raw(running.port)
         with Wire(running.port) as wire:
             for _ in range(2):
                 assert wire.whole(whole) > 0
@@ -183,6 +201,22 @@ def test_a_connection_closed_within_an_answer_is_an_error():
         with Wire(port) as wire, pytest.raises(ConnectionError, match="within an answer"):
             wire.whole(b"GET / HTTP/1.1\r\n\r\n")
         thread.join()
+
+
+@needs_compiler
+def test_a_peer_that_hangs_up_within_a_row_is_out_and_the_others_go_on(tmp_path: Path):
+    """Its figures are not shown; its reason is."""
+    direct = started(tmp_path / "direct")
+    closing = start(Closing(), Place(free_port(), 0, tmp_path / "closing"), PLAIN)
+    session = Session(tmp_path, QUICK, ("direct",))
+    row = Row("latency", PLAIN, PREFIX + "kb-1", latency=True)
+    try:
+        made = latency.measure(session, row, [direct, closing])
+    finally:
+        direct.process.stop()
+        closing.process.stop()
+    assert [(one.peer, one.metric) for one in made] == [("direct", "p50"), ("direct", "p99"), ("closing", FAILED)]
+    assert "within an answer" in made[-1].note
 
 
 @needs_compiler
