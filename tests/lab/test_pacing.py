@@ -7,7 +7,7 @@ import pytest
 from outlast.lab.answer import Asked
 from outlast.lab.laws import Law
 from outlast.lab.pacing import Pace, breakable, counted, headed, paced
-from outlast.lab.script import cut, ok, slow_headers, status, steps
+from outlast.lab.script import cut, ok, silent, slow_headers, status, steps
 from outlast.lab.steps import Body, End, Fin, Head, Pause, Raw, Rst
 
 HI = {"messages": [{"role": "user", "content": "hi"}]}
@@ -111,11 +111,13 @@ def test_laws_are_drawn_anew_for_each_piece():
 
 
 def test_a_provider_that_breaks_resets_what_is_under_way():
-    """Also in the midst of a long pause."""
+    """Also in the midst of a long pause or of silence."""
     watch = Watch()
     behaviour = breakable(paced(ok("a b c"), watch.pace(2, 10)), lambda: watch.now >= 5, attentive=True)
     noted = watch.play(behaviour, STREAM)
     assert noted[-1] == (pytest.approx(5, abs=0.11), Rst())
+    silence = breakable(silent(), lambda: watch.now >= 9, attentive=True)
+    assert watch.play(silence, STREAM) == [(pytest.approx(9, abs=0.11), Rst())]
     assert watch.contents(breakable(ok("a b"), lambda: False, attentive=False)) == [pytest.approx(watch.now)] * 2
 
 

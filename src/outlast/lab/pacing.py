@@ -7,13 +7,14 @@ A whole answer waits before its head, as long as its stream would take in all. R
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from random import Random
 
 from outlast.lab.answer import Asked, compose
 from outlast.lab.laws import Latency, drawn
 from outlast.lab.script import Behaviour
-from outlast.lab.steps import Body, Head, Headers, Pause, Raw, Rst, Step
+from outlast.lab.steps import Body, Head, Headers, Pause, Raw, Rst, Silence, Step
 
 _GLANCE = 0.1
 """Seconds after which a provider that is about to break looks whether it has."""
@@ -149,8 +150,10 @@ def _due_before(step: Step, pace: Pace, asked: Asked) -> int:
 
 
 def _glancing(steps: Iterable[Step]) -> Iterator[Step]:
-    """The same steps, with long pauses in pieces."""
+    """The same steps, with long pauses, and silence, in pieces."""
     for step in steps:
+        if isinstance(step, Silence):
+            yield from itertools.repeat(Pause(_GLANCE))
         left = step.seconds if isinstance(step, Pause) else 0.0
         while left > _GLANCE:
             yield Pause(_GLANCE)
