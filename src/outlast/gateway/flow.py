@@ -52,6 +52,8 @@ class Flow:
         while not self.over:
             try:
                 batch = await self._stream.next()
+                if batch is not None and self._passes and batch.raw and not batch.last:
+                    return batch.raw  # as it came: the most of most streams
                 piece = self._piece(batch)
             except Failure as failure:
                 return self._fail(failure)
