@@ -160,6 +160,14 @@ def test_the_count_of_the_official_sdks_tells_calls_apart(provider):
     assert places(provider) == [(1, 1), (2, 1), (1, 2), (2, 2)]
 
 
+def test_retries_by_hand_around_an_sdk_are_one_call(provider):
+    """An SDK whose own retries are off counts 0 each time; where nobody counts on, a failure goes on all the same."""
+    provider.script("", 503, 503, 200)
+    for _ in range(3):
+        ask(provider, x_stainless_retry_count="0")
+    assert places(provider) == [(1, 1), (1, 2), (1, 3)]
+
+
 def test_the_official_sdk_makes_one_call_of_three_attempts(provider):
     """As it is in real life, with the SDK's own waiting between the attempts."""
     provider.script("", 503, 503, ok("done"))

@@ -5,7 +5,8 @@
     the same body, after an attempt at the same provider that failed               the same call
     anything else                                                                  a call of its own
 
-Without a key or a count it is a guess: two callers who send the same words at once are not told apart.
+A count of 0 begins a call where others count on; where nobody does, retries may be written by hand around an SDK that
+always says 0. Without a key or a count it is a guess: two who send the same words at once are not told apart.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ class Attempt(Protocol):
 
 def number(attempts: Iterable[Attempt]) -> None:
     """Notes on each, oldest first: its `call`, `attempt` and `gap` at its provider, and if its connection was used."""
-    calls = _Calls()
+    attempts = list(attempts)
+    calls = _Calls({_place(attempt) for attempt in attempts if _retries(attempt)})
     used: set[int] = set()
     for attempt in attempts:
         attempt.reused = attempt.connection in used
@@ -55,9 +57,10 @@ def number(attempts: Iterable[Attempt]) -> None:
 
 
 class _Calls:
-    """The calls so far, and how a next attempt of each would be known."""
+    """The calls so far, and how a next attempt of each would be known. `counting` are places whose callers count."""
 
-    def __init__(self) -> None:
+    def __init__(self, counting: set[Place]) -> None:
+        self._counting = counting
         self._count = 0
         self._named: dict[tuple[str, str], int] = {}
         self._counted: dict[tuple[Place, int], list[Attempt]] = defaultdict(list)
@@ -66,7 +69,7 @@ class _Calls:
 
     def place(self, one: Attempt) -> None:
         """Finds the call that this is an attempt of."""
-        place = (one.provider, one.path, one.body)
+        place = _place(one)
         call = self._by_name(one) or self._by_count(one, place) or self._by_body(one, place)
         if call is None:
             self._count += 1
@@ -97,11 +100,15 @@ class _Calls:
         return waiting.pop(0).call if waiting else None
 
     def _by_body(self, one: Attempt, place: Place) -> int | None:
-        if _retries(one) == 0:
+        if _retries(one) == 0 and place in self._counting:
             return None
         tails = self._tails[place]
         tails[:] = [tail for tail in tails if not tail.answered]
         return next((tail.call for tail in tails if _over(tail, one) and not _other(tail, one)), None)
+
+
+def _place(one: Attempt) -> Place:
+    return one.provider, one.path, one.body
 
 
 def _names(one: Attempt) -> list[tuple[str, str]]:
