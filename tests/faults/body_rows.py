@@ -41,12 +41,21 @@ ROWS = {
     "D31-padded": Row("JSON in 10 000 bytes of white space"),
     "D31-said-twice": Row("the answer twice", "bad_response"),
     "D31-junk-behind": Row("the answer and a comment", "bad_response"),
+    "D31-not-utf8-elsewhere": Row(
+        "bytes that are no UTF-8 where nobody looks", "bad_response", must="SDKs choke on it"
+    ),
     "D31-nan": Row("`NaN`", "bad_response"),
     "D31-control-character": Row("a raw control character in the text", "bad_response"),
     "D31-surrogate-pair": Row("a character as two escapes", said=USUAL.replace("simulated", "\N{GRINNING FACE}", 1)),
     "D31-long-text": Row("100 000 characters without a space", said="a" * 100_000),
     "D32-error-null": Row("`error: null` beside the answer"),
     "D32-error-beside-answer": Row("an error beside the answer", "transient", must="the error is believed"),
+    "D32-error-in-choice": Row(
+        "an error inside a choice", "transient", anthropic={"what": "as usual", "whole": "ok"}, must="half is not whole"
+    ),
+    "D32-vllm-in-200": Row(
+        "200 with vLLM's envelope of a 400", "caller", anthropic={"whole": "bad_response"}, must="sent once"
+    ),
     "D32-error-list": Row("200 with a list of errors", "transient"),
     "D32-errors": Row("200 with `errors`, as Cloudflare has it", "bad_response"),
     "D32-message": Row("200 with nothing but a `message`", "bad_response"),
@@ -81,6 +90,9 @@ ROWS = {
     ),
     "D37-calls-null": Row("`tool_calls: null`"),
     "D37-several-choices": Row("two choices where one was asked for", must="the first one counts"),
+    "D35-content-number": Row("content as a number", "bad_response", must="no word is lost"),
+    "D35-content-object": Row("content as an object", "bad_response", must="no word is lost"),
+    "D38-finish-error": Row("finish `error`", "transient", anthropic={"what": "as usual", "whole": "ok"}),
     "D38-finish-length": Row("finish `length`"),
     "D38-usage-floats": Row("usage as fractions"),
     "D38-usage-huge": Row("usage of 10**15", must="not counted"),

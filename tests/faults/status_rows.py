@@ -79,6 +79,11 @@ ROWS = {
     "B56-html-413": refused("413 with a web page", 413),
     "B56-html-429": own("429 with a web page"),
     "B56-empty-429": own("429 without a body"),
+    "B58-cut-400": refused("400, its body cut", 400, "the status has said enough"),
+    "B58-cut-401": Row("401, its body cut", "credential"),
+    "B58-cut-429": Row("429, `Retry-After: 86400`, its body cut", "throttled", alone=1, first=1, hint=86400.0),
+    "B58-cut-500": Row("500, its body cut", "bad_response"),
+    "B58-bad-chunk-403": Row("403, its body in bad chunks", "permission"),
     "B57-should-not-retry-429": Row("429, `x-should-retry: false`", "throttled", alone=1, first=1),
     "B57-should-retry-garbage": Row("500, `x-should-retry` in words", "transient"),
 }

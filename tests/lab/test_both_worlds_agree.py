@@ -20,10 +20,6 @@ from outlast.ports import Outgoing
 LEFT_OUT = {"C9-drip", "E29-pings-after-4", "E30-pings-then-answer", "E37-endless", "E38-slow-tokens"} | {
     "A2-black-hole",
     "A12-tls-alert",
-    "C34-blank-line-first",  # the last four: virtual time reads what the client is too strict for
-    "C38-te-gzip-chunked",
-    "C38-te-identity",
-    "C38-te-twice",
 }
 
 

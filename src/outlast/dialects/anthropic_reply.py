@@ -75,6 +75,7 @@ _TOLD = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "
 
 def decode(body: bytes, request: Request, target: Target, dialect: str) -> Reply:
     """The answer in these bytes. Raises `BadResponse`, `ContextLength`, or what an error envelope means."""
+    wire.demand_utf8(body)
     try:
         said = _ANSWER.decode(body)
     except wire.BROKEN:

@@ -184,4 +184,4 @@ class AnthropicReader(EventReader):
         return bool(kind)
 
     def _render(self, name: bytes, data: bytes) -> bytes:
-        return sse.render(name or _KIND.decode(data).type.encode(), data)
+        return sse.render(_KIND.decode(data).type.encode() or name, data)

@@ -68,6 +68,7 @@ class _Choice(Struct):
     message: _Message
     index: int = 0
     finish_reason: str | None = None
+    error: Any = None
 
 
 class _Answer(Struct):
@@ -90,6 +91,7 @@ class _LooseChoice(Struct):
     message: _LooseMessage
     index: Any = 0
     finish_reason: Any = None
+    error: Any = None
 
 
 class _LooseAnswer(Struct):
@@ -99,8 +101,10 @@ class _LooseAnswer(Struct):
     created: Raw = Raw()
     usage: Raw = Raw()
     error: Any = None
+    object: Any = None
 
 
+_ANY = msgspec.json.Decoder()
 _ANSWER = msgspec.json.Decoder(_Answer)
 _LOOSE = msgspec.json.Decoder(_LooseAnswer)
 _USAGE = msgspec.json.Decoder(WireUsage)
@@ -110,6 +114,7 @@ _FINISH_WRITTEN = {"refusal": "content_filter"}
 
 def decode(body: bytes, request: Request, target: Target, dialect: str) -> Reply:
     """The answer in these bytes. Raises `BadResponse`, or what an error envelope means."""
+    wire.demand_utf8(body)
     try:
         said = _ANSWER.decode(body)
     except wire.BROKEN:
@@ -119,6 +124,8 @@ def decode(body: bytes, request: Request, target: Target, dialect: str) -> Reply
     if not said.choices:
         raise BadResponse("an answer without choices")
     choice = said.choices[0]
+    if choice.error or choice.finish_reason == "error":
+        raise in_band(choice.error or "the answer was given up", target)
     message = choice.message
     finish = choice.finish_reason or ("tool_calls" if message.tool_calls else "stop")
     return Reply(
@@ -163,6 +170,8 @@ def _tolerantly(body: bytes, target: Target) -> _Answer:
     loose = wire.answer(_LOOSE, body)
     if loose.error:
         raise in_band(loose.error, target)
+    if loose.object == "error":  # vLLM's envelope
+        raise in_band(wire.answer(_ANY, body), target)
     if not loose.choices:
         raise BadResponse("an answer without choices")
     return _Answer(
@@ -183,15 +192,15 @@ def _strict(choice: _LooseChoice) -> _Choice:
         tool_calls=loose.tool_calls,
     )
     finish = choice.finish_reason
-    return _Choice(message, finish_reason=finish if isinstance(finish, str) else None)
+    return _Choice(message, finish_reason=finish if isinstance(finish, str) else None, error=choice.error)
 
 
 def text_of(content: object) -> str | None:
     """The words in a content that some providers give as a list of parts."""
-    if isinstance(content, str):
+    if content is None or isinstance(content, str):
         return content
     if not isinstance(content, list):
-        return None
+        raise BadResponse("an answer whose words are neither text nor parts")
     texts = [part.get("text") for part in content if isinstance(part, dict)]
     return "".join(text for text in texts if isinstance(text, str))
 

@@ -55,6 +55,9 @@ class _Choice(Struct, gc=False):
     delta: _Delta | None = None
     index: int = 0
     finish_reason: str | None = None
+    message: Any = None
+    text: Any = None
+    error: Any = None
 
 
 class _Event(Struct, gc=False):
@@ -74,10 +77,14 @@ class _LooseChoice(Struct):
     delta: _LooseDelta | None = None
     index: int | None = None
     finish_reason: str | None = None
+    message: Any = None
+    text: Any = None
+    error: Any = None
 
 
 class _LooseEvent(Struct):
     type: Any = None
+    object: Any = None
     choices: list[_LooseChoice] | None = None
     usage: Raw = Raw()
     error: Any = None
@@ -92,6 +99,7 @@ class _Head(Struct):
 _EVENT = msgspec.json.Decoder(_Event)
 _LOOSE = msgspec.json.Decoder(_LooseEvent)
 _HEAD = msgspec.json.Decoder(_Head)
+_ANY = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
 _DONE = b"[DONE]"
 _END = b"data: [DONE]\n\n"
@@ -156,6 +164,10 @@ class OpenAIReader(EventReader):
 
     def _choose(self, choice: _Choice, chunks: list[Chunk]) -> bool:
         index, delta, finish = choice.index, choice.delta, choice.finish_reason
+        if choice.error or finish == "error":
+            raise in_band(choice.error or "the answer was given up", self._target)
+        if delta is None and (choice.message is not None or choice.text is not None):
+            raise BadResponse("an event of the stream is of another protocol")
         if index not in self._begun:
             self._begun.add(index)
             self.finished = False
@@ -229,7 +241,10 @@ class OpenAIReader(EventReader):
     def _open(self, data: bytes) -> None:
         if self.opening.id or self.opening.model:
             return
-        head = _HEAD.decode(data)
+        try:
+            head = _HEAD.decode(data)
+        except wire.BROKEN:
+            raise BadResponse("an event of the stream is garbled") from None
         self.opening = Opening(
             id=head.id if isinstance(head.id, str) else "",
             model=head.model if isinstance(head.model, str) else "",
@@ -242,8 +257,10 @@ class OpenAIReader(EventReader):
             loose = _LOOSE.decode(data)
         except wire.BROKEN:
             raise BadResponse("an event of the stream is garbled") from None
+        if loose.object == "error":
+            raise in_band(_ANY.decode(data), self._target)
         if loose.choices is None and not loose.error and usage_in(loose.usage) is None:
-            if isinstance(loose.type, str):
+            if isinstance(loose.type, str) or loose.object == "chat.completion.chunk":
                 return None
             raise BadResponse("an event of the stream is of another protocol")
         return _Event([_strict(choice) for choice in loose.choices or ()], usage_in(loose.usage), loose.error)
@@ -257,7 +274,8 @@ def _strict(choice: _LooseChoice) -> _Choice:
         refusal=text_of(loose.refusal),
         tool_calls=loose.tool_calls,
     )
-    return _Choice(delta, choice.index or 0, choice.finish_reason)
+    more = (choice.message, choice.text, choice.error)
+    return _Choice(delta if choice.delta is not None else None, choice.index or 0, choice.finish_reason, *more)
 
 
 class OpenAIWriter:

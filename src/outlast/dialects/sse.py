@@ -19,6 +19,8 @@ CAP = 1 << 20
 """The most bytes of one event: 1 MiB."""
 
 _BOM = b"\xef\xbb\xbf"
+_STRAY = _BOM + b"\0"
+"""What some proxies leave where they join two bodies; a token behind it must not be lost."""
 
 
 def render(name: bytes, data: bytes) -> bytes:
@@ -154,6 +156,7 @@ class Events:
             if line.startswith(b"<"):
                 self._fail("the stream turned into a web page")
             field, _, value = line.partition(b":")
+            field = field.lstrip(_STRAY)
             if field == b"data":
                 lines.append(value.removeprefix(b" "))
             elif field == b"event":

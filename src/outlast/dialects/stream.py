@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from outlast.dialects import sse
+from outlast.dialects import sse, wire
 from outlast.model.errors import BadResponse, Failure
 from outlast.model.messages import Batch, Chunk, Opening
 
@@ -73,8 +73,12 @@ class EventReader:
         chunks: list[Chunk] = []
         unkept: list[int] = []
         take = self._take
+        span = self._events.span
+        plain = bool(span) and span.isascii()
         for number, event in enumerate(events):
             try:
+                if not plain:
+                    wire.demand_utf8(event)
                 if not take(event, chunks):
                     unkept.append(number)
             except Failure as failure:
@@ -88,7 +92,7 @@ class EventReader:
     def _raw(self, events: list[bytes], unkept: list[int]) -> bytes:
         """The bytes of the kept events: the whole span, the span without its tail, or written anew."""
         span = self._events.span
-        if self.NAMED and not (self._events.names and all(self._events.names)):
+        if self.NAMED and not self._named(events):
             span = b""
         if not unkept and span:
             return span
@@ -98,6 +102,11 @@ class EventReader:
             tail = sum(len(sse.render(name, data)) for name, data in zip(names, events[first:], strict=True))
             return span[: len(span) - tail]
         return self._written(events, unkept)
+
+    def _named(self, events: list[bytes]) -> bool:
+        """Has each event the name of its own type? SDKs go by the name, and drop what they do not expect under it."""
+        names = self._events.names
+        return bool(names) and all(map(bytes.startswith, events, [b'{"type":"%b"' % name for name in names]))
 
     def _written(self, events: list[bytes], unkept: list[int]) -> bytes:
         out = set(unkept)

@@ -59,6 +59,15 @@ def answer(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         raise BadResponse("the answer is not what the provider's protocol says" if body else "empty answer") from None
 
 
+def demand_utf8(said: bytes) -> None:
+    """Raises `BadResponse` for bytes on which a caller's SDK would choke, wherever in an answer they stand."""
+    if not said.isascii():
+        try:
+            said.decode()
+        except UnicodeDecodeError:
+            raise BadResponse("the answer is not UTF-8") from None
+
+
 def fields(body: bytes) -> dict[str, Raw]:
     """The fields of a caller's body, unread. Raises `Caller`."""
     return ask(_FIELDS, body)

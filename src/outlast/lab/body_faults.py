@@ -134,6 +134,7 @@ _FORMS: dict[str, Behaviour] = {
     "D31-padded": headed(edit=lambda data: b" \n" * 5000 + data + b"\n" * 100),
     "D31-said-twice": headed(edit=lambda data: data + data),
     "D31-junk-behind": headed(edit=lambda data: data + b"<!-- canary -->"),
+    "D31-not-utf8-elsewhere": headed(edit=lambda data: data.replace(b'{"id"', b'{"odd":"\xff","id"', 1)),
     "D31-nan": headed(edit=lambda data: data.replace(b'_tokens":', b'_tokens":NaN,"x":', 1)),
     "D31-control-character": headed(edit=lambda data: data.replace(b"simulated", b"simu\x01lated")),
     "D31-surrogate-pair": headed(edit=lambda data: data.replace(b"simulated", b"\\ud83d\\ude00")),
@@ -142,6 +143,8 @@ _FORMS: dict[str, Behaviour] = {
 _ERRORS: dict[str, Behaviour] = {
     "D32-error-null": edited_json("error", _top(error=None)),
     "D32-error-beside-answer": edited_json("error", _top(error={"message": "canary", "type": "server_error"})),
+    "D32-error-in-choice": _each(_choice(error={"code": 502, "message": "canary"}, finish_reason="error")),
+    "D32-vllm-in-200": _said({"object": "error", "message": "canary", "type": "BadRequestError", "code": 400}),
     "D32-error-list": _said({"error": [{"message": "canary"}]}),
     "D32-errors": _said({"success": False, "errors": [{"code": 10000, "message": "canary"}], "result": None}),
     "D32-message": _said({"message": "canary"}),
@@ -186,6 +189,9 @@ _SHAPES: dict[str, Behaviour] = {
     "D37-arguments-null": _each(_calls(None, id=None)),
     "D37-calls-null": _each(_message(tool_calls=None)),
     "D37-several-choices": _each(lambda reply: reply | {"choices": _choices(reply) * 2}),
+    "D35-content-number": _with_content(42),
+    "D35-content-object": _with_content({"text": "canary"}),
+    "D38-finish-error": _each(_choice(finish_reason="error")),
     "D38-finish-length": _with_finish("length", "max_tokens"),
     "D38-usage-floats": edited_json(
         "usage", _top(usage={"prompt_tokens": 1.0, "completion_tokens": 2.0, "input_tokens": 1.0, "output_tokens": 2.0})

@@ -17,6 +17,8 @@ _PRELUDE = SimEvent(
     b'"content_filter_results":{"hate":{"filtered":false}}}]}\n\n'
 )
 _TOTAL = SimEvent(b'data: {"id":"c","object":"chat.completion.chunk","choices":[],' + _USAGE % 6 + b"}\n\n")
+_BARE = SimEvent(b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m"}\n\n')
+_NO_CHOICES = SimEvent(b'data: {"id":"c","object":"chat.completion.chunk","choices":null}\n\n')
 _NULLS = [
     SimEvent(chunk({})),
     SimEvent(chunk(None)),
@@ -94,6 +96,8 @@ _BEGINS: dict[str, Behaviour] = {
     "E50-new-id-in-each": edited("ids", _openai(_numbered)),
     "E50-null-deltas": edited("nulls", _openai(_before_contents(*_NULLS))),
     "E50-no-delta-at-finish": edited("no-delta", _openai(_replaced(b'"delta":{},', b""))),
+    "E50-no-choices": edited("bare", _openai(_before_contents(_BARE))),
+    "E50-choices-null": edited("bare", _openai(_before_contents(_NO_CHOICES))),
     "E51-usage-unasked": edited("usage", _openai(lambda events: [*events[:-1], _TOTAL, events[-1]])),
     "E51-usage-in-each": edited("usage", _openai(_counted)),
     "E51-usage-words": edited("usage", _openai(_replaced(b'"choices":', b'"usage":"many","choices":'))),

@@ -97,7 +97,9 @@ _LINES: dict[str, Behaviour] = {
     "C32-status-20": _line(b"HTTP/1.1 20 OK"),
     "C32-status-words": _line(b"HTTP/1.1 OK 200"),
     "C32-status-negative": _line(b"HTTP/1.1 -200 OK"),
-    "C33-switching-101": steps("101", Raw(b"HTTP/1.1 101 Switching Protocols\r\nx-odd: canary\r\n\r\ncanary"), Fin()),
+    "C33-switching-101": steps(
+        "101", Raw(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: canary\r\nconnection: upgrade\r\n\r\ncanary"), Fin()
+    ),
     "C33-interim-then-fin": steps("102", Raw(b"HTTP/1.1 102 Processing\r\n\r\n"), Fin()),
     "C33-interim-then-silence": steps("102", Raw(b"HTTP/1.1 102 Processing\r\n\r\n"), Silence()),
     "C34-blank-line-first": _line(b"\r\nHTTP/1.1 200 OK"),

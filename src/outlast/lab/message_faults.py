@@ -22,6 +22,7 @@ def _breaking(*events: bytes) -> Behaviour:
 
 MESSAGE_FAULTS: dict[str, Behaviour] = {
     "E70-no-event-names": _about(*map(_unnamed, _GOOD)),
+    "E70-names-mismatched": _about(*(one.replace(b"event: content_block_delta", b"event: ping") for one in _GOOD)),
     "E71-no-message-start": _about(*_GOOD[1:]),
     "E71-message-start-twice": _about(begun(), *_GOOD),
     "E71-no-block-start": _about(*(one for one in _GOOD if b"content_block_start" not in one)),

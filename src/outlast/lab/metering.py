@@ -128,7 +128,7 @@ class Meter:
     def _object(self, rest: bytes) -> _Whole | None:
         try:
             return _WHOLES.decode(self._rest + rest)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
 
     def _read_lines(self) -> None:
@@ -140,7 +140,7 @@ class Meter:
     def _read_event(self, data: bytes) -> None:
         try:
             event = _EVENTS.decode(data)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return  # a fault on purpose, or the [DONE] of OpenAI
         for choice in event.choices or ():
             self._count(choice.delta)

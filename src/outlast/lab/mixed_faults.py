@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from outlast.lab import anthropic_side, openai_side
 from outlast.lab.answer import Asked, Json, SimEvent, compose, dumps
+from outlast.lab.events_by_hand import DONE, chunk, chunks, spoken
 from outlast.lab.rendering import answer_body, answer_events, stream_head, until, whole
 from outlast.lab.script import Behaviour, edited, ok
 from outlast.lab.steps import Body, End, Head, Raw, Step
@@ -110,6 +111,20 @@ def _inside(junk: bytes) -> Behaviour:
     return Behaviour("inside", play)
 
 
+def _prefixed(junk: bytes) -> Callable[[list[SimEvent]], list[SimEvent]]:
+    """The bytes before each event but the first."""
+    return lambda events: [events[0], *(SimEvent(junk + data, content) for data, content in events[1:])]
+
+
+def _as_events() -> Behaviour:
+    def play(asked: Asked) -> Iterator[Step]:
+        kind = "text/event-stream" if asked.stream else "application/json"
+        yield from whole(answer_body(asked, compose(asked)), asked, content_type=kind)
+
+    return Behaviour("as-events", play)
+
+
+_VLLM = b'data: {"object":"error","message":"canary","type":"BadRequestError","param":null,"code":400}\n\n'
 _HEARTBEATS: dict[str, Behaviour] = {
     "E57-comments-alone": streams(b": canary\n\n" * 100),
     "E57-ping-storm": _storm(),
@@ -119,6 +134,9 @@ _HEARTBEATS: dict[str, Behaviour] = {
     "E57-nul-lines": _between(b"\x00\x00\n\n"),
     "E58-raw-nul-in-text": _inside(b"\x00"),
     "E58-half-a-character": _inside(b"\xe2\x9c"),
+    "E58-half-a-character-elsewhere": _inside(b'","odd":"\xe2\x9c'),
+    "E59-mark-before-event": edited("mark", _prefixed(b"\xef\xbb\xbf")),
+    "E59-nul-before-event": edited("nul", _prefixed(b"\0")),
     "E58-words-mid-stream": broken_by(b"canary: upstream connect error\n\n"),
     "E58-html-as-events": streams(b"<html><body>canary</body></html>"),
     "E58-words-as-events": streams(b"canary: no healthy upstream\n"),
@@ -140,6 +158,16 @@ _ERRORS: dict[str, Behaviour] = {
     "E61-error-overloaded": broken_by(b'data: {"type":"error","error":{"type":"overloaded_error"}}\n\n'),
     "E61-error-without-blank-line": broken_by(b'data: {"error":{"message":"canary"}}\n'),
     "E61-error-plain-words": broken_by(b"data: canary: Internal Server Error\n\n"),
+    "E60-first-vllm": spoken([_VLLM, DONE]),
+    "E61-error-vllm": spoken([*chunks({"content": "one"})[:2], _VLLM, DONE]),
+    "E61-error-in-choice": spoken(
+        [
+            *chunks({"content": "one"})[:2],
+            chunk({"content": ""}, "error", error={"code": 502, "message": "canary"}),
+            DONE,
+        ]
+    ),
+    "E61-finish-error": spoken(chunks({"content": "one"}, finish="error")),
     "E61-data-null": broken_by(b"data: null\n\n"),
 }
 _OTHERS: dict[str, Behaviour] = {
@@ -155,6 +183,9 @@ _OTHERS: dict[str, Behaviour] = {
     "E63-as-plain-text": labelled("text/plain"),
     "E63-as-octets": labelled("application/octet-stream"),
     "E63-in-capitals": labelled("TEXT/EVENT-STREAM; Charset=UTF-8"),
+    "E62-legacy-text": spoken([b'data: {"choices":[{"index":0,"text":"canary","finish_reason":"stop"}]}\n\n', DONE]),
+    "E63-events-as-json": labelled("application/json"),
+    "E63-whole-answer-as-events": _as_events(),
     "E63-whole-answer": Behaviour("whole", lambda asked: whole(answer_body(asked, compose(asked)), asked)),
     "E63-whole-answer-unsaid": Behaviour(
         "unsaid", lambda asked: whole(answer_body(asked, compose(asked)), asked, content_type="")

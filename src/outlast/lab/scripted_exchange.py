@@ -22,6 +22,7 @@ from outlast.lab.answer import Json
 from outlast.lab.steps import Body, End, Fin, Framer, Head, Pause, Raw, Rst, Silence, Step, Unreachable
 from outlast.model.errors import BadResponse, Connect, Failure, TimedOut
 
+_HELLO = b"HTTP/1."
 _UNREAD = 65_536
 # The real edge's usual bounds.
 _MOST_HEAD = 65_536
@@ -190,10 +191,13 @@ class ScriptedExchange:
     def _feed(self, data: bytes) -> None:
         if not data:
             return  # the parser would take it for the end
+        if not self._begun and not data.startswith(_HELLO[: len(data)]):
+            self.fail(BadResponse("the answer is not HTTP"))
+            return
         self._begun = True
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self.fail(BadResponse("the answer is not HTTP"))
 
     def _hang_up(self, *, reset: bool) -> None:
@@ -221,6 +225,10 @@ class ScriptedExchange:
     def on_headers_complete(self) -> None:
         """The head is in; of an interim answer it does not count."""
         status = self._parser.get_status_code()
+        coding = self._headers.get(b"transfer-encoding", b"chunked")
+        if status == 101 or coding.lower() != b"chunked":
+            self.fail(BadResponse("the answer is not HTTP/1.1 as we speak it"))
+            return
         if status < 200:
             self._headers.clear()
             self._interim += 1

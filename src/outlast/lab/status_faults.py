@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from outlast.lab.script import Behaviour, html, ok, status, steps
-from outlast.lab.steps import Raw
+from outlast.lab.steps import Fin, Raw
 
 _ELSEWHERE = "http://127.0.0.1:9/elsewhere"
 
@@ -107,5 +107,14 @@ _FURTHER: dict[str, Behaviour] = {
     "B57-should-retry-garbage": status(500, {"x-should-retry": "canary"}),
 }
 
-STATUS_FAULTS: dict[str, Behaviour] = _USUAL | _MOVED | _FURTHER
+_HALF = b'HTTP/1.1 %d Odd\r\n%bcontent-length: 100\r\n\r\n{"error":{"message":"canary'
+_CUT: dict[str, Behaviour] = {
+    "B58-cut-400": steps("cut", Raw(_HALF % (400, b"")), Fin()),
+    "B58-cut-401": steps("cut", Raw(_HALF % (401, b"")), Fin()),
+    "B58-cut-429": steps("cut", Raw(_HALF % (429, b"retry-after: 86400\r\n")), Fin()),
+    "B58-cut-500": steps("cut", Raw(_HALF % (500, b"")), Fin()),
+    "B58-bad-chunk-403": steps("chunk", Raw(b"HTTP/1.1 403 Odd\r\ntransfer-encoding: chunked\r\n\r\nZZ\r\n"), Fin()),
+}
+
+STATUS_FAULTS: dict[str, Behaviour] = _USUAL | _MOVED | _FURTHER | _CUT
 """By name; `outlast.lab.faults` holds them with the others."""

@@ -87,15 +87,10 @@ class Attempts:
         """The stream in this answer, or the one that a whole answer is made to; raises what another status means."""
         target = call.target
         if exchange.status != 200:
-            body = await exchange.whole(due)
-            exchange.release()
-            raise dialect.classify(exchange.status, exchange.header, body, target)
-        begun = b""
-        if not _says(exchange, b"application/json"):
-            if not _says(exchange, b"text/event-stream"):
-                begun = await exchange.read(due)  # what it does not say, it shows
-            if not _is_json(begun):
-                return await self._stream(call, dialect, exchange, record, due, begun)
+            raise dialect.classify(exchange.status, exchange.header, await _said(exchange, due), target)
+        begun = await exchange.read(due)  # labels lie: it shows what it is
+        if not _is_json(begun) and (begun.strip() or not _says(exchange, b"application/json")):
+            return await self._stream(call, dialect, exchange, record, due, begun)
         body = begun + await exchange.whole(due)
         if not _is_json(body):
             exchange.release()
@@ -131,6 +126,17 @@ def _too_late(target: Target) -> TimedOut:
     late.outcome = "neutral"
     late.target = target.name
     return late
+
+
+async def _said(exchange: Exchange, due: float) -> bytes:
+    """The body of an error; nothing where it is cut, endless or too large: its status and headers have said enough."""
+    try:
+        body = await exchange.whole(due)
+    except (BadResponse, TimedOut):
+        exchange.abort()
+        return b""
+    exchange.release()
+    return body
 
 
 def _says(exchange: Exchange, kind: bytes) -> bool:
