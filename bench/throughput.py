@@ -14,7 +14,7 @@ from bench.figures import Figure
 from bench.peers.peer import PeerError
 from bench.rows import Row
 from bench.running import Running
-from bench.session import Session, failures, in_turn
+from bench.session import Effort, Session, failures, in_turn
 from bench.wire import Wire
 from bench.wrk import Shot, shoot
 
@@ -62,8 +62,7 @@ class Contestant:
         self._stream_bytes = self._length() if row.chunks else 0
         warm = self._shoot(1)
         running.calm()
-        needed = math.ceil(ENOUGH * row.connections / max(warm.requests, 1))
-        self._seconds = max(session.effort.seconds, min(needed, session.effort.patience))
+        self._seconds = seconds(row, warm.requests, session.effort)
 
     def go(self) -> None:
         """One round.
@@ -100,6 +99,12 @@ class Contestant:
         with Wire(self._running.port) as wire:
             wire.whole(self._request.raw(self._running.port))
             return len(wire.got)
+
+
+def seconds(row: Row, warm: int, effort: Effort) -> int:
+    """How long a round is for a peer that answered `warm` requests in a second: streams are counted by bytes anyway."""
+    needed = 0 if row.chunks else math.ceil(ENOUGH * row.connections / max(warm, 1))
+    return max(effort.seconds, min(needed, effort.patience))
 
 
 def _note(failed: int, answered: int, row: Row) -> str:

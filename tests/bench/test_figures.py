@@ -10,9 +10,9 @@ from bench.latency import figures as latency_figures
 from bench.results import write
 from bench.rows import ROWS, Row
 from bench.scenario import PLAIN
-from bench.session import in_turn
+from bench.session import FULL, in_turn
 from bench.table import goal_lines, row_lines
-from bench.throughput import values
+from bench.throughput import seconds, values
 from bench.wrk import Shot
 
 WHOLE = Row("whole", PLAIN)
@@ -66,6 +66,14 @@ def test_cpu_is_divided_by_what_was_answered_well():
         ("p50", "ms"): 1.5,
         ("p99", "ms"): 9.0,
     }
+
+
+@pytest.mark.parametrize(
+    ("row", "warm", "expected"), [(WHOLE, 5000, 3), (WHOLE, 40, 8), (WHOLE, 0, 20), (STREAMS, 1, 3)]
+)
+def test_a_slow_peer_has_longer_rounds(row: Row, warm: int, expected: int):
+    """Until enough was answered on each of 16 connections, within bounds; streams are counted by bytes anyway."""
+    assert seconds(row, warm, FULL) == expected
 
 
 def test_chunks_are_counted_by_bytes():
