@@ -9,7 +9,7 @@ from math import inf
 import pytest
 
 from outlast.edge.io import AsyncIo
-from outlast.model.events import BackIn, Fault
+from outlast.model.events import BackIn, Fault, LoopBlocked
 from outlast.ports import Io
 
 EVENT = BackIn("target", "p/m")
@@ -232,3 +232,40 @@ def test_fork(run, world, say):
             return told, at.connected
 
     assert run(story()) == (b"200 ok", 2)
+
+
+def test_gathered_events_are_told_at_the_end_of_the_turn_in_their_order():
+    """A busy gateway tells each sink many at a time; what comes after the end is told at once."""
+    one, other = [], []
+
+    async def story():
+        io = AsyncIo([one.append, other.append], gather=True)
+        io.emit(LoopBlocked(1.0))
+        io.emit(LoopBlocked(2.0))
+        before = list(one)
+        await asyncio.sleep(0)
+        told = list(one)
+        io.emit(LoopBlocked(3.0))
+        await io.aclose()
+        closed = list(one)
+        io.emit(LoopBlocked(4.0))
+        return before, told, closed
+
+    before, told, closed = asyncio.run(story())
+    assert [len(events) for events in (before, told, closed)] == [0, 2, 3]
+    assert [event.seconds for event in one] == [1.0, 2.0, 3.0, 4.0]
+    assert one == other
+
+
+def test_a_sink_that_breaks_on_gathered_events_keeps_none_from_the_others():
+    """The good one hears of every event, and of the fault."""
+    good = []
+
+    async def story():
+        io = AsyncIo([Broken(), good.append], gather=True)
+        io.emit(LoopBlocked(1.0))
+        await asyncio.sleep(0)
+        return io.sink_faults
+
+    assert asyncio.run(story()) == 1
+    assert [type(event).__name__ for event in good] == ["Fault", "LoopBlocked"]

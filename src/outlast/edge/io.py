@@ -11,6 +11,7 @@ from typing import Any
 
 from outlast.edge.bounds import Bounds
 from outlast.edge.dial import Dialer
+from outlast.edge.ears import Ears
 from outlast.edge.exchange import HttpExchange
 from outlast.edge.pool import Pool, Shelf
 from outlast.edge.process import Process
@@ -18,7 +19,7 @@ from outlast.edge.request import Prepared
 from outlast.edge.resolve import Lookup, Resolver, system_lookup
 from outlast.edge.sweeper import Sweeper
 from outlast.edge.waiting import Wait
-from outlast.model.events import Event, Fault, LoopBlocked
+from outlast.model.events import Event, LoopBlocked
 from outlast.model.target import Provider, Target
 from outlast.ports import Outgoing, Sink, Timed
 
@@ -50,38 +51,40 @@ class AsyncIo:
 
     Args:
         sinks: who hears of every event, in this order.
+        gather: tell them at the end of the loop's turn, many events at a time, which costs a busy process less.
         bounds: what is taken from a peer.
         lookup: blocking name lookup; the system's unless a test brings its own.
 
     Attributes:
-        sink_faults: how often a sink has raised.
+        emit: tells the sinks. A sink that raises is counted, and the others are told of that too.
     """
 
-    __slots__ = ("_bounds", "_closed", "_lookup", "_moorings", "_orphans", "_prepared", "_sinks", "sink_faults")
+    __slots__ = ("_bounds", "_closed", "_ears", "_lookup", "_moorings", "_orphans", "_prepared", "emit")
 
     now = staticmethod(time.monotonic)
     random = staticmethod(random.random)
 
     def __init__(
-        self, sinks: Iterable[Sink] = (), *, bounds: Bounds | None = None, lookup: Lookup = system_lookup
+        self,
+        sinks: Iterable[Sink] = (),
+        *,
+        gather: bool = False,
+        bounds: Bounds | None = None,
+        lookup: Lookup = system_lookup,
     ) -> None:
-        self._sinks = tuple(sinks)
+        self._ears = Ears(sinks)
+        self.emit: Callable[[Event], None] = self._ears.gather if gather else self._ears.tell
         self._bounds = bounds or Bounds()
         self._lookup = lookup
         self._moorings: Moorings | None = None
         self._orphans: list[Moorings] = []
         self._prepared: dict[int, tuple[Prepared, Shelf]] = {}
         self._closed = False
-        self.sink_faults = 0
 
-    def emit(self, event: Event) -> None:
-        """Tell the sinks. A sink that raises is counted, and the others are told of that too."""
-        for sink in self._sinks:
-            try:
-                sink(event)
-            except Exception as error:  # noqa: BLE001  (whatever a sink does must not spoil an answer)
-                self.sink_faults += 1
-                self._tell_others(sink, error)
+    @property
+    def sink_faults(self) -> int:
+        """How often a sink has raised."""
+        return self._ears.faults
 
     async def sleep(self, seconds: float) -> None:
         """Wait at least so long, by the monotonic clock."""
@@ -125,6 +128,8 @@ class AsyncIo:
     async def aclose(self) -> None:
         """Close all connections; afterwards nothing can be sent."""
         self._closed = True
+        self._ears.tell_gathered()
+        self.emit = self._ears.tell
         here, self._moorings = self._moorings, None
         self._prepared.clear()
         if here is None or here.pid != Process.pid or here.loop.is_closed():
@@ -175,15 +180,6 @@ class AsyncIo:
         prepared = Prepared(provider)
         entry = self._prepared[id(provider)] = (prepared, here.pool.shelf(prepared.origin))
         return entry
-
-    def _tell_others(self, broken: Sink, error: Exception) -> None:
-        fault = Fault(where=f"sink {getattr(broken, '__name__', type(broken).__name__)}", error=type(error).__name__)
-        for sink in self._sinks:
-            if sink is not broken:
-                try:
-                    sink(fault)
-                except Exception:  # noqa: BLE001  (the count is all that is left to do)
-                    self.sink_faults += 1
 
 
 def _running() -> asyncio.AbstractEventLoop | None:

@@ -17,9 +17,10 @@ from collections.abc import Callable, Generator, Iterable
 
 import uvicorn
 
-from outlast.build import Outlast
+from outlast.build import Outlast, check_providers
 from outlast.config import Config, ConfigError
 from outlast.dialects import DIALECTS
+from outlast.edge.io import AsyncIo
 from outlast.gateway import gauges
 from outlast.gateway.app import App
 from outlast.gateway.descriptors import room
@@ -190,7 +191,8 @@ def assemble(config: Config, outlet: Outlet, listening: Callable[[str], None], *
     ears: list[Sink] = [Log(outlet.put), *sinks]
     if metrics is not None:
         ears.append(metrics)
-    outlast = Outlast(config, sinks=ears)
+    check_providers(config)
+    outlast = Outlast(config, io=AsyncIo(ears, gather=True))
     surface = Surface(outlast, DIALECTS, metrics.render if metrics else None)
     app = App(surface, outlast, most_connections=room())
     if metrics is not None:
