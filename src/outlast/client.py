@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Literal, Self
@@ -24,6 +23,7 @@ from outlast.build import Outlast
 from outlast.config import Config, load
 from outlast.dialects import DIALECTS
 from outlast.edge.background import Background
+from outlast.edge.ids import new_id
 from outlast.edge.io import AsyncIo
 from outlast.edge.process import Process
 from outlast.engine import Asked, Engine
@@ -315,4 +315,4 @@ def _request(operation: Operation, body: Mapping[str, object]) -> Request:
 
 
 def _asked(timeout: float | None, priority: Priority) -> Asked:
-    return Asked("req_" + secrets.token_hex(12), LIBRARY, PRIORITIES.index(priority), timeout)
+    return Asked(new_id(), LIBRARY, PRIORITIES.index(priority), timeout)

@@ -11,7 +11,6 @@ the SDK has as key and base URL is not looked at.
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import cached_property
 
@@ -22,6 +21,7 @@ from outlast.client import Home
 from outlast.config import Config, load
 from outlast.dialects import DIALECTS
 from outlast.edge.background import Background
+from outlast.edge.ids import new_id
 from outlast.gateway.auth import Door
 from outlast.gateway.exchange import Flowing, Inbound, Outbound
 from outlast.gateway.routes import Surface
@@ -148,7 +148,7 @@ def transport(
 
 def _inbound(request: httpx2.Request, body: bytes) -> Inbound:
     headers = {name.lower(): value for name, value in request.headers.raw}
-    return Inbound(request.method, request.url.path, headers, body, "req_" + secrets.token_hex(12))
+    return Inbound(request.method, request.url.path, headers, body, new_id())
 
 
 def _response(out: Outbound, stream: AsyncBody | BlockingBody | None = None) -> httpx2.Response:

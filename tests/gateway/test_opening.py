@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
+from outlast.edge.ids import AT_ONCE, new_id
 from outlast.gateway.exchange import Outbound
-from outlast.gateway.ids import AT_ONCE, new_id
 from outlast.gateway.opening import Opening
 
 WELL = Outbound(200, [(b"content-length", b"2"), (b"x-request-id", b"r1")], b"{}")
@@ -56,7 +56,7 @@ def test_no_id_is_given_twice():
 
 FORKING = """
 import os
-from outlast.gateway.ids import new_id
+from outlast.edge.ids import new_id
 new_id()
 child = os.fork()
 os.write(1, "".join(new_id() + "\\n" for _ in range(300)).encode())

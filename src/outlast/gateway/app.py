@@ -11,12 +11,12 @@ from __future__ import annotations
 import asyncio
 
 from outlast.build import Outlast
+from outlast.edge.ids import new_id
 from outlast.flow.faults import told
 from outlast.gateway.asgi import Guest, Receive, Scope, Send
 from outlast.gateway.conversation import CallerGone, Conversation
 from outlast.gateway.descriptors import UNBOUNDED
 from outlast.gateway.exchange import Inbound, Outbound
-from outlast.gateway.ids import new_id
 from outlast.gateway.opening import Opening
 from outlast.gateway.routes import Surface
 from outlast.model.errors import Caller, Failure, Internal, Rejected
