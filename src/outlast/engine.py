@@ -149,6 +149,7 @@ class Engine:
         now = io.now()
         so_far = Told(started, now - started, answer.target, answer.source)
         if isinstance(answer, Stream):
+            request.forget()
             answer.owe(call, (so_far,))
         else:
             tell(call, End("success", None, answer.usage, answer.cost), so_far, now)

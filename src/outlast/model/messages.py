@@ -176,9 +176,17 @@ class Request(Struct, kw_only=True, eq=False):
             self._content = self.read()
         return self._content
 
+    def forget(self) -> None:
+        """Let go of what is asked: it has been answered, and a stream may be open for long."""
+        self.body, self.read, self._content = b"", _forgotten, None
+
     def __repr__(self) -> str:
         """Says what kind of request; never what it asks."""
         return f"Request({self.operation}, model={self.model!r}, dialect={self.dialect!r}, stream={self.stream})"
+
+
+def _forgotten() -> Content:
+    raise RuntimeError("what was asked has been let go, since the answer has begun")
 
 
 class Usage(Struct, frozen=True, gc=False):

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from outlast.flow.call import Answer, Call, Handler, Layer
+from outlast.flow.call import NO_OTHERS, Answer, Call, Handler, Layer
 from outlast.layers.routing.config import RoutingConfig
 from outlast.layers.routing.ranking import Latencies, Ranking
 from outlast.layers.routing.run import Run
@@ -121,6 +121,7 @@ class Routing:
                                 raise
                             continue
                         self._sample(view, io.now())
+                        view.others = NO_OTHERS  # nobody asks any more, and a stream may be open for long
                         answer.source = "primary" if view.target is order[0] else "fallback"
                         answer.attempts = call.story.made
                         return answer
