@@ -70,9 +70,10 @@ cov: $(test_ready) ## do the core's own tests reach nearly every branch of it?
 ## ---- measure it
 
 .PHONY: bench
-bench: $(test_ready) ## measure this gateway beside its peers, about 40 minutes; ARGS='--rows …' narrows it
+bench: $(test_ready) ## measure all of it beside its peers, 45 minutes, and write the page; ARGS='--rows …' measures less
 	@scripts/system-packages bench
 	@$(bin)/python -m bench $(ARGS)
+	@[ -n "$(ARGS)" ] || { $(bin)/python -m bench.inprocess && $(bin)/python -m bench.report; }
 
 .PHONY: bench-quick
 bench-quick: $(test_ready) ## the same in three minutes, once the peers are installed
