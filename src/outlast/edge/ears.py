@@ -11,7 +11,7 @@ its answer in a later turn.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from outlast.model.events import Event, Fault
 from outlast.ports import Sink
@@ -50,11 +50,18 @@ class Ears:
         """Tell now what has been gathered."""
         events, self._gathered = self._gathered, []
         for sink in self._sinks:
+            left = iter(events)
+            while not self._told_all(sink, left):
+                pass  # it broke on one of them, and hears of the others all the same
+
+    def _told_all(self, sink: Sink, events: Iterator[Event]) -> bool:
+        try:
             for event in events:
-                try:
-                    sink(event)
-                except Exception as error:  # noqa: BLE001  (as above)
-                    self._broke(sink, error)
+                sink(event)
+        except Exception as error:  # noqa: BLE001  (as above)
+            self._broke(sink, error)
+            return False
+        return True
 
     def _broke(self, broken: Sink, error: Exception) -> None:
         self.faults += 1

@@ -88,6 +88,7 @@ class Surface:
                 asked.priority = priority(headers)
                 asked.timeout = timeout(headers)
             request = dialect.parse(endpoint.operation, inbound.body)
+            inbound.body = b""  # the request has it, and lets go of it when a stream has begun
             answer = await self._outlast.engine.answer(request, asked)
         except Failure as failure:
             return self._failed(dialect, failure, asked)
