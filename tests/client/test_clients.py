@@ -165,6 +165,7 @@ def test_a_real_interrupt_ends_a_program(provider, run_script):
     provider.script("alpha", default=silent())
     done = run_script(
         "import os, signal, threading, outlast\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # who is started in the background ignores it
         "client = outlast.Client()\n"
         "sent = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))\n"
         "sent.start()\n"
