@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from functools import partial
 
+from outlast.catalog.prices import Find, prices_of
 from outlast.config import Config, ConfigError, with_prices
 from outlast.dialects import DIALECTS
 from outlast.edge.aside import aside
@@ -68,13 +69,17 @@ class Outlast:
         config: what `outlast.config.load` gave.
         sinks: who hears of every event.
         io: the world; the real one unless a test brings its own.
+        find: finds the prices of models.
 
     Raises:
         ConfigError: a provider cannot be called as configured, for example because its certificates cannot be read.
     """
 
-    def __init__(self, config: Config, *, sinks: Iterable[Sink] = (), io: Io | None = None) -> None:
+    def __init__(
+        self, config: Config, *, sinks: Iterable[Sink] = (), io: Io | None = None, find: Find = prices_of
+    ) -> None:
         self.config = config
+        self._find = find
         if io is None:
             check_providers(config)
         self.io: Io = io or AsyncIo(sinks)
@@ -91,7 +96,7 @@ class Outlast:
     def start(self) -> None:
         """Begin what goes on beside the answering: prices are looked up in a thread, and used once they are there."""
         if self._pricing is None:
-            self._pricing = aside(partial(with_prices, self.config), "outlast-prices")
+            self._pricing = aside(partial(with_prices, self.config, find=self._find), "outlast-prices")
             self._pricing.add_done_callback(self._price)
 
     def _price(self, found: asyncio.Future[Config]) -> None:

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import pytest
 
 from outlast.catalog import builtin
-from outlast.catalog.prices import price_of, priced
-from outlast.model.target import Price, Provider, Target
+from outlast.catalog.prices import price_of, prices_of
+from outlast.edge.apart import prices_apart
+from outlast.model.target import Price
 
 DAY = datetime(2026, 11, 1, tzinfo=UTC)
-OPENAI = Provider(name="openai", dialect="openai", base_url="https://api.openai.com/v1")
 
 
 def test_a_known_model_has_its_price_for_a_million_tokens():
@@ -35,17 +35,21 @@ def test_an_unknown_model_has_no_price(sources: list[str], names: list[str]):
     assert price_of(sources, names, DAY) is None
 
 
-def test_a_price_from_the_configuration_is_kept():
-    """Contracts are cheaper than lists."""
-    target = Target("openai/gpt-4o-mini", OPENAI, "gpt-4o-mini", price=Price(input=0.1))
-    assert priced(target, ["openai"], DAY).price == Price(input=0.1)
-
-
-def test_a_target_is_priced_by_its_id_or_its_family():
+def test_a_model_is_priced_by_its_id_or_its_family():
     """A deployment's name says nothing, its family does."""
-    target = Target("openai/mine", OPENAI, "mine", family="gpt-4o-mini")
-    assert priced(target, ["openai"], DAY).price == Price(0.15, 0.6, 0.075)
-    assert priced(Target("openai/x", OPENAI, "x"), ["openai"], DAY).price is None
+    assert price_of(["openai"], ["mine", "gpt-4o-mini"], DAY) == Price(0.15, 0.6, 0.075)
+    assert price_of(["openai"], ["x", ""], DAY) is None
+
+
+def test_a_process_of_its_own_gives_the_same_answers(tmp_path, monkeypatch):
+    """In their order; and it imports nothing from where it is started."""
+    (tmp_path / "outlast").mkdir()
+    (tmp_path / "json.py").write_text("raise SystemExit('not this one')")
+    monkeypatch.chdir(tmp_path)
+    questions = [(("openai",), ("gpt-4o-mini", "")), (("openai",), ("no-such-model", "")), ((), ("gpt-4o-mini", ""))]
+    answers = prices_apart(questions)
+    assert answers == prices_of(questions)
+    assert [answer is None for answer in answers] == [False, True, True]
 
 
 def test_every_listed_model_of_a_priced_provider_has_a_price():

@@ -33,7 +33,7 @@ def test_an_answer_has_its_price_once_the_prices_are_known():
 def test_without_a_price_list_answers_come_all_the_same(monkeypatch):
     """What goes wrong while looking prices up is told, and is no more than that."""
 
-    def fail(_):
+    def fail(_, find):
         raise OSError("no descriptors")
 
     monkeypatch.setattr(build, "with_prices", fail)

@@ -1,25 +1,31 @@
 """Prices of models, from the data that the `genai-prices` library ships. Never asks the network.
 
-The library is optional and takes a good part of a second to import, so it is imported at the first question, in the
-thread that asks: at start, for every configured target, never while a request waits.
+The library is optional, takes a good part of a second to import, and 15 MB that are never given back. So it is imported
+at the first question, which is asked at start, for all configured targets at once, and never while a request waits; and
+`python -m outlast.catalog.prices` answers questions on its standard input, for whoever has to stay small.
 
 Its prices may have tiers (a longer prompt costs more) and may depend on the date: taken is the base tier, as of `day`.
 """
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from outlast.model.target import Price, Target
+from outlast.model.target import Price
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from genai_prices.types import TieredPrices
+
+Question = tuple[tuple[str, ...], tuple[str, ...]]
+"""Where to look for a model, and what it may be called there; as in `price_of`."""
+Find = Callable[[Sequence[Question]], Sequence[Price | None]]
+"""Answers questions, in their order."""
 
 
 def price_of(sources: Iterable[str], names: Iterable[str], day: datetime | None = None) -> Price | None:
@@ -45,12 +51,15 @@ def price_of(sources: Iterable[str], names: Iterable[str], day: datetime | None 
     return None
 
 
-def priced(target: Target, sources: Iterable[str], day: datetime | None = None) -> Target:
-    """The same target with its price, unless it has one already or none is known."""
-    if target.price is not None:
-        return target
-    price = price_of(sources, (target.model, target.family), day)
-    return target if price is None else msgspec.structs.replace(target, price=price)
+def prices_of(questions: Sequence[Question]) -> list[Price | None]:
+    """What each of these models costs today."""
+    return [price_of(sources, names) for sources, names in questions]
+
+
+def _answer() -> None:
+    """Questions from standard input, answers to standard output, both JSON."""
+    asked = msgspec.json.decode(sys.stdin.buffer.read(), type=list[Question])
+    sys.stdout.buffer.write(msgspec.json.encode(prices_of(asked)))
 
 
 def _price(
@@ -64,3 +73,7 @@ def _dollars(rate: Decimal | TieredPrices | None) -> float:
     if rate is None:
         return 0.0
     return float(rate if isinstance(rate, Decimal) else rate.base)
+
+
+if __name__ == "__main__":
+    _answer()

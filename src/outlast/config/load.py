@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from outlast.catalog import Catalog, builtin
-from outlast.catalog.prices import priced
+from outlast.catalog.prices import Find, prices_of
 from outlast.config.environment import Environment, discovered
 from outlast.config.errors import ConfigError
 from outlast.config.reader import Reader
@@ -103,12 +103,17 @@ def parse(text: str, environment: Environment | None = None, catalog: Catalog | 
     return _read(text, NAME, FilePath(), environment, catalog or builtin())
 
 
-def with_prices(config: Config, catalog: Catalog | None = None) -> Config:
+def with_prices(config: Config, catalog: Catalog | None = None, *, find: Find = prices_of) -> Config:
     """The same configuration with the list price of every target that has none. Takes half a second: use a thread."""
     rows = (catalog or builtin()).providers
+    targets = [target for target in config.routes.targets() if target.price is None]
+    sources = [rows[config.kinds[target.provider.name]].prices for target in targets]
+    answers = find([(where, (target.model, target.family)) for where, target in zip(sources, targets, strict=True)])
+    found = {target.name: price for target, price in zip(targets, answers, strict=True)}
 
     def change(target: Target) -> Target:
-        return priced(target, rows[config.kinds[target.provider.name]].prices)
+        price = target.price or found.get(target.name)
+        return target if price is target.price else msgspec.structs.replace(target, price=price)
 
     return msgspec.structs.replace(config, routes=config.routes.changed(change))
 

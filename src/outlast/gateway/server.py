@@ -18,8 +18,10 @@ from collections.abc import Callable, Generator, Iterable
 import uvicorn
 
 from outlast.build import Outlast, check_providers
+from outlast.catalog.prices import Find, prices_of
 from outlast.config import Config, ConfigError
 from outlast.dialects import DIALECTS
+from outlast.edge.apart import prices_apart
 from outlast.edge.io import AsyncIo
 from outlast.gateway import gauges
 from outlast.gateway.app import App
@@ -156,7 +158,7 @@ async def serve(config: Config, listening: Callable[[str], None]) -> None:
     check_exposed(config)
     sockets = await listen(config)
     outlet = Outlet(STDOUT)
-    server = assemble(config, outlet, listening)
+    server = assemble(config, outlet, listening, find=prices_apart)
     settling = asyncio.get_running_loop().create_task(settle(server.outlast))
     try:
         await server.serve(sockets)
@@ -175,7 +177,14 @@ async def settle(outlast: Outlast) -> None:
     gc.set_threshold(*SELDOM)
 
 
-def assemble(config: Config, outlet: Outlet, listening: Callable[[str], None], *, sinks: Iterable[Sink] = ()) -> Server:
+def assemble(
+    config: Config,
+    outlet: Outlet,
+    listening: Callable[[str], None],
+    *,
+    sinks: Iterable[Sink] = (),
+    find: Find = prices_of,
+) -> Server:
     """A gateway, ready to serve: its engine, its ears and its face.
 
     Args:
@@ -183,6 +192,7 @@ def assemble(config: Config, outlet: Outlet, listening: Callable[[str], None], *
         outlet: where log lines go.
         listening: called with our address when we listen.
         sinks: who hears of every event beside the log and the metrics.
+        find: finds the prices of models.
 
     Raises:
         ConfigError: the configuration asks for what is not installed.
@@ -192,7 +202,7 @@ def assemble(config: Config, outlet: Outlet, listening: Callable[[str], None], *
     if metrics is not None:
         ears.append(metrics)
     check_providers(config)
-    outlast = Outlast(config, io=AsyncIo(ears, gather=True))
+    outlast = Outlast(config, io=AsyncIo(ears, gather=True), find=find)
     surface = Surface(outlast, DIALECTS, metrics.render if metrics else None)
     app = App(surface, outlast, most_connections=room())
     if metrics is not None:
