@@ -116,3 +116,13 @@ def test_prices_are_put_on_every_known_target_and_only_there():
     assert config.routes.find("gpt-4o-mini").targets[0] is mini
     assert config.routes.find("gpt-4.1").targets[0].price == Price(input=1, output=2)
     assert config.routes.find("openai/unheard-of").targets[0].price is None
+
+
+def test_nobody_is_asked_for_prices_that_no_list_has():
+    """To ask costs half a second and a process; models of one's own are on no list."""
+    config = parse('[providers.house]\ntype = "vllm"\nbase_url = "http://gpu:8000/v1"\nmodels = { "llama" = {} }', {})
+
+    def find(questions):
+        raise AssertionError(f"asked for {questions}")
+
+    assert with_prices(config, find=find) is config

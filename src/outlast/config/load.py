@@ -106,10 +106,14 @@ def parse(text: str, environment: Environment | None = None, catalog: Catalog | 
 def with_prices(config: Config, catalog: Catalog | None = None, *, find: Find = prices_of) -> Config:
     """The same configuration with the list price of every target that has none. Takes half a second: use a thread."""
     rows = (catalog or builtin()).providers
-    targets = [target for target in config.routes.targets() if target.price is None]
-    sources = [rows[config.kinds[target.provider.name]].prices for target in targets]
-    answers = find([(where, (target.model, target.family)) for where, target in zip(sources, targets, strict=True)])
-    found = {target.name: price for target, price in zip(targets, answers, strict=True)}
+    questions = {
+        target.name: (sources, (target.model, target.family))
+        for target in config.routes.targets()
+        if target.price is None and (sources := rows[config.kinds[target.provider.name]].prices)
+    }
+    if not questions:
+        return config
+    found = dict(zip(questions, find(list(questions.values())), strict=True))
 
     def change(target: Target) -> Target:
         price = target.price or found.get(target.name)
