@@ -16,7 +16,7 @@ from outlast.flow.call import Answer, Call, Handler
 from outlast.flow.stream import Stream
 from outlast.layers.attempt.config import AttemptConfig
 from outlast.layers.attempt.mask import Masks
-from outlast.layers.attempt.record import Record
+from outlast.layers.attempt.record import Record, cost_of
 from outlast.layers.attempt.upstream import Upstream
 from outlast.layers.attempt.whole import OneBatch, chunks_of
 from outlast.model.errors import BadResponse, Failure, TimedOut
@@ -51,7 +51,7 @@ class Attempts:
         if due <= sent:
             raise _too_late(target)
         call.story.made += 1
-        record = Record(call, sent, call.story.made)
+        record = Record(sent, call.story.made)
         exchange: Exchange | None = None
         answer: Answer
         try:
@@ -61,12 +61,12 @@ class Attempts:
                 answer = await self._streamed(call, dialect, exchange, record, due)
             else:
                 answer = self._whole(call, dialect, exchange, record, await exchange.whole(due))
-                record.close(None, answer.usage, io.now())
+                record.close(call, None, answer.usage, io.now())
         except BaseException as error:
             if exchange is not None:
                 exchange.abort()
             _explain(error, target, hurried=due == call.deadline and due - sent < self._config.telling)
-            record.close(error, None, io.now())
+            record.close(call, error, None, io.now())
             raise
         answer.target = target.name
         answer.dropped = outgoing.dropped
@@ -77,8 +77,8 @@ class Attempts:
         exchange.release()
         target = call.target
         reply = dialect.decode(self._masks.of(target.provider).raw(body), call.request, target)
-        record.answered(call.io.now())
-        reply.cost = record.cost(reply.usage)
+        record.answered(call, call.io.now())
+        reply.cost = cost_of(reply.usage, target)
         if call.metered:
             reply.quota = dialect.quota(exchange.header)
         return reply
@@ -104,7 +104,7 @@ class Attempts:
         source = Upstream(call, exchange, reader, self._masks.of(call.target.provider), self._config)
         head = await source.first(due, begun)
         now = call.io.now()
-        record.answered(now)
+        record.answered(call, now)
         stream = Stream(source, head, call.io, prompt=call.request.tokens)
         stream.owe(call, (record,))
         stream.live_until(source.end_by + call.target.timers.stall)  # for who does not read; a read ends it before

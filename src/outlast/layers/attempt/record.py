@@ -9,45 +9,44 @@ from outlast.flow.stream import End
 from outlast.model.errors import Failure
 from outlast.model.events import AttemptEnded
 from outlast.model.messages import Usage
+from outlast.model.target import Target
 
 MAYBE_BILLED = frozenset({"timeout", "broken_stream", "cancelled", "bad_response"})
 """How an attempt ends that the provider may have billed although there is no answer."""
+
+
+def cost_of(usage: Usage | None, target: Target) -> float | None:
+    """US dollars of so many tokens at this target; None when the price or the usage is unknown."""
+    price = target.price
+    return None if price is None or usage is None else price.of(usage.input, usage.output, usage.cached)
 
 
 class Record(Struct, eq=False):
     """What will be told of one attempt. Settled with the answer, or closed with the failure that ended it before.
 
     Attributes:
-        call: the call that it is made for.
         sent: when it was sent.
         number: which of the request's upstream calls it is, from 1.
         status: of the answer's head; 0 before it.
         first: seconds to the first content, or to the whole answer.
     """
 
-    call: Call
     sent: float
     number: int
     status: int = 0
     first: float | None = None
 
-    def answered(self, now: float) -> None:
+    def answered(self, call: Call, now: float) -> None:
         """The first content, or the whole answer, is there."""
-        self.first = self.call.first = max(0.0, now - self.sent)
+        self.first = call.first = max(0.0, now - self.sent)
 
-    def cost(self, usage: Usage | None) -> float | None:
-        """US dollars of so many tokens at this target; None when the price is unknown."""
-        price = self.call.target.price
-        return None if price is None or usage is None else price.of(usage.input, usage.output, usage.cached)
-
-    def settle(self, call: Call, end: End, now: float) -> None:  # noqa: ARG002  (it has one of its own)
+    def settle(self, call: Call, end: End, now: float) -> None:
         """The stream is over: tell the attempt, and let the outer debtors know what it cost."""
-        end.cost = self.cost(end.usage)
-        self.close(end.error, end.usage, now)
+        end.cost = cost_of(end.usage, call.target)
+        self.close(call, end.error, end.usage, now)
 
-    def close(self, error: BaseException | None, usage: Usage | None, now: float) -> None:
+    def close(self, call: Call, error: BaseException | None, usage: Usage | None, now: float) -> None:
         """The attempt is over."""
-        call = self.call
         target = call.target
         kind, code, message = "ok", None, ""
         if isinstance(error, Failure):
