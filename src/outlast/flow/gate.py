@@ -44,6 +44,17 @@ class Permit(Protocol):
         ...
 
 
+class AtOnce:
+    """What those permits have in common with which nothing is waited for."""
+
+    __slots__ = ()
+
+    waits = False
+
+    async def wait(self, call: Call) -> None:
+        """There is nothing to wait for."""
+
+
 Admit = Callable[[Call, float], Permit | Rejected | None]
 
 

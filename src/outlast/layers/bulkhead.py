@@ -24,7 +24,7 @@ from msgspec import Struct
 
 from outlast.flow.bounds import AboveZero, AtLeastOne
 from outlast.flow.call import Call, Layer
-from outlast.flow.gate import gates
+from outlast.flow.gate import AtOnce, gates
 from outlast.flow.kept import Kept
 from outlast.flow.stream import End
 from outlast.model.caller import PRIORITIES
@@ -67,10 +67,14 @@ class Ticket(Struct, eq=False):
     priority: int
     since: float
     waiter: Waiter | None = None
-    waits: bool = False
     granted: bool = True
     shed: bool = False
     over: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Was there no slot at once?"""
+        return self.waiter is not None
 
     async def wait(self, call: Call) -> None:
         """Return with the slot. Raises `Rejected` when there is none in time."""
@@ -148,7 +152,7 @@ class Line:
         return next(reversed(self.all))
 
 
-class Slots:
+class Slots(AtOnce):
     """The slots of one target, or of the gateway. No method waits; a waiter is woken by who releases.
 
     Who finds a slot free holds no ticket: the slots themselves are its permit.
@@ -192,11 +196,6 @@ class Slots:
         """Is it as good as new, so that it may be forgotten?"""
         return not (self.used or self.waiting)
 
-    waits = False
-
-    async def wait(self, call: Call) -> None:
-        """There is nothing to wait for."""
-
     def answered(self, call: Call, now: float) -> None:
         """The slot is held until the answer is over."""
 
@@ -224,7 +223,7 @@ class Slots:
             return Full("the queue is full", max(expected, 1.0))
         if not self.waiting:
             self._freed_at = now
-        ticket = Ticket(self, caller, priority, now, waiter(), waits=True, granted=False)
+        ticket = Ticket(self, caller, priority, now, waiter(), granted=False)
         self._lines[priority].add(ticket)
         self.waiting += 1
         return ticket

@@ -13,7 +13,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from outlast.flow.call import Call, Layer
-from outlast.flow.gate import gates
+from outlast.flow.gate import AtOnce, gates
 from outlast.flow.kept import Kept
 from outlast.flow.stream import End
 from outlast.model.errors import Credential, Failure, Missing, Quota, Rejected, Throttled
@@ -109,18 +109,13 @@ class Held(Struct, eq=False):
             self.pauses.works(call, self, now)
 
 
-class Free:
+class Free(AtOnce):
     """Leave to try a target while nothing is paused at all; one for all calls."""
 
     __slots__ = ("_pauses",)
 
-    waits = False
-
     def __init__(self, pauses: Pauses) -> None:
         self._pauses = pauses
-
-    async def wait(self, call: Call) -> None:
-        """There is nothing to wait for."""
 
     def answered(self, call: Call, now: float) -> None:
         """What was paused meanwhile was paused by others: this call says nothing of it."""

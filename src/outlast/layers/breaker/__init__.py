@@ -18,10 +18,8 @@ FailureAccrual. Time is an argument: the machine can be stepped by hand, by Hypo
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from outlast.flow.call import Call, Layer
-from outlast.flow.gate import gates
+from outlast.flow.gate import AtOnce, gates
 from outlast.flow.kept import Kept
 from outlast.flow.stream import End
 from outlast.layers.breaker.circuit import Breaker, Change, Override, Permit, Refusal, State
@@ -43,17 +41,11 @@ __all__ = [
 ]
 
 
-class Held(Permit, kw_only=True, eq=False):
+class Held(Permit, AtOnce, kw_only=True, eq=False):
     """A permit in the hands of the engine: it tells the sinks what changed."""
 
     circuit: Breaker
     slow_after: float | None
-
-    waits: ClassVar[bool] = False
-    """A breaker says yes or no."""
-
-    async def wait(self, call: Call) -> None:
-        """There is nothing to wait for."""
 
     def answered(self, call: Call, now: float) -> None:
         """The first content is there: a success, perhaps a slow one."""

@@ -102,7 +102,7 @@ class Breaker:
         self.openings = 0
         self.flying = 0
         self.changes: list[Change] = []
-        self.free = True  # nothing would be refused
+        self.free = True
         self._run = 0  # failures in a row
         self._streak = 0  # how often the run was broken by a success
         self._last = 0.0  # when something was last counted
@@ -151,7 +151,7 @@ class Breaker:
                 return self._early_probe(permit, now) if early and self.can_probe_early(now) else refusal
             if self.state != "closed":
                 return self._probe(permit, now, limit)
-        elif others and self.flying and self.level and (ramped := self._ramped(now)) is not None:
+        elif others and self.slow_start() and (ramped := self._ramped(now)) is not None:
             return ramped
         return self.let_through(permit)
 

@@ -51,7 +51,7 @@ Asked = Sequence[tuple[Scope, Limits]]
 class Held:
     """Charges made for one call in all its scopes, perhaps with a sleep still to come."""
 
-    __slots__ = ("_charged", "_keeper", "_limits", "_made", "_reserved", "_wait", "waits")
+    __slots__ = ("_charged", "_keeper", "_limits", "_made", "_reserved", "_wait")
 
     def __init__(self, keeper: Keeper, call: Call, limits: Asked, charged: Costs, wait: float) -> None:
         self._keeper = keeper
@@ -59,8 +59,12 @@ class Held:
         self._charged = charged
         self._made = call.story.made
         self._wait = wait
-        self.waits = wait > 0
         self._reserved = [of.reserved() for _, of in limits] if wait > 0 else None
+
+    @property
+    def waits(self) -> bool:
+        """Is there a sleep still to come?"""
+        return self._reserved is not None
 
     async def wait(self, call: Call) -> None:
         """The one sleep that the reservation asks for."""
