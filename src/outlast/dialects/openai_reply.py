@@ -104,7 +104,6 @@ class _LooseAnswer(Struct):
     object: Any = None
 
 
-_ANY = msgspec.json.Decoder()
 _ANSWER = msgspec.json.Decoder(_Answer)
 _LOOSE = msgspec.json.Decoder(_LooseAnswer)
 _USAGE = msgspec.json.Decoder(WireUsage)
@@ -171,7 +170,7 @@ def _tolerantly(body: bytes, target: Target) -> _Answer:
     if loose.error:
         raise in_band(loose.error, target)
     if loose.object == "error":  # vLLM's envelope
-        raise in_band(wire.answer(_ANY, body), target)
+        raise in_band(wire.said(body), target)
     if not loose.choices:
         raise BadResponse("an answer without choices")
     return _Answer(

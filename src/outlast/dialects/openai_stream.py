@@ -99,7 +99,6 @@ class _Head(Struct):
 _EVENT = msgspec.json.Decoder(_Event)
 _LOOSE = msgspec.json.Decoder(_LooseEvent)
 _HEAD = msgspec.json.Decoder(_Head)
-_ANY = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
 _DONE = b"[DONE]"
 _END = b"data: [DONE]\n\n"
@@ -258,7 +257,7 @@ class OpenAIReader(EventReader):
         except wire.BROKEN:
             raise BadResponse("an event of the stream is garbled") from None
         if loose.object == "error":
-            raise in_band(_ANY.decode(data), self._target)
+            raise in_band(wire.said(data), self._target)
         if loose.choices is None and not loose.error and usage_in(loose.usage) is None:
             if isinstance(loose.type, str) or loose.object == "chat.completion.chunk":
                 return None

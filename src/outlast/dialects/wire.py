@@ -59,11 +59,16 @@ def answer(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         raise BadResponse("the answer is not what the provider's protocol says" if body else "empty answer") from None
 
 
-def demand_utf8(said: bytes) -> None:
+def said(body: bytes) -> object:
+    """The plain value of a piece of a provider's JSON. Raises `BadResponse`."""
+    return answer(_ANY, body)
+
+
+def demand_utf8(body: bytes) -> None:
     """Raises `BadResponse` for bytes on which a caller's SDK would choke, wherever in an answer they stand."""
-    if not said.isascii():
+    if not body.isascii():
         try:
-            said.decode()
+            body.decode()
         except UnicodeDecodeError:
             raise BadResponse("the answer is not UTF-8") from None
 

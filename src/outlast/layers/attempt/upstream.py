@@ -104,22 +104,25 @@ class Upstream:
             raise BadResponse("the stream is longer than is allowed")
         if self._mask.secrets:
             self._mask.batch(batch)
+        speaks = _speaks(batch)
         if self._held is not None:
             batch = self._joined(self._held, batch)
         if batch.last:
             return self._complete(batch)
         if not data:
             raise BadResponse("the stream ended before the answer was complete")
-        for chunk in batch.chunks:
-            if chunk.text or chunk.content:
-                return batch
+        if speaks:
+            return batch
         self._hold(batch)
         return None
 
     def _joined(self, held: Batch, batch: Batch) -> Batch:
-        """What was kept back, and what has come since."""
+        """What was kept back, with what has come since added to it: many small pieces may be kept back."""
         self._held = None
-        return Batch(held.raw + batch.raw, held.chunks + batch.chunks, batch.last)
+        held.raw += batch.raw
+        held.chunks += batch.chunks
+        held.last = batch.last
+        return held
 
     def _hold(self, batch: Batch) -> None:
         """There is no content yet: keep it until there is."""
@@ -152,3 +155,11 @@ class Upstream:
         """Close the connection."""
         self._over = True
         self._exchange.abort()
+
+
+def _speaks(batch: Batch) -> bool:
+    """Is there any content?"""
+    for chunk in batch.chunks:  # noqa: SIM110  (a generator would cost each event of a stream more than the answer)
+        if chunk.content:
+            return True
+    return False
