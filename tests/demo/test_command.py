@@ -29,10 +29,13 @@ def environment(tmp_path):
 
 
 def test_an_outage_is_survived(tmp_path, environment):
-    """Outlast answers nearly all, loses nothing in silence and holds nothing; the others see a good deal less."""
+    """Outlast answers nearly all, loses nothing in silence and holds nothing; the others see a good deal less.
+
+    At its whole length: a shorter run presses the outages into less time than a timer takes to notice them.
+    """
     done = subprocess.run(
-        [OUTLAST, "demo", "--json", "--seconds", "12"],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=55, check=False,
+        [OUTLAST, "demo", "--json"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
@@ -40,13 +43,13 @@ def test_an_outage_is_survived(tmp_path, environment):
     outlast, sdk, straight = ways["outlast"], ways["sdk"], ways["straight"]
     assert not summary["interrupted"]
     assert summary["held"] == 0
-    assert summary["elapsed"] < 30
+    assert summary["elapsed"] < 60
     for one in ways.values():
         ends = ("answered", "failed", "broken", "gave_up", "truncated")
         assert one["requests"] == sum(one[end] for end in ends) == outlast["requests"] > 100
         assert one["unfinished"] == 0
         assert one["cost"] > 0
-    assert outlast["answered"] >= 0.93 * outlast["requests"]
+    assert outlast["answered"] >= 0.95 * outlast["requests"]
     assert outlast["truncated"] == 0
     assert outlast["failed_over"] > 0.1 * outlast["requests"]
     assert straight["answered"] <= sdk["answered"] <= outlast["answered"] - 0.05 * outlast["requests"]
