@@ -1,155 +1,25 @@
-"""Slots and their queue: how many calls may be under way at once, and who is next when one is free.
-
-    five classes       critical, high, normal, low, batch: the best class goes first; but who has waited `age` seconds
-                       counts as one class better, and every fourth slot goes to the oldest that by now counts as
-                       the best, so that nobody waits for ever and a flood of batch work still delays nobody else
-    inside a class     callers take turns, so that no caller starves another
-    inside a caller    first come first served, until its oldest has waited longer than `target`; then newest first,
-                       for the oldest will not make it anyway (CoDel's insight)
-
-The releaser hands its slot to the chosen waiter; a waiter that was cancelled meanwhile passes it on. What cannot be
-served before its deadline is shed at once, with the honest time after which it might.
-
-Used twice: for the gateway's admission, and for each target, where retries and failovers run one class lower.
-
-Sources: Google SRE ch. 21, failsafe-go's semaphore (hand-off), Netflix concurrency-limits, Nichols & Jacobson (CoDel).
-"""
+"""The slots of one target, or of the gateway, and the queue for them. The picture is in the package's docstring."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 
-from msgspec import Struct
-
-from outlast.flow.bounds import AboveZero, AtLeastOne
-from outlast.flow.call import Call, Layer
-from outlast.flow.gate import AtOnce, gates
-from outlast.flow.kept import Kept
+from outlast.flow.call import Call
+from outlast.flow.gate import AtOnce
 from outlast.flow.stream import End
+from outlast.layers.bulkhead.config import SlotsConfig
+from outlast.layers.bulkhead.line import Line
+from outlast.layers.bulkhead.ticket import Full, Ticket
 from outlast.model.caller import PRIORITIES
 from outlast.model.errors import Rejected
 from outlast.model.events import Shed
 from outlast.ports import Waiter
-
-
-class SlotsConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many at once, and how many may wait for how long. Times in seconds."""
-
-    enabled: bool = True
-    slots: AtLeastOne = 64
-    """Calls under way at once."""
-    queue: int = 256
-    """Calls that may wait."""
-    wait: float = 2.0
-    """None waits longer."""
-    target: float = 0.5
-    """A caller whose oldest call has waited longer is served newest first."""
-    age: AboveZero = 0.4
-    """Who has waited so long counts as one class better, twice as long as two, and so on."""
-
-
-GATEWAY = SlotsConfig(slots=1024, queue=1000, wait=10.0, target=2.0, age=2.0)
-"""Admission's defaults."""
 
 SURE_AFTER = 5
 """So many releases tell how fast a queue moves; fewer may be luck, and nobody is sent away for bad luck."""
 
 AGED_EVERY = 4
 """Of so many slots that are handed on, one goes to a call whose class has improved by waiting, if there is one."""
-
-
-class Ticket(Struct, eq=False):
-    """A place in the queue, or a slot: `granted` says which, `shed` that the place was taken away."""
-
-    slots: Slots
-    caller: str
-    priority: int
-    since: float
-    waiter: Waiter | None = None
-    granted: bool = True
-    shed: bool = False
-    over: bool = False
-
-    @property
-    def waits(self) -> bool:
-        """Was there no slot at once?"""
-        return self.waiter is not None
-
-    async def wait(self, call: Call) -> None:
-        """Return with the slot. Raises `Rejected` when there is none in time."""
-        slots = self.slots
-        if self.waiter is None:
-            raise RuntimeError("a ticket without a slot must have a waiter")
-        await self.waiter.wait(min(self.since + slots.config.wait, call.deadline))
-        if not self.granted:
-            reason = "a better class took the place" if self.shed else "no slot became free in time"
-            raise slots.refusal(call, Full(reason, max(1.0, slots.expected_wait(self.priority))))
-
-    def answered(self, call: Call, now: float) -> None:
-        """The slot is held until the answer is over."""
-
-    def settle(self, call: Call, end: End, now: float) -> None:  # noqa: ARG002
-        """Hand the slot on, or leave the queue."""
-        self.slots.leave(self, now)
-
-
-class Full(Struct, frozen=True):
-    """No place: why, and for how many seconds."""
-
-    why: str
-    retry_after: float
-
-
-Waiting = OrderedDict[Ticket, None]
-"""Waiting calls in the order in which they came; any of them can be taken out at once."""
-
-
-class Line:
-    """The waiting calls of one class: callers take turns."""
-
-    __slots__ = ("all", "callers")
-
-    def __init__(self) -> None:
-        self.all: Waiting = OrderedDict()
-        self.callers: OrderedDict[str, Waiting] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self.all)
-
-    def add(self, ticket: Ticket) -> None:
-        """Behind the caller's others; a caller that had none waits for its turn."""
-        own = self.callers.get(ticket.caller)
-        if own is None:
-            own = self.callers[ticket.caller] = OrderedDict()
-        own[ticket] = self.all[ticket] = None
-
-    def remove(self, ticket: Ticket) -> None:
-        """Out of the line, wherever it stands."""
-        del self.all[ticket]
-        own = self.callers[ticket.caller]
-        del own[ticket]
-        if not own:
-            del self.callers[ticket.caller]
-
-    def next(self, now: float, target: float) -> Ticket:
-        """The next call of the caller whose turn it is. The line must not be empty."""
-        caller, own = next(iter(self.callers.items()))
-        ticket = next(iter(own))
-        if now - ticket.since > target:
-            ticket = next(reversed(own))
-        self.remove(ticket)
-        if own:
-            self.callers.move_to_end(caller)
-        return ticket
-
-    def oldest(self) -> Ticket:
-        """Who came first. The line must not be empty."""
-        return next(iter(self.all))
-
-    def newest(self) -> Ticket:
-        """Who came last. The line must not be empty."""
-        return next(reversed(self.all))
 
 
 class Slots(AtOnce):
@@ -305,39 +175,3 @@ class Slots(AtOnce):
                 if long_enough and (found is None or oldest.since < found.since):
                     found = oldest
         return found
-
-
-class Bulkhead:
-    """The slots of every target, or of the gateway as a whole."""
-
-    __slots__ = ("_lowers", "_name_of", "_slots", "config", "name")
-
-    def __init__(self, config: SlotsConfig, name: str, name_of: Callable[[Call], str], *, lowers: bool = False) -> None:
-        self.config = config
-        self.name = name
-        self._name_of = name_of
-        self._lowers = lowers
-        self._slots: Kept[Slots] = Kept()
-
-    def of(self, name: str, now: float = 0.0) -> Slots:
-        """The slots of that name."""
-        return self._slots.get(name) or self._slots.put(name, Slots(self.config, self.name, name), now)
-
-    def waiting(self) -> int:
-        """How many calls wait, over all."""
-        return sum(slots.waiting for slots in self._slots.values())
-
-    def admit(self, call: Call, now: float) -> Slots | Ticket | Rejected:
-        """The gate: a slot, or a place in the queue."""
-        slots = self.of(self._name_of(call), now)
-        if slots.take():
-            return slots
-        priority = call.priority
-        if self._lowers and call.story.made > call.earlier:
-            priority = min(priority + 1, len(PRIORITIES) - 1)
-        ticket = slots.enter(call.caller.name, priority, now, call.deadline, call.io.waiter)
-        return slots.refusal(call, ticket) if isinstance(ticket, Full) else ticket
-
-    def layer(self) -> Layer:
-        """Hold a slot for as long as the call is under way, its stream included."""
-        return gates(self.admit)
