@@ -5,7 +5,8 @@
     for chunk in client.stream("Count to ten"):
         print(chunk.text, end="")
 
-Both ask the same engine as the gateway: the same retries, breakers, limits and failover. Options have the names of
+Both ask the same engine as the gateway: the same retries, breakers, limits and failover. Inside a deadline
+(`outlast.edge.deadline`) a call takes the smaller of that and its own `timeout`. Options have the names of
 OpenAI's chat completions, whatever provider answers.
 """
 
@@ -23,6 +24,7 @@ from outlast.build import Outlast
 from outlast.config import Config, load
 from outlast.dialects import DIALECTS
 from outlast.edge.background import Background
+from outlast.edge.deadline import smaller
 from outlast.edge.ids import new_id
 from outlast.edge.io import AsyncIo
 from outlast.edge.process import Process
@@ -315,4 +317,4 @@ def _request(operation: Operation, body: Mapping[str, object]) -> Request:
 
 
 def _asked(timeout: float | None, priority: Priority) -> Asked:
-    return Asked(new_id(), LIBRARY, PRIORITIES.index(priority), timeout)
+    return Asked(new_id(), LIBRARY, PRIORITIES.index(priority), smaller(timeout))

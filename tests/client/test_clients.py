@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import gc
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from outlast import AsyncClient, Client, ConfigError, Failure
+from outlast.edge.deadline import within
 from outlast.model.errors import BrokenStream, Caller, Connect, TimedOut
 from outlast.model.events import RequestEnded
 from outlast.testing import RecordingSink, cut, ok, silent, stall, status
@@ -318,3 +320,18 @@ def test_nobody_there_is_a_failure_like_any_other(config, provider):
         provider.__enter__()
     assert isinstance(refused.value, Failure)
     assert len(refused.value.attempts) >= 2
+
+
+@pytest.mark.parametrize("own", [None, 60.0])
+def test_a_deadline_around_the_call_holds_for_it(provider, client, own):
+    """The smaller of both: the provider that is silent is left when the surrounding time is over."""
+    provider.script("alpha", silent())
+    with within(time.monotonic() + 0.3, time.monotonic), pytest.raises(TimedOut):
+        client.chat("hi", timeout=own)
+
+
+def test_without_time_nothing_is_sent(provider, client):
+    """A deadline that has passed: no provider is asked."""
+    with within(time.monotonic(), time.monotonic), pytest.raises(TimedOut):
+        client.chat("hi")
+    assert provider.requests() == []

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 
 from outlast.build import Outlast
+from outlast.edge.deadline import smaller
 from outlast.engine import Asked
 from outlast.flow.stream import Stream
 from outlast.gateway import headers as with_headers
@@ -87,6 +88,7 @@ class Surface:
             if not WISHES.isdisjoint(headers):
                 asked.priority = priority(headers)
                 asked.timeout = timeout(headers)
+            asked.timeout = smaller(asked.timeout)  # whoever we are mounted in may be in a hurry
             request = dialect.parse(endpoint.operation, inbound.body)
             inbound.body = b""  # the request has it, and lets go of it when a stream has begun
             answer = await self._outlast.engine.answer(request, asked)
