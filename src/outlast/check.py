@@ -93,11 +93,14 @@ def _layers(config: Config) -> list[str]:
     return lines
 
 
-def _differs(said: Struct, usual: object = None) -> list[str]:
-    """`name = value` of every field that is not as usual."""
+def _differs(said: Struct, usual: object = None, within: str = "") -> list[str]:
+    """`name = value` of every field that is not as usual; of a table in it, `table.name = value`."""
     normal = usual if isinstance(usual, Struct) else type(said)()
-    return [
-        f"{item.name} = {getattr(said, item.name)}"
-        for item in msgspec.structs.fields(said)
-        if getattr(said, item.name) != getattr(normal, item.name) and item.name not in {"enabled", "host", "port"}
-    ]
+    lines = []
+    for item in msgspec.structs.fields(said):
+        value, other = getattr(said, item.name), getattr(normal, item.name)
+        if isinstance(value, Struct):
+            lines += _differs(value, other, f"{within}{item.name}.")
+        elif value != other and (within or item.name not in {"enabled", "host", "port"}):
+            lines.append(f"{within}{item.name} = {value}")
+    return lines

@@ -24,7 +24,7 @@ from outlast.flow.call import Call, Handler, Layer, compose
 from outlast.flow.gate import Admit, gates
 from outlast.layers.attempt import AttemptConfig, Attempts
 from outlast.layers.breaker import BreakerConfig, Breakers
-from outlast.layers.bulkhead import GATEWAY, Bulkhead, SlotsConfig
+from outlast.layers.bulkhead import GATEWAY, Bulkhead, BulkheadConfig, SlotsConfig
 from outlast.layers.limits import Keeper, LimitsConfig, ScopesOf
 from outlast.layers.pause import PauseConfig, Pauses
 from outlast.layers.retry import Retries, RetryConfig
@@ -40,8 +40,8 @@ class LayersConfig(Struct, frozen=True, forbid_unknown_fields=True):
     breaker: BreakerConfig = BreakerConfig()
     pause: PauseConfig = PauseConfig()
     limits: LimitsConfig = LimitsConfig()
-    bulkhead: SlotsConfig = SlotsConfig()
-    """Slots of each target, and the queue for them."""
+    bulkhead: BulkheadConfig = BulkheadConfig()
+    """Slots of each target, the queue for them, and how they adapt."""
     admission: SlotsConfig = GATEWAY
     """Requests under way in the gateway, and the queue for them."""
     routing: RoutingConfig = RoutingConfig()
@@ -71,7 +71,13 @@ class Stack:
         self.pauses = Pauses(config.pause)
         self.retries = Retries(config.retry)
         self.admission = Bulkhead(config.admission, "admission", lambda _: "gateway")
-        self.bulkhead = Bulkhead(config.bulkhead, "bulkhead", lambda call: call.target.name, lowers=True)
+        self.bulkhead = Bulkhead(
+            config.bulkhead,
+            "bulkhead",
+            lambda call: call.target.name,
+            lowers=True,
+            adaptive=config.bulkhead.adaptive,
+        )
         self.caller_limits = Keeper(config.limits, caller_scopes)
         self.target_limits = Keeper(config.limits, target_scopes, max_wait=self._quota_wait)
         self.routing = Routing(

@@ -26,6 +26,8 @@ trusted = true
 enabled = false
 [admission]
 queue = 5
+[bulkhead.adaptive]
+enabled = false
 """
 
 SAID = """\
@@ -65,6 +67,7 @@ def test_the_report_shows_what_is_off_and_what_differs():
     lines = report(parse(FILE, {})).splitlines()
     assert "  breaker: off" in lines
     assert "  admission: on, queue = 5" in lines
+    assert "  bulkhead: on, adaptive.enabled = False" in lines
     assert "  retry: on" in lines
 
 

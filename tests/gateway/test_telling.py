@@ -54,6 +54,7 @@ def test_the_metrics_add_up(told):
     alpha, beta = {"provider": "alpha", "model": "m"}, {"provider": "beta", "model": "m"}
     assert at(found, "circuit_breaker_state", **alpha) == 1
     assert at(found, "circuit_breaker_state", **beta) == 0
+    assert at(found, "concurrency_limit", **beta) == 64
     assert at(found, "circuit_breaker_transitions_total", **alpha, from_state="closed", to_state="open") == 1
     assert at(found, "fallback_total", from_provider="alpha", to_provider="beta") >= 1
     assert at(found, "rate_limit_hits_total", user_type="key") == 1

@@ -12,6 +12,7 @@ from outlast.model.events import (
     BackIn,
     BreakerChanged,
     Fault,
+    LimitChanged,
     LimitHit,
     LoopBlocked,
     RequestEnded,
@@ -138,6 +139,17 @@ def test_a_degraded_answer_says_so(source, degraded):
                 "after": "closed",
                 "seconds": 0.0,
                 "reason": "2 probes succeeded",
+            },
+        ),
+        (
+            LimitChanged("openai/gpt", 10, 8, 9, "throttled"),
+            {
+                "level": "info",
+                "event": "limit_cut",
+                "target": "openai/gpt",
+                "before": "10",
+                "after": "8",
+                "reason": "throttled with 9 in flight",
             },
         ),
         (

@@ -13,6 +13,7 @@ from outlast.model.events import (
     Event,
     FailedOver,
     Fault,
+    LimitChanged,
     LimitHit,
     LoopBlocked,
     RequestEnded,
@@ -114,9 +115,12 @@ def test_a_blocked_loop_is_counted_in_seconds():
     assert after(LoopBlocked(0.5), LoopBlocked(2.25))(name) == 2.75
 
 
-@pytest.mark.parametrize(("state", "number"), [("closed", 0), ("open", 1), ("half_open", 2)])
+@pytest.mark.parametrize(
+    ("state", "number"),
+    [("closed", 0), ("open", 1), ("half_open", 2), ("forced_open", 1), ("disabled", 0), ("observe", 0)],
+)
 def test_the_state_of_a_circuit_is_a_number(state, number):
-    """0 is closed, 1 is open, 2 is half open."""
+    """0 is closed, 1 is open, 2 is half open; an operator's word counts as what it does."""
     value = after(BreakerChanged("openai/gpt", "closed", state, 30.0, "5 of 8 failed"))
     assert value("circuit_breaker_state", **GPT) == number
     assert value("circuit_breaker_transitions_total", **GPT, from_state="closed", to_state=state) == 1
@@ -127,6 +131,16 @@ def test_a_circuit_that_never_changed_shows_as_closed():
     sink = Prometheus()
     sink.know(["openai/gpt"], ["chat"])
     assert samples(sink)["circuit_breaker_state", frozenset(GPT.items())] == 0
+
+
+def test_how_many_calls_at_once_a_target_bears_is_shown_from_the_start():
+    """All its slots until something is learned, then what was learned last."""
+    sink = Prometheus()
+    sink.know(["openai/gpt"], ["chat"], slots=64)
+    assert samples(sink)["concurrency_limit", frozenset(GPT.items())] == 64
+    sink(LimitChanged("openai/gpt", 64, 51, 60, "throttled"))
+    sink(LimitChanged("openai/gpt", 51, 52, 40, "answered"))
+    assert samples(sink)["concurrency_limit", frozenset(GPT.items())] == 52
 
 
 @pytest.mark.parametrize(

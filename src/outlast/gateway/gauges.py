@@ -14,8 +14,12 @@ from outlast.telemetry.tally import Labels
 def add(metrics: Prometheus, outlast: Outlast, app: App, outlet: Outlet) -> None:
     """Show these beside what the events add up to, and every configured name from the start."""
     routes = outlast.config.routes
-    metrics.know((target.name for target in routes.targets()), (route.name for route in routes))
-    stack = outlast.stack
+    stack, slots = outlast.stack, outlast.config.layers.bulkhead
+    metrics.know(
+        (target.name for target in routes.targets()),
+        (route.name for route in routes),
+        slots.slots if slots.enabled else None,
+    )
 
     def queues() -> Iterable[tuple[Labels, float]]:
         yield ("gateway",), float(stack.admission.waiting())

@@ -116,6 +116,19 @@ class BackIn(Struct, frozen=True):
     name: str
 
 
+class LimitChanged(Struct, frozen=True):
+    """So many calls at once are believed to be what a target bears; `in_flight` were when that was learned.
+
+    `why` is "throttled" or "overloaded" where the provider said that it was too much, "answered" where it was not.
+    """
+
+    target: str
+    before: int
+    after: int
+    in_flight: int
+    why: str
+
+
 class LimitHit(Struct, frozen=True):
     """A limit refused a request; `limit` names it, `user_type` is anonymous, key, user or operator (our own quota)."""
 
@@ -158,6 +171,7 @@ Event = (
     | BreakerChanged
     | TakenOut
     | BackIn
+    | LimitChanged
     | LimitHit
     | Shed
     | Fault

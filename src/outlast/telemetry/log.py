@@ -21,6 +21,7 @@ from outlast.model.events import (
     BreakerChanged,
     Event,
     Fault,
+    LimitChanged,
     LoopBlocked,
     RequestEnded,
     TakenOut,
@@ -110,6 +111,8 @@ class Log:
             self._write(_request(event, self._now()))
         elif isinstance(event, (BreakerChanged, TakenOut, BackIn, Fault, LoopBlocked)):
             self._write(_notice(event, self._now()))
+        elif isinstance(event, LimitChanged) and event.after < event.before:  # the way back up would be many lines
+            self._write(_cut(event, self._now()))
 
     def _now(self) -> str:
         instant = floor(self._clock() * 1000.0)
@@ -200,6 +203,18 @@ def _notice(event: BreakerChanged | TakenOut | BackIn | Fault | LoopBlocked, now
         credential=credential,
         seconds=event.seconds,
         reason=event.kind,
+    )
+
+
+def _cut(event: LimitChanged, now: str) -> NoticeLine:
+    return NoticeLine(
+        time=now,
+        level="info",
+        event="limit_cut",
+        target=event.target,
+        before=str(event.before),
+        after=str(event.after),
+        reason=f"{event.why} with {event.in_flight} in flight",
     )
 
 

@@ -21,6 +21,7 @@ from outlast.model.events import (
     Event,
     FailedOver,
     Fault,
+    LimitChanged,
     LimitHit,
     LoopBlocked,
     RequestEnded,
@@ -37,7 +38,7 @@ from outlast.telemetry.tally import BUCKETS, Count, Counts, Described, Kind, Lab
 OTHER = "other"
 CAP = 200
 """Most distinct targets, routes and other names that get labels of their own."""
-STATES = {"closed": 0, "open": 1, "half_open": 2}
+STATES = {"closed": 0, "open": 1, "half_open": 2, "forced_open": 1, "disabled": 0, "observe": 0}
 TARGET = ("provider", "model")
 
 
@@ -131,6 +132,7 @@ class Prometheus(Collector):
             BreakerChanged: self._breaker_changed,
             TakenOut: self._taken_out,
             BackIn: self._back_in,
+            LimitChanged: self._limit_changed,
             LimitHit: self._limit_hit,
             Shed: self._shed_one,
             Fault: self._fault,
@@ -141,10 +143,13 @@ class Prometheus(Collector):
         """Count the event."""
         self._takes[type(event)](event)
 
-    def know(self, targets: Iterable[str], routes: Iterable[str]) -> None:
-        """Give these names their labels before any others come, and show their circuits as closed."""
+    def know(self, targets: Iterable[str], routes: Iterable[str], slots: int | None = None) -> None:
+        """Give these names their labels before any others come; their circuits are closed, their `slots` all there."""
         for target in targets:
-            self._states.at(self._target(target)).value = STATES["closed"]
+            labels = self._target(target)
+            self._states.at(labels).value = STATES["closed"]
+            if slots is not None:
+                self._concurrency.at(labels).value = slots
             self._provider(target)
         for route in routes:
             self._route(route)
@@ -229,10 +234,16 @@ class Prometheus(Collector):
         )
         self._skipped = self._counter("targets_skipped_total", "Targets that routing passed by.", *TARGET)
         self._states = self._gauge(
-            "circuit_breaker_state", "A target's circuit: 0 closed, 1 open, 2 half open.", *TARGET
+            "circuit_breaker_state",
+            "A target's circuit: 0 closed, 1 open, 2 half open; 1 also while an operator holds it open, 0 while he "
+            "holds it closed.",
+            *TARGET,
         )
         self._transitions = self._counter(
             "circuit_breaker_transitions_total", "Changes of a target's circuit.", *TARGET, "from_state", "to_state"
+        )
+        self._concurrency = self._gauge(
+            "concurrency_limit", "Calls at once that a target is believed to bear; the slots at most.", *TARGET
         )
         self._outs = self._counter(
             "taken_out_total", "Times that a target or a credential was taken out.", "scope", "name", "kind"
@@ -320,6 +331,9 @@ class Prometheus(Collector):
 
     def _back_in(self, event: BackIn) -> None:
         self._backs.at((event.scope, *self._name(event.name))).value += 1
+
+    def _limit_changed(self, event: LimitChanged) -> None:
+        self._concurrency.at(self._target(event.target)).value = event.after
 
     def _limit_hit(self, event: LimitHit) -> None:
         self._limited.at((event.user_type,)).value += 1

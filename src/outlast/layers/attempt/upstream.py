@@ -71,7 +71,7 @@ class Upstream:
             raise self._broken("broke before its end", failure) from failure
 
     def _broken(self, why: str, cause: Failure) -> BrokenStream:
-        broken = BrokenStream(f"the stream {why}", code=cause.code)
+        broken = BrokenStream(f"the stream {why}", code=cause.code, overloaded=cause.overloaded)
         broken.stalled = isinstance(cause, TimedOut)
         broken.target = self.target
         return broken

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from outlast.flow.call import Call
 from outlast.flow.gate import AtOnce
 from outlast.flow.stream import End
-from outlast.layers.bulkhead.config import SlotsConfig
+from outlast.layers.bulkhead.adaptive import Adaptive
+from outlast.layers.bulkhead.config import AdaptiveConfig, SlotsConfig
 from outlast.layers.bulkhead.line import Line
 from outlast.layers.bulkhead.ticket import Full, Ticket
 from outlast.model.caller import PRIORITIES
-from outlast.model.errors import Rejected
-from outlast.model.events import Shed
+from outlast.model.errors import Failure, Rejected
+from outlast.model.events import LimitChanged, Shed
 from outlast.ports import Waiter
 
 SURE_AFTER = 5
@@ -22,10 +23,32 @@ AGED_EVERY = 4
 """Of so many slots that are handed on, one goes to a call whose class has improved by waiting, if there is one."""
 
 
-class Slots(AtOnce):
+class Cohort(AtOnce):
+    """The calls that found a slot free since the limit was last cut: one permit for all of them."""
+
+    __slots__ = ("_slots",)
+
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
+
+    def answered(self, call: Call, now: float) -> None:
+        """The slot is held until the answer is over."""
+
+    def settle(self, call: Call, end: End, now: float) -> None:
+        """Hand on a slot that was free when it was taken."""
+        self._slots.learn(call, end, self, now)
+        self._slots.free(now)
+
+
+class Slots:
     """The slots of one target, or of the gateway. No method waits; a waiter is woken by who releases.
 
-    Who finds a slot free holds no ticket: the slots themselves are its permit.
+    Attributes:
+        capacity: calls under way at once, by now.
+        used: how many are.
+        waiting: how many calls wait for a slot.
+        adaptive: what the capacity follows; None: it stays.
+        cohort: the permit of a call that finds a slot free now.
     """
 
     __slots__ = (
@@ -34,7 +57,9 @@ class Slots(AtOnce):
         "_handed_on",
         "_lines",
         "_pace",
+        "adaptive",
         "capacity",
+        "cohort",
         "config",
         "gate",
         "name",
@@ -42,11 +67,15 @@ class Slots(AtOnce):
         "waiting",
     )
 
-    def __init__(self, config: SlotsConfig, gate: str = "bulkhead", name: str = "") -> None:
+    def __init__(
+        self, config: SlotsConfig, gate: str = "bulkhead", name: str = "", adaptive: AdaptiveConfig | None = None
+    ) -> None:
         self.config = config
         self.gate = gate
         self.name = name
         self.capacity = config.slots
+        self.adaptive = Adaptive(adaptive, config.slots) if adaptive is not None and adaptive.enabled else None
+        self.cohort = Cohort(self)
         self.used = 0
         self.waiting = 0
         self._lines = [Line() for _ in PRIORITIES]
@@ -62,16 +91,9 @@ class Slots(AtOnce):
         ahead = sum(len(line) for line in self._lines[: priority + 1])
         return (ahead + 1) * self._pace
 
-    def idle(self, now: float) -> bool:  # noqa: ARG002
+    def idle(self, now: float) -> bool:
         """Is it as good as new, so that it may be forgotten?"""
-        return not (self.used or self.waiting)
-
-    def answered(self, call: Call, now: float) -> None:
-        """The slot is held until the answer is over."""
-
-    def settle(self, call: Call, end: End, now: float) -> None:  # noqa: ARG002
-        """Hand on a slot that was free when it was taken."""
-        self._free(now)
+        return not (self.used or self.waiting) and (self.adaptive is None or self.adaptive.idle(now))
 
     def take(self) -> bool:
         """Take a slot that is free, if nobody waits for it."""
@@ -85,7 +107,7 @@ class Slots(AtOnce):
     ) -> Ticket | Full:
         """A slot (`granted`), a place in the queue, or the reason why there is neither."""
         if self.take():
-            return Ticket(self, caller, priority, now)
+            return Ticket(self, caller, priority, now, cohort=self.cohort)
         expected = self.expected_wait(priority)
         if expected > min(deadline - now, self.config.wait):
             return Full("it could not be served in time", expected)
@@ -123,9 +145,10 @@ class Slots(AtOnce):
             self._leave_queue(ticket)
             return
         ticket.over = True
-        self._free(now)
+        self.free(now)
 
-    def _free(self, now: float) -> None:
+    def free(self, now: float) -> None:
+        """A call that held a slot is over: the next one has it."""
         self.used -= 1
         if self.waiting:
             gap = max(0.0, now - self._freed_at)
@@ -142,9 +165,31 @@ class Slots(AtOnce):
         message = f"{self.name}: {full.why}"
         return Rejected(message, gate=self.gate, code="overloaded", retry_after=full.retry_after)
 
-    def resize(self, capacity: int, now: float) -> None:
-        """From now on so many at once. Fewer takes effect as calls end."""
-        self.capacity = capacity
+    def learn(self, call: Call, end: End, cohort: Cohort, now: float) -> None:
+        """How a call ended that held a slot, and still does: the provider may bear fewer, or more.
+
+        What was let in before the last cut says nothing new of too much. Cancellations, our own refusals and timers,
+        and other failures say nothing at all.
+        """
+        adaptive, error = self.adaptive, end.error
+        if adaptive is None or (error is None and adaptive.limit >= adaptive.most):
+            return
+        before = adaptive.limit
+        why = _too_much(error)
+        if why and cohort is self.cohort and adaptive.too_much(now):
+            self.cohort = Cohort(self)
+        elif error is not None or not adaptive.succeeded(self.used, now):
+            return
+        call.io.emit(LimitChanged(self.name, before, adaptive.limit, self.used, why or "answered"))
+        self.capacity = adaptive.limit
+        self._hand_on(now)
+
+    def resize(self, slots: int, now: float) -> None:
+        """From now on so many at once, or fewer if the target bears fewer. Fewer takes effect as calls end."""
+        self.capacity = slots
+        if self.adaptive is not None:
+            self.adaptive.resize(slots)
+            self.capacity = self.adaptive.limit
         self._hand_on(now)
 
     def _hand_on(self, now: float) -> None:
@@ -153,6 +198,7 @@ class Slots(AtOnce):
             self.waiting -= 1
             self.used += 1
             ticket.granted = True
+            ticket.cohort = self.cohort
             if ticket.waiter is not None:
                 ticket.waiter.wake()
 
@@ -175,3 +221,12 @@ class Slots(AtOnce):
                 if long_enough and (found is None or oldest.since < found.since):
                     found = oldest
         return found
+
+
+def _too_much(error: BaseException | None) -> str:
+    """What the provider said of too much; empty if it did not."""
+    if not isinstance(error, Failure):
+        return ""
+    if error.outcome == "throttled":
+        return "throttled"
+    return "overloaded" if error.overloaded else ""

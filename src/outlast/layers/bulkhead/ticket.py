@@ -11,7 +11,7 @@ from outlast.flow.stream import End
 from outlast.ports import Waiter
 
 if TYPE_CHECKING:
-    from outlast.layers.bulkhead.slots import Slots
+    from outlast.layers.bulkhead.slots import Cohort, Slots
 
 
 class Ticket(Struct, eq=False):
@@ -25,6 +25,8 @@ class Ticket(Struct, eq=False):
     granted: bool = True
     shed: bool = False
     over: bool = False
+    cohort: Cohort | None = None
+    """With whom it got its slot."""
 
     @property
     def waits(self) -> bool:
@@ -44,8 +46,10 @@ class Ticket(Struct, eq=False):
     def answered(self, call: Call, now: float) -> None:
         """The slot is held until the answer is over."""
 
-    def settle(self, call: Call, end: End, now: float) -> None:  # noqa: ARG002
+    def settle(self, call: Call, end: End, now: float) -> None:
         """Hand the slot on, or leave the queue."""
+        if self.cohort is not None:
+            self.slots.learn(call, end, self.cohort, now)
         self.slots.leave(self, now)
 
 
