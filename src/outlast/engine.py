@@ -77,9 +77,10 @@ class Told(Struct, eq=False):
 def tell(call: Call, end: End, so_far: Told, now: float) -> None:
     """One event for a request that is over."""
     error, request, caller, story = end.error, call.request, call.caller, call.story
-    kind, status, target, message = "ok", 200, so_far.target, ""
+    kind, status, target, message, code, retry_after = "ok", 200, so_far.target, "", None, None
     if isinstance(error, Failure):
         kind, status, target, message = error.kind, error.status, target or error.target, error.message
+        code, retry_after = error.code, error.retry_after
     elif error is not None:
         kind, status = "cancelled", 499
     call.io.emit(
@@ -101,6 +102,9 @@ def tell(call: Call, end: End, so_far: Told, now: float) -> None:
             cost=end.cost,
             message=message,
             history=tuple(story.tried),
+            deadline=call.deadline - so_far.started,
+            code=code,
+            retry_after=retry_after,
         )
     )
 

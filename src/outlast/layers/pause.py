@@ -10,6 +10,8 @@ A success brings a credential back at once. Pauses are no failures: the breaker 
 
 from __future__ import annotations
 
+from math import inf
+
 from msgspec import Struct
 
 from outlast.flow.call import Call, Layer
@@ -17,7 +19,7 @@ from outlast.flow.gate import AtOnce, gates
 from outlast.flow.kept import Kept
 from outlast.flow.stream import End
 from outlast.model.errors import Credential, Failure, Missing, Quota, Rejected, Throttled
-from outlast.model.events import BackIn, TakenOut
+from outlast.model.events import BackIn, PauseAwaited, ProbeSent, Refused, TakenOut
 
 IN = (0.0, True)
 """Seconds left, and whether they are worth waiting for, of what is not paused."""
@@ -165,8 +167,12 @@ class Pauses:
             return _paused(call, left)
         out = self._credentials.get(target.provider.name)
         held = Held(self, call, waits=left > 0)
+        if left > 0:
+            patience = call.others.patience(now)
+            call.io.emit(PauseAwaited(call.id, target.name, left, patience if patience < inf else None))
         if out is not None:
             out.probing = held
+            call.io.emit(ProbeSent(call.id, target.name, "pause"))
         return held
 
     def bearable(self, call: Call, now: float, since: float) -> float:
@@ -187,12 +193,13 @@ class Pauses:
             pause = self._targets.get(call.target.name)
             if pause is not None and pause.until <= now:
                 del self._targets[call.target.name]
+                call.io.emit(BackIn("target", call.target.name, call.id))
         if self._credentials:
             name = call.target.provider.name
             out = self._credentials.get(name)
             if out is not None and out.probing is held:
                 del self._credentials[name]
-                call.io.emit(BackIn("credential", name))
+                call.io.emit(BackIn("credential", name, call.id))
 
     def learn(self, call: Call, held: Held | Free, error: BaseException | None, now: float) -> None:
         """What an attempt's end means for its target and credential."""
@@ -219,13 +226,13 @@ class Pauses:
         seconds = throttled_for(self._config, pause.times, error.retry_after, call.io.random())
         pause.until = max(pause.until, now + seconds)
         error.until = pause.until
-        call.io.emit(TakenOut("target", name, error.kind, pause.until - now))
+        call.io.emit(TakenOut("target", name, error.kind, pause.until - now, call.id, error.retry_after, pause.times))
 
     def _missing(self, call: Call, error: Failure, now: float) -> None:
         name = call.target.name
         pause = self._targets.get(name) or self._targets.put(name, Pause(), now)
         pause.until, pause.times = max(pause.until, now + self._config.missing), 0
-        call.io.emit(TakenOut("target", name, error.kind, pause.until - now))
+        call.io.emit(TakenOut("target", name, error.kind, pause.until - now, call.id))
 
     def _credential_out(self, call: Call, error: Failure, now: float, *, probed: bool) -> None:
         name = call.target.provider.name
@@ -236,7 +243,7 @@ class Pauses:
         pause.times += 1
         seconds = credential_out_for(self._config, pause.times)
         pause.until = now + seconds
-        call.io.emit(TakenOut("credential", name, error.kind, seconds))
+        call.io.emit(TakenOut("credential", name, error.kind, seconds, call.id, error.retry_after, pause.times))
 
     def layer(self) -> Layer:
         """Wait for, or refuse, a target that is paused; learn from every attempt who must be."""
@@ -254,4 +261,5 @@ class Pauses:
 
 
 def _paused(call: Call, left: float) -> Rejected:
+    call.io.emit(Refused(call.id, call.target.name, "pause", "it is paused", left))
     return Rejected(f"{call.target.name} is paused", gate="pause", code="paused", retry_after=left)

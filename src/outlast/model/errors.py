@@ -118,7 +118,7 @@ class BadResponse(Failure):
 
 
 class TimedOut(Failure):
-    """One of our own timers ran out; `phase` says which."""
+    """One of our own timers ran out; `phase` says where it was met, `timer` which it was and `limit` its seconds."""
 
     kind = "timeout"
     status = 504
@@ -129,6 +129,8 @@ class TimedOut(Failure):
     def __init__(self, message: str, *, phase: str = "deadline") -> None:
         super().__init__(message)
         self.phase = phase
+        self.timer = ""
+        self.limit: float | None = None
 
 
 class Throttled(Failure):
@@ -232,12 +234,17 @@ class InvalidOutput(Failure):
 
 
 class BrokenStream(Failure):
-    """The stream broke after content had been handed over; `stalled` says that a timer ended it."""
+    """The stream broke after content had been handed over.
+
+    `stalled` says that a timer ended it, `timer` which, and `limit` its seconds.
+    """
 
     kind = "broken_stream"
     status = 502
     outcome: Outcome = "failure"
     stalled = False
+    timer = ""
+    limit: float | None = None
 
 
 class Cancelled(Failure):

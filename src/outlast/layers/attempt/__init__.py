@@ -61,11 +61,11 @@ class Attempts:
                 answer = await self._streamed(call, dialect, exchange, record, due)
             else:
                 answer = self._whole(call, dialect, exchange, record, await exchange.whole(due))
-                record.close(call, None, answer.usage, io.now())
+                record.close(call, None, answer.usage, io.now(), answer.cost)
         except BaseException as error:
             if exchange is not None:
                 exchange.abort()
-            _explain(error, target, hurried=due == call.deadline and due - sent < self._config.telling)
+            _explain(error, call, sent, due, hurried=due == call.deadline and due - sent < self._config.telling)
             record.close(call, error, None, io.now())
             raise
         answer.target = target.name
@@ -148,10 +148,22 @@ def _is_json(body: bytes) -> bool:
     return body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"["))
 
 
-def _explain(error: BaseException, target: Target, *, hurried: bool) -> None:
+def _explain(error: BaseException, call: Call, sent: float, due: float, *, hurried: bool) -> None:
     """Name the target, and tell whose fault a timeout was: `hurried` says that the caller left very little time."""
     if not isinstance(error, Failure):
         return
-    error.target = target.name
-    if isinstance(error, TimedOut) and hurried:
-        error.outcome = "neutral"  # too little to say anything about the target
+    error.target = call.target.name
+    if isinstance(error, TimedOut):
+        error.timer, error.limit = _timer(error, call, due - sent)
+        if hurried:
+            error.outcome = "neutral"  # too little to say anything about the target
+
+
+def _timer(error: TimedOut, call: Call, left: float) -> tuple[str, float]:
+    """Which timer ended an attempt that had so many seconds left, and its seconds."""
+    timers, stream = call.target.timers, call.request.stream
+    if error.phase == "connect" and timers.connect <= left:
+        return "connect", timers.connect
+    if left < timers.limit(stream):
+        return "deadline", left
+    return ("first_content" if stream else "whole"), left

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from outlast.flow.call import Call
 from outlast.flow.stream import End
-from outlast.model.errors import Failure
+from outlast.model.errors import BrokenStream, Failure, TimedOut
 from outlast.model.events import AttemptEnded
 from outlast.model.messages import Usage
 from outlast.model.target import Target
@@ -43,14 +43,18 @@ class Record(Struct, eq=False):
     def settle(self, call: Call, end: End, now: float) -> None:
         """The stream is over: tell the attempt, and let the outer debtors know what it cost."""
         end.cost = cost_of(end.usage, call.target)
-        self.close(call, end.error, end.usage, now)
+        self.close(call, end.error, end.usage, now, end.cost)
 
-    def close(self, call: Call, error: BaseException | None, usage: Usage | None, now: float) -> None:
+    def close(
+        self, call: Call, error: BaseException | None, usage: Usage | None, now: float, cost: float | None = None
+    ) -> None:
         """The attempt is over."""
         target = call.target
-        kind, code, message = "ok", None, ""
+        kind, code, message, timer, limit, hint = "ok", None, "", "", None, None
         if isinstance(error, Failure):
-            kind, code, message = error.kind, error.code, error.message
+            kind, code, message, hint = error.kind, error.code, error.message, error.retry_after
+            if isinstance(error, (TimedOut, BrokenStream)):
+                timer, limit = error.timer, error.limit
         elif error is not None:
             kind = "cancelled"
         ended = AttemptEnded(
@@ -67,6 +71,10 @@ class Record(Struct, eq=False):
             message=message,
             usage=usage,
             maybe_billed=kind in MAYBE_BILLED,
+            cost=cost,
+            timer=timer,
+            limit=limit,
+            hint=hint,
         )
         call.story.tried.append(ended)
         call.io.emit(ended)

@@ -20,6 +20,7 @@ class Upstream:
         "_held",
         "_io",
         "_limit",
+        "_longest",
         "_mask",
         "_over",
         "_read",
@@ -36,6 +37,7 @@ class Upstream:
         self._reader = reader
         self._config = config
         self._limit = timers.stall
+        self._longest = timers.max_stream
         self.end_by = call.io.now() + timers.max_stream
         self._finished_at: float | None = None
         self._mask = mask
@@ -64,11 +66,16 @@ class Upstream:
         try:
             return await self._until_content(min(self._io.now() + self._limit, self.end_by))
         except TimedOut as failure:
-            stalled = self._io.now() < self.end_by
-            why = f"brought no content for {self._limit:g} s" if stalled else "ran longer than its limit"
-            raise self._broken(why, failure) from failure
+            raise self._overdue(failure) from failure
         except Failure as failure:
             raise self._broken("broke before its end", failure) from failure
+
+    def _overdue(self, failure: TimedOut) -> BrokenStream:
+        stalled = self._io.now() < self.end_by
+        why = f"brought no content for {self._limit:g} s" if stalled else "ran longer than its limit"
+        broken = self._broken(why, failure)
+        broken.timer, broken.limit = ("stall", self._limit) if stalled else ("max_stream", self._longest)
+        return broken
 
     def _broken(self, why: str, cause: Failure) -> BrokenStream:
         broken = BrokenStream(f"the stream {why}", code=cause.code, overloaded=cause.overloaded)

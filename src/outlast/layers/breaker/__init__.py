@@ -18,15 +18,18 @@ FailureAccrual. Time is an argument: the machine can be stepped by hand, by Hypo
 
 from __future__ import annotations
 
+from math import inf
+
 from outlast.flow.call import Call, Layer
 from outlast.flow.gate import AtOnce, gates
 from outlast.flow.kept import Kept
 from outlast.flow.stream import End
-from outlast.layers.breaker.circuit import Breaker, Change, Override, Permit, Refusal, State
+from outlast.layers.breaker.circuit import Breaker, Override, State
 from outlast.layers.breaker.config import BreakerConfig
+from outlast.layers.breaker.permit import Change, Permit, Refusal
 from outlast.layers.breaker.window import Window
 from outlast.model.errors import Failure, Rejected, TimedOut
-from outlast.model.events import BreakerChanged
+from outlast.model.events import BreakerChanged, Diverted, ProbeSent, Refused
 
 __all__ = [
     "Breaker",
@@ -76,7 +79,34 @@ class Held(Permit, AtOnce, kw_only=True, eq=False):
 def _tell(breaker: Breaker, call: Call) -> None:
     changes, breaker.changes = breaker.changes, []
     for change in changes:
-        call.io.emit(BreakerChanged(call.target.name, change.before, change.after, change.seconds, change.reason))
+        call.io.emit(
+            BreakerChanged(
+                call.target.name,
+                change.before,
+                change.after,
+                change.seconds,
+                change.reason,
+                call=call.id,
+                run=change.run,
+                calls=change.calls,
+                failed=change.failed,
+                slow=change.slow,
+                threshold=change.threshold,
+                hint=change.hint,
+                openings=change.openings,
+            )
+        )
+
+
+def _refused(call: Call, refusal: Refusal) -> Rejected:
+    """What a call is told that gets no permit; the sinks hear of it too."""
+    name, seconds = call.target.name, refusal.retry_after if refusal.retry_after < inf else None
+    if refusal.diverted:
+        call.io.emit(Diverted(call.id, name, refusal.flying, refusal.allowed, refusal.retry_after))
+    else:
+        call.io.emit(Refused(call.id, name, "breaker", refusal.why, seconds))
+    code = "diverted" if refusal.diverted else "circuit_open"
+    return Rejected(f"{name}: {refusal.why}", gate="breaker", code=code, retry_after=seconds)
 
 
 class Breakers:
@@ -119,13 +149,12 @@ class Breakers:
         if breaker.changes:
             _tell(breaker, call)
         if not isinstance(refusal, Refusal):
+            if held.kind != "call":
+                early = held.kind == "early"
+                left = max(0.0, breaker.until - now) if early else 0.0
+                call.io.emit(ProbeSent(call.id, target.name, "breaker", early, left))
             return held
-        return Rejected(
-            f"{target.name}: {refusal.why}",
-            gate="breaker",
-            code="diverted" if refusal.diverted else "circuit_open",
-            retry_after=refusal.retry_after if refusal.retry_after < float("inf") else None,
-        )
+        return _refused(call, refusal)
 
     def layer(self) -> Layer:
         """Ask the target's circuit before every attempt, and tell it how the attempt ended."""

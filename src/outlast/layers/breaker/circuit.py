@@ -5,49 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from msgspec import Struct
-
 from outlast.layers.breaker.config import BreakerConfig
+from outlast.layers.breaker.permit import Change, Permit, Refusal
 from outlast.layers.breaker.window import Window
 from outlast.model.errors import Outcome
 
 State = Literal["closed", "open", "half_open"]
 Override = Literal["forced_open", "disabled", "observe"]
-Kind = Literal["call", "probe", "early"]
-
-
-class Permit(Struct, eq=False):
-    """Leave to make one call on a target. Give it back with `settle`, whatever happened to the call."""
-
-    epoch: int = 0
-    kind: Kind = "call"
-    lease: float = 0.0
-    bucket: int = -1
-    run: int = 0
-    streak: int = 0
-    slow: bool = False
-    succeeded: bool = False
-    settled: bool = False
-
-
-class Refusal(Struct, frozen=True):
-    """No call now: why, and for how many seconds.
-
-    `diverted` says that the call may come back at once if no other target takes it.
-    """
-
-    why: str
-    retry_after: float
-    diverted: bool = False
-
-
-class Change(Struct, frozen=True):
-    """One transition, with the numbers behind it."""
-
-    before: str
-    after: str
-    seconds: float
-    reason: str
 
 
 def _half() -> float:
@@ -221,7 +185,8 @@ class Breaker:
         if self.flying < allowed:
             return None
         left = self._config.ramp - (now - self._since) % self._config.ramp
-        return Refusal("the circuit has just closed and starts slowly", left, diverted=True)
+        why = "the circuit has just closed and starts slowly"
+        return Refusal(why, left, diverted=True, flying=self.flying, allowed=allowed)
 
     def _allowed(self, now: float) -> float:
         """Calls in flight that the slow start allows by now."""
@@ -308,7 +273,7 @@ class Breaker:
         self._run += 1
         self._window.add_failure(now, slow or permit.slow)
         if permit.kind == "probe":
-            self._open(now, hint, dice, "a probe failed")
+            self._open(now, hint, dice, "a probe failed", 1.0)
         else:
             self._trip(now, hint, dice)
 
@@ -319,29 +284,30 @@ class Breaker:
             self._probes.remove(permit)
         self._successes += 1
         if self._successes >= self._config.successes:
-            self._enter("closed", now, f"{self._successes} probes succeeded")
+            self._enter("closed", now, f"{self._successes} probes succeeded", self._config.successes)
 
     def _trip(self, now: float, hint: float, dice: Callable[[], float]) -> None:
         reason = self._reason_to_open()
         if reason and self.override is None:
-            self._open(now, hint, dice, reason)
+            self._open(now, hint, dice, *reason)
 
-    def _reason_to_open(self) -> str | None:
+    def _reason_to_open(self) -> tuple[str, float] | None:
+        """In words, and the threshold that was reached."""
         config, window = self._config, self._window
         if self._run >= config.failures:
-            return f"{self._run} failures in a row"
+            return f"{self._run} failures in a row", config.failures
         total = window.ok + window.failed
         if total < config.min_calls:
             return None
         if window.failed >= config.failure_rate * total:
-            return f"{window.failed} of {total} calls failed"
+            return f"{window.failed} of {total} calls failed", config.failure_rate
         if window.slow >= config.slow_rate * total:
-            return f"{window.slow} of {total} calls were slow"
+            return f"{window.slow} of {total} calls were slow", config.slow_rate
         return None
 
     # -- transitions -------------------------------------------------------------------------------------------
 
-    def _open(self, now: float, hint: float, dice: Callable[[], float], reason: str) -> None:
+    def _open(self, now: float, hint: float, dice: Callable[[], float], reason: str, threshold: float) -> None:
         config = self._config
         if self.state == "closed":
             healthy_minutes = int((now - self._since) / 60.0)
@@ -354,11 +320,12 @@ class Breaker:
         hinted = min(hint, config.hint_max)
         self.until = now + max(seconds, hinted)
         self._hinted_until = now + hinted
-        self._enter("open", now, reason)
+        self._enter("open", now, reason, threshold, hinted)
 
-    def _enter(self, state: State, now: float, reason: str) -> None:
-        seconds = self.until - now if state == "open" else 0.0
-        self.changes.append(Change(self.state, state, seconds, reason))
+    def _enter(self, state: State, now: float, reason: str, threshold: float = 0.0, hint: float = 0.0) -> None:
+        seconds, window = self.until - now if state == "open" else 0.0, self._window
+        counts = (self._run, window.total, window.failed, window.slow)
+        self.changes.append(Change(self.state, state, seconds, reason, *counts, threshold, hint, self.openings))
         self.state = state
         self.free = state == "closed" and self.override != "forced_open"
         self.epoch += 1

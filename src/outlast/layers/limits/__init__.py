@@ -28,7 +28,7 @@ from outlast.layers.limits.config import LimitConfig, LimitsConfig
 from outlast.layers.limits.gcra import NOTHING, Costs, Denied, Gcra, Limits
 from outlast.model.caller import UserType
 from outlast.model.errors import BrokenStream, Cancelled, Failure, Rejected, TimedOut
-from outlast.model.events import LimitHit
+from outlast.model.events import LimitAwaited, LimitHit, Overdrawn
 from outlast.model.target import Price, Target
 
 __all__ = ["Costs", "Denied", "Gcra", "Keeper", "LimitConfig", "Limits", "LimitsConfig", "Scope", "ScopesOf"]
@@ -81,12 +81,23 @@ class Held:
                 limits.leave(self._charged, reserved, now)
             return
         used = self._used(call, end)
+        if self._owes(used):
+            charged = self._charged
+            call.io.emit(Overdrawn(call.id, _aimed_at(call).name, charged.tokens, used.tokens, charged.usd, used.usd))
         for scope, limits in self._limits:
             limits.settle(self._charged, used, now)
             if end.quota is not None and scope.user_type == "operator":
                 limits.learn(end.quota, now)
         if end.usage is not None:
             self._keeper.note_output(_aimed_at(call).name, end.usage.output, now)
+
+    def _owes(self, used: Costs) -> bool:
+        """Has the call used more than it was charged for, of what anybody counts?"""
+        charged = self._charged
+        if used.tokens <= charged.tokens and used.usd <= charged.usd:
+            return False
+        units = {bucket.unit for _, limits in self._limits for bucket in limits.buckets}
+        return ("tokens" in units and used.tokens > charged.tokens) or ("usd" in units and used.usd > charged.usd)
 
     def _used(self, call: Call, end: End) -> Costs:
         usage = end.usage
@@ -167,11 +178,12 @@ class Keeper:
         costs = self.costs(call, _aimed_at(call).price, now)
         limits = [(scope, self.limits(scope, now)) for scope in scopes]
         wait = _ask(limits, costs, now, 0.0)
-        if isinstance(wait, Refused) and (max_wait := self._max_wait(call, now)) > 0:
-            wait = _ask(limits, costs, now, max_wait)
         if isinstance(wait, Refused):
-            _tell_what_is_left(call, limits, now)
-            return _refusal(call, wait)
+            max_wait = self._max_wait(call, now)
+            wait = _wait(call, wait, _ask(limits, costs, now, max_wait)) if max_wait > 0 else wait
+            if isinstance(wait, Refused):
+                _tell_what_is_left(call, limits, now)
+                return _refusal(call, wait, max_wait)
         for _, of in limits:
             of.take(costs, now)
         call.metered = True
@@ -187,8 +199,16 @@ class Refused(Struct, frozen=True):
     """One scope's limit said no."""
 
     scope: Scope
-    limit: str
-    retry_after: float | None
+    by: Denied
+
+
+def _wait(call: Call, met: Refused, wait: float | Refused) -> float | Refused:
+    """The same wait; the sinks hear of one that will be made, and of the limit that was met."""
+    if not isinstance(wait, Refused):
+        scope, by = met.scope, met.by
+        left = by.cost, by.remaining, by.amount
+        call.io.emit(LimitAwaited(call.id, scope.key, by.limit, scope.user_type, wait, *left))
+    return wait
 
 
 def _ask(limits: Asked, costs: Costs, now: float, max_wait: float) -> float | Refused:
@@ -199,8 +219,8 @@ def _ask(limits: Asked, costs: Costs, now: float, max_wait: float) -> float | Re
         wait = of.ask(costs, now, max_wait)
         if not isinstance(wait, Denied):
             longest = max(longest, wait)
-        elif refused is None or _longer(wait.retry_after, refused.retry_after):
-            refused = Refused(scope, wait.limit, wait.retry_after)
+        elif refused is None or _longer(wait.retry_after, refused.by.retry_after):
+            refused = Refused(scope, wait)
     return longest if refused is None else refused
 
 
@@ -209,17 +229,18 @@ def _longer(one: float | None, other: float | None) -> bool:
     return other is not None and (one is None or one > other)
 
 
-def _refusal(call: Call, refused: Refused) -> Rejected:
-    scope = refused.scope
-    call.io.emit(LimitHit(call.id, scope.key, refused.limit, scope.user_type, refused.retry_after))
-    spent = refused.limit == "usd_per_day" or refused.retry_after is None
+def _refusal(call: Call, refused: Refused, max_wait: float) -> Rejected:
+    scope, by = refused.scope, refused.by
+    left = by.cost, by.remaining, by.amount
+    call.io.emit(LimitHit(call.id, scope.key, by.limit, scope.user_type, by.retry_after, *left, max_wait))
+    spent = by.limit == "usd_per_day" or by.retry_after is None
     ours = scope.user_type == "operator"
     return Rejected(
-        f"the limit {refused.limit} of {scope.key} is used up",
+        f"the limit {by.limit} of {scope.key} is used up",
         gate="limits" if ours else "caller_limits",
         code="insufficient_quota" if spent else "rate_limit_exceeded",
         status=503 if ours else 429,
-        retry_after=refused.retry_after,
+        retry_after=by.retry_after,
     )
 
 

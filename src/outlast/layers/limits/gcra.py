@@ -90,10 +90,16 @@ NOTHING = Costs(0.0, 0.0, 0.0)
 
 
 class Denied(Struct, frozen=True):
-    """A limit said no: which, and for how many seconds; None when a repetition cannot change it."""
+    """A limit said no: which, and for how many seconds; None when a repetition cannot change it.
+
+    `cost` was asked for where `remaining` is left of `amount`.
+    """
 
     limit: str
     retry_after: float | None
+    cost: float = 0.0
+    remaining: float = 0.0
+    amount: float = 0.0
 
 
 class Limits:
@@ -123,15 +129,18 @@ class Limits:
     def ask(self, costs: Costs, now: float, max_wait: float = 0.0) -> float | Denied:
         """Seconds that the charges would have to wait, or who denies them and for how long. Writes nothing."""
         if self.concurrent is not None and self.under_way >= self.concurrent:
-            return Denied("concurrent", 1.0)
-        longest, slowest = 0.0, ""
+            return Denied("concurrent", 1.0, 1.0, 0.0, self.concurrent)
+        longest = 0.0
+        slowest: Gcra | None = None
         for bucket in self.buckets:
             wait = bucket.wait(getattr(costs, bucket.unit), now)
             if wait > longest:
-                longest, slowest = wait, bucket.name
-        if longest <= max_wait:
+                longest, slowest = wait, bucket
+        if longest <= max_wait or slowest is None:
             return longest
-        return Denied(slowest, None if longest == NEVER else longest)
+        left = slowest.remaining(now)
+        cost = getattr(costs, slowest.unit)
+        return Denied(slowest.name, None if longest == NEVER else longest, cost, left, slowest.amount)
 
     def take(self, costs: Costs, now: float) -> None:
         """Make the charges."""

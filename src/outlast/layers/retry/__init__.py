@@ -15,6 +15,8 @@ Envoy retry budgets (the floor).
 
 from __future__ import annotations
 
+from math import inf
+
 from outlast.flow.call import Answer, Call, Handler, Layer
 from outlast.flow.kept import Kept
 from outlast.layers.retry.budget import Budget, Draw
@@ -36,6 +38,8 @@ __all__ = [
     "delay_of",
     "hinted",
 ]
+
+SPENT = "the retry budget is spent"
 
 
 class Run:
@@ -59,25 +63,83 @@ class Run:
         call, config = self._call, self._config
         io = call.io
         now = io.now()
-        decision = decide(config, failure, self._so_far(now), now, io.random())
+        so_far, dice = self._so_far(now), io.random()
+        decision = decide(config, failure, so_far, now, dice)
+        cost = config.cost_throttled if failure.again == "pause" else config.cost
         if isinstance(decision, Wait):
-            cost = config.cost_throttled if failure.again == "pause" else config.cost
+            before = self._budget.balance(now)
             draw = self._budget.withdraw(cost, now)
             if draw is not None:
+                io.emit(self._scheduled(failure, so_far, now, draw, decision.delay, (cost, before)))
                 self._waited = self._waited or failure.again in {"once", "last"}
                 self._reconnected = self._reconnected or failure.again == "at_once"
-                io.emit(RetryScheduled(call.id, call.target.name, failure.kind, decision.delay))
                 return draw, decision.delay
-            decision = Move("the retry budget is spent")
+            decision = Move(SPENT)
         failure.again_at = decision.ready
         if decision.reason is not None:
-            io.emit(RetryRefused(call.id, call.target.name, failure.kind, decision.reason))
+            delay = delay_of(config, failure, so_far, now, dice)
+            io.emit(self._not_made(failure, so_far, now, delay, cost, decision.reason))
         return None
+
+    def _scheduled(
+        self, failure: Failure, so_far: SoFar, now: float, draw: Draw, delay: float, paid: tuple[float, float]
+    ) -> RetryScheduled:
+        call, config = self._call, self._config
+        cost, before = paid
+        return RetryScheduled(
+            call=call.id,
+            target=call.target.name,
+            kind=failure.kind,
+            delay=delay,
+            number=so_far.total + 1,
+            least=delay_of(config, failure, so_far, now, 0.0),
+            most=delay_of(config, failure, so_far, now, 1.0),
+            hint=failure.retry_after,
+            cost=cost,
+            before=before,
+            after=self._budget.balance(now),
+            floor=draw.free,
+        )
+
+    def _not_made(
+        self, failure: Failure, so_far: SoFar, now: float, delay: float, cost: float, reason: str
+    ) -> RetryRefused:
+        call = self._call
+        return RetryRefused(
+            call=call.id,
+            target=call.target.name,
+            kind=failure.kind,
+            reason=reason,
+            delay=delay,
+            patience=so_far.patience if so_far.patience < inf else None,
+            left=so_far.left,
+            number=so_far.total + 1,
+            healthy=so_far.healthy,
+            cost=cost,
+            balance=self._budget.balance(now),
+            hint=failure.retry_after,
+        )
 
     def revisit(self) -> tuple[Draw, float] | None:
         """Coming back to a target that has failed before is a retry too."""
-        draw = self._budget.withdraw(self._config.cost_throttled, self._call.io.now())
-        return (draw, 0.0) if draw is not None else None
+        call, cost = self._call, self._config.cost_throttled
+        now = call.io.now()
+        before = self._budget.balance(now)
+        draw = self._budget.withdraw(cost, now)
+        kind = next((past.kind for past in reversed(call.story.tried) if past.target == call.target.name), "")
+        number = call.story.made + 1
+        if draw is None:
+            call.io.emit(
+                RetryRefused(call.id, call.target.name, kind, SPENT, 0.0, number=number, cost=cost, balance=before)
+            )
+            return None
+        after = self._budget.balance(now)
+        call.io.emit(
+            RetryScheduled(
+                call.id, call.target.name, kind, 0.0, number, cost=cost, before=before, after=after, floor=draw.free
+            )
+        )
+        return draw, 0.0
 
     def refused(self, failure: Failure, by: Rejected) -> None:
         """A gate of our own has refused the retry: the caller hears of the real failure, not of that."""
@@ -175,4 +237,4 @@ async def _again(inner: Handler, call: Call, failure: Failure | None, run: Run) 
 
 
 def _spent(call: Call) -> Rejected:
-    return Rejected(f"{call.target.name}: the retry budget is spent", gate="retry", code="retry_budget")
+    return Rejected(f"{call.target.name}: {SPENT}", gate="retry", code="retry_budget")

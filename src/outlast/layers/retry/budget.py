@@ -114,6 +114,11 @@ class Draw:
         self._floor = floor
         self._over = False
 
+    @property
+    def free(self) -> bool:
+        """Did it need no deposits?"""
+        return self._floor is not None
+
     def done(self) -> None:
         """The retry has been made."""
         if not self._over:

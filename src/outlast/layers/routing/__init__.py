@@ -157,7 +157,7 @@ class Routing:
         output = request.max_tokens or self.config.expected_output
         dear = {t.name: cost for t in order if t.price and (cost := t.price.of(request.tokens, output)) > limit}
         for name, cost in dear.items():
-            call.io.emit(TargetSkipped(call.id, name, f"it would cost ${cost:.4g}"))
+            call.io.emit(TargetSkipped(call.id, name, f"it would cost ${cost:.4g}", value=cost, limit=limit))
         if dear and len(dear) == len(order):
             least = min(dear.values())
             raise Caller(
@@ -176,7 +176,7 @@ class Routing:
         if len(slow) == len(order):
             return order
         for name, p99 in slow.items():
-            call.io.emit(TargetSkipped(call.id, name, f"its p99 of {p99:.3g} s is too long"))
+            call.io.emit(TargetSkipped(call.id, name, f"its p99 of {p99:.3g} s is too long", value=p99, limit=limit))
         return tuple(target for target in order if target.name not in slow)
 
 

@@ -12,7 +12,7 @@ from outlast.flow.call import Call
 from outlast.layers.routing.config import RoutingConfig
 from outlast.layers.routing.standing import OFF, READY, Peek, Standing
 from outlast.model.errors import Caller, ContextLength, Failure, Rejected, Throttled
-from outlast.model.events import FailedOver, TargetSkipped
+from outlast.model.events import CameBack, FailedOver, GaveUp, TargetSkipped
 from outlast.model.messages import Request
 from outlast.model.target import Target
 
@@ -123,7 +123,8 @@ class Run(Struct, eq=False):
 
     def _skip(self, target: Target, reason: str, standing: Standing, now: float) -> None:
         call = self.call
-        call.io.emit(TargetSkipped(call.id, target.name, reason))
+        wait = _finite(standing.wait) if standing.wait > 0 else None
+        call.io.emit(TargetSkipped(call.id, target.name, reason, wait))
         if standing.wait > 0:
             self._refused_for(standing.wait)
             if self._previous is None:
@@ -140,7 +141,9 @@ class Run(Struct, eq=False):
         target = next(target for target in self.order if target.name == name)
         insists = name in self._diverted
         self._diverted.discard(name)
-        return self._to(target, revisit=name in self._failed_at, insists=insists)
+        call, failed = self.call, name in self._failed_at
+        call.io.emit(CameBack(call.id, name, max(0.0, self.ready - now), failed))
+        return self._to(target, revisit=failed, insists=insists)
 
     def _first_back(self, now: float) -> str | None:
         """The target worth coming back to that is ready first, if that is soon enough."""
@@ -215,6 +218,16 @@ class Run(Struct, eq=False):
 
     def give_up(self, now: float) -> Failure:
         """What the caller is told: the last real failure, or why nothing could be sent."""
+        told = self._told(now)
+        call, most = self.call, self.routing.attempts
+        made, left = call.story.made - self.earlier, call.deadline - now
+        reason = "no target is left"
+        if self._previous is not None and not self._may_go_on(now):
+            reason = "no attempts are left" if made >= most else "no time is left"
+        call.io.emit(GaveUp(call.id, reason, made, most, left, told.retry_after))
+        return told
+
+    def _told(self, now: float) -> Failure:
         failure = self.failure
         if failure is None:
             return self._nothing_sent()
