@@ -10,16 +10,25 @@ from outlast.model.events import (
     AttemptEnded,
     BackIn,
     BreakerChanged,
+    CameBack,
+    Diverted,
     Event,
     FailedOver,
     Fault,
+    GaveUp,
+    LimitAwaited,
     LimitChanged,
     LimitHit,
     LoopBlocked,
+    Overdrawn,
+    PauseAwaited,
+    ProbeSent,
+    Refused,
     RequestEnded,
     RetryRefused,
     RetryScheduled,
     Shed,
+    SlotAwaited,
     TakenOut,
     TargetSkipped,
 )
@@ -162,12 +171,42 @@ def test_how_many_calls_at_once_a_target_bears_is_shown_from_the_start():
         (BackIn("target", "openai/gpt"), "back_in_total", {"scope": "target", "name": "openai/gpt"}),
         (LimitHit("r", "team-a", "requests", "anonymous", 2.0), "rate_limit_hits_total", {"user_type": "anonymous"}),
         (Shed("r", "normal", "full", 1.0), "shed_total", {"queue": "normal"}),
+        (GaveUp("r", "no time is left", 2, 6, 0.0), "gave_up_total", {"reason": "no time is left"}),
+        (Refused("r", "openai/gpt", "pause", "it is paused", 1.0), "gate_refusals_total", {**GPT, "gate": "pause"}),
+        (Diverted("r", "openai/gpt", 2, 2.0, 1.0), "diverted_total", GPT),
+        (ProbeSent("r", "openai/gpt", "breaker"), "probes_total", {**GPT, "gate": "breaker"}),
+        (Overdrawn("r", "openai/gpt", 10.0, 20.0, 0.0, 0.0), "overdrawn_total", GPT),
+        (msgspec.structs.replace(ATTEMPT, timer="stall"), "timers_fired_total", {**GPT, "timer": "stall"}),
         (Fault("journal", "OSError"), "faults_total", {"where": "journal"}),
     ],
 )
 def test_each_decision_is_counted(event, name, labels):
     """What the layers decide is a counter with the labels that tell it."""
     assert after(event, event)(name, **labels) == 2
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        (RetryScheduled("r", "openai/gpt", "transient", 0.5), "retry"),
+        (CameBack("r", "openai/gpt", 0.5), "return"),
+        (PauseAwaited("r", "openai/gpt", 0.5), "pause"),
+        (LimitAwaited("r", "openai", "rpm", "operator", 0.5), "limit"),
+        (SlotAwaited("r", "openai/gpt", 0.5), "slot"),
+    ],
+)
+def test_each_wait_is_counted_with_its_seconds(event, reason):
+    """By what was waited for; what took no time is no wait."""
+    value = after(event, event, CameBack("r", "openai/gpt", 0.0), RetryScheduled("r", "openai/gpt", "connect", 0.0))
+    assert value("waits_total", reason=reason) == 2
+    assert value("wait_seconds_total", reason=reason) == 1.0
+
+
+@pytest.mark.parametrize(("word", "number"), [("forced_open", 1), ("disabled", 0), ("observe", 0)])
+def test_an_operator_s_word_is_a_state_too(word, number):
+    """Held open is open; what lets everything pass is closed."""
+    value = after(BreakerChanged("openai/gpt", "closed", word, 0.0, "an operator's word"))
+    assert value("circuit_breaker_state", **GPT) == number
 
 
 def test_made_up_names_share_one_label():

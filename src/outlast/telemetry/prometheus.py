@@ -18,54 +18,36 @@ from outlast.model.events import (
     AttemptEnded,
     BackIn,
     BreakerChanged,
+    CameBack,
+    Diverted,
     Event,
     FailedOver,
     Fault,
+    GaveUp,
+    LimitAwaited,
     LimitChanged,
     LimitHit,
     LoopBlocked,
+    Overdrawn,
+    PauseAwaited,
+    ProbeSent,
+    Refused,
     RequestEnded,
     RetryRefused,
     RetryScheduled,
     Shed,
+    SlotAwaited,
     TakenOut,
     TargetSkipped,
 )
 from outlast.model.messages import Usage
 from outlast.telemetry import AS_ASKED_FOR
+from outlast.telemetry.labels import CAP, Bounded, as_is, provider_alone, provider_and_model
 from outlast.telemetry.tally import BUCKETS, Count, Counts, Described, Kind, Labels, Measured, Reading, Spread, Spreads
 
-OTHER = "other"
-CAP = 200
-"""Most distinct targets, routes and other names that get labels of their own."""
 STATES = {"closed": 0, "open": 1, "half_open": 2, "forced_open": 1, "disabled": 0, "observe": 0}
+"""Of a circuit; the last three are an operator's words, which hold it open or let everything pass."""
 TARGET = ("provider", "model")
-
-
-class Bounded:
-    """Names that become label values: the first `cap` as `split` has them, every later one as "other"."""
-
-    __slots__ = ("_cap", "_known", "_other", "_split")
-
-    def __init__(self, cap: int, split: Callable[[str], Labels]) -> None:
-        self._cap = cap
-        self._split = split
-        self._known: dict[str, Labels] = {}
-        self._other = (OTHER,) * len(split(""))
-
-    def __call__(self, name: str) -> Labels:
-        """The label values for a name."""
-        known = self._known.get(name)
-        if known is not None:
-            return known
-        if len(self._known) >= self._cap:
-            return self._other
-        labels = self._known[name] = self._split(name)
-        return labels
-
-    def __contains__(self, name: str) -> bool:
-        """Has this name labels of its own?"""
-        return name in self._known
 
 
 class Timed:
@@ -110,12 +92,12 @@ class Prometheus(Collector):
     def __init__(self, *, cap: int = CAP) -> None:
         self.described: list[Described] = []
         self._shown: list[Counts | Spreads | Measured] = []
-        self._target = Bounded(cap, _provider_and_model)
-        self._provider = Bounded(cap, _provider_alone)
-        self._route = Bounded(cap, _as_is)
-        self._name = Bounded(cap, _as_is)
-        self._queue = Bounded(cap, _as_is)
-        self._place = Bounded(cap, _as_is)
+        self._target = Bounded(cap, provider_and_model)
+        self._provider = Bounded(cap, provider_alone)
+        self._route = Bounded(cap, as_is)
+        self._name = Bounded(cap, as_is)
+        self._queue = Bounded(cap, as_is)
+        self._place = Bounded(cap, as_is)
         self._count_requests()
         self._count_attempts()
         self._count_decisions()
@@ -129,11 +111,20 @@ class Prometheus(Collector):
             RetryRefused: self._retry_refused,
             FailedOver: self._failed_over,
             TargetSkipped: self._target_skipped,
+            CameBack: self._came_back,
+            GaveUp: self._gave_up,
+            Refused: self._refused_one,
+            Diverted: self._diverted_one,
+            ProbeSent: self._probe_sent,
             BreakerChanged: self._breaker_changed,
             TakenOut: self._taken_out,
             BackIn: self._back_in,
             LimitChanged: self._limit_changed,
+            PauseAwaited: self._pause_awaited,
             LimitHit: self._limit_hit,
+            LimitAwaited: self._limit_awaited,
+            Overdrawn: self._overdrawn_one,
+            SlotAwaited: self._slot_awaited,
             Shed: self._shed_one,
             Fault: self._fault,
             LoopBlocked: self._loop_blocked,
@@ -223,6 +214,9 @@ class Prometheus(Collector):
             *TARGET,
             "type",
         )
+        self._timers = self._counter(
+            "timers_fired_total", "Upstream calls that one of our timers ended.", *TARGET, "timer"
+        )
 
     def _count_decisions(self) -> None:
         self._retries = self._counter("retries_total", "Repetitions at the same target.", *TARGET, "kind")
@@ -233,6 +227,23 @@ class Prometheus(Collector):
             "fallback_total", "Calls that moved on to another target.", "from_provider", "to_provider"
         )
         self._skipped = self._counter("targets_skipped_total", "Targets that routing passed by.", *TARGET)
+        self._given_up = self._counter(
+            "gave_up_total", "Calls for which routing had no target to go on with, and why.", "reason"
+        )
+        self._gates = self._counter(
+            "gate_refusals_total", "Calls that a circuit or a pause refused when they had come to it.", *TARGET, "gate"
+        )
+        self._diverted = self._counter(
+            "diverted_total", "Calls that a target which starts slowly sent to the others.", *TARGET
+        )
+        self._probes = self._counter("probes_total", "Calls that tested a target which is out.", *TARGET, "gate")
+        self._waits = self._counter(
+            "waits_total", "Waits of calls: before a retry or a return, for a pause, a limit or a slot.", "reason"
+        )
+        self._waited = self._counter("wait_seconds_total", "Seconds of these waits.", "reason")
+        self._overdrawn = self._counter(
+            "overdrawn_total", "Calls that used more than their limits were charged for.", *TARGET
+        )
         self._states = self._gauge(
             "circuit_breaker_state",
             "A target's circuit: 0 closed, 1 open, 2 half open; 1 also while an operator holds it open, 0 while he "
@@ -277,6 +288,8 @@ class Prometheus(Collector):
     def _attempt_ended(self, event: AttemptEnded) -> None:
         alike = self._attempts_like.get((event.target, event.kind)) or self._first_attempt(event)
         alike.add(event.seconds, event.first)
+        if event.timer:
+            self._timers.at((*self._target(event.target), event.timer)).value += 1
         usage = event.usage
         if usage is not None:
             used = self._used_by.get(event.target) or self._first_use(event.target)
@@ -311,6 +324,7 @@ class Prometheus(Collector):
 
     def _retry_scheduled(self, event: RetryScheduled) -> None:
         self._retries.at((*self._target(event.target), event.kind)).value += 1
+        self._wait_of("retry", event.delay)
 
     def _retry_refused(self, event: RetryRefused) -> None:
         self._refused.at((*self._target(event.target), event.kind)).value += 1
@@ -320,6 +334,38 @@ class Prometheus(Collector):
 
     def _target_skipped(self, event: TargetSkipped) -> None:
         self._skipped.at(self._target(event.target)).value += 1
+
+    def _came_back(self, event: CameBack) -> None:
+        self._wait_of("return", event.seconds)
+
+    def _pause_awaited(self, event: PauseAwaited) -> None:
+        self._wait_of("pause", event.seconds)
+
+    def _limit_awaited(self, event: LimitAwaited) -> None:
+        self._wait_of("limit", event.seconds)
+
+    def _slot_awaited(self, event: SlotAwaited) -> None:
+        self._wait_of("slot", event.seconds)
+
+    def _wait_of(self, reason: str, seconds: float) -> None:
+        if seconds > 0:
+            self._waits.at((reason,)).value += 1
+            self._waited.at((reason,)).value += seconds
+
+    def _gave_up(self, event: GaveUp) -> None:
+        self._given_up.at((event.reason,)).value += 1
+
+    def _refused_one(self, event: Refused) -> None:
+        self._gates.at((*self._target(event.target), event.gate)).value += 1
+
+    def _diverted_one(self, event: Diverted) -> None:
+        self._diverted.at(self._target(event.target)).value += 1
+
+    def _probe_sent(self, event: ProbeSent) -> None:
+        self._probes.at((*self._target(event.target), event.gate)).value += 1
+
+    def _overdrawn_one(self, event: Overdrawn) -> None:
+        self._overdrawn.at(self._target(event.target)).value += 1
 
     def _breaker_changed(self, event: BreakerChanged) -> None:
         target = self._target(event.target)
@@ -346,16 +392,3 @@ class Prometheus(Collector):
 
     def _loop_blocked(self, event: LoopBlocked) -> None:
         self._blocked.value += event.seconds
-
-
-def _provider_and_model(target: str) -> Labels:
-    provider, _, model = target.partition("/")
-    return provider, model
-
-
-def _provider_alone(target: str) -> Labels:
-    return (target.partition("/")[0],)
-
-
-def _as_is(name: str) -> Labels:
-    return (name,)

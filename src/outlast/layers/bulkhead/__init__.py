@@ -95,7 +95,7 @@ class Bulkhead:
         if self._lowers and call.story.made > call.earlier:
             priority = min(priority + 1, len(PRIORITIES) - 1)
         ticket = slots.enter(call.caller.name, priority, now, call.deadline, call.io.waiter)
-        return slots.refusal(call, ticket) if isinstance(ticket, Full) else ticket
+        return slots.refusal(call, ticket, priority) if isinstance(ticket, Full) else ticket
 
     def layer(self) -> Layer:
         """Hold a slot for as long as the call is under way, its stream included."""

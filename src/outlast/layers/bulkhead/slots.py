@@ -88,8 +88,16 @@ class Slots:
         """Seconds that a new call of that class would wait; 0 until enough releases have shown the queue's pace."""
         if self._gaps < SURE_AFTER:
             return 0.0
-        ahead = sum(len(line) for line in self._lines[: priority + 1])
-        return (ahead + 1) * self._pace
+        return (self.ahead(priority) + 1) * self._pace
+
+    def ahead(self, priority: int) -> int:
+        """Waiting calls of that class and of better ones."""
+        return sum(len(line) for line in self._lines[: priority + 1])
+
+    @property
+    def pace(self) -> float:
+        """Mean seconds between two releases while calls waited."""
+        return self._pace
 
     def idle(self, now: float) -> bool:
         """Is it as good as new, so that it may be forgotten?"""
@@ -115,7 +123,8 @@ class Slots:
             return Full("the queue is full", max(expected, 1.0))
         if not self.waiting:
             self._freed_at = now
-        ticket = Ticket(self, caller, priority, now, waiter(), granted=False)
+        ahead = self.ahead(priority)
+        ticket = Ticket(self, caller, priority, now, waiter(), granted=False, ahead=ahead, expected=expected)
         self._lines[priority].add(ticket)
         self.waiting += 1
         return ticket
@@ -159,9 +168,23 @@ class Slots:
         elif self._gaps:
             self._gaps -= 1  # a queue that is gone says less and less of the next one
 
-    def refusal(self, call: Call, full: Full) -> Rejected:
+    def refusal(self, call: Call, full: Full, priority: int, waited: float = 0.0) -> Rejected:
         """What a call is told that gets no slot; the sinks hear of it too."""
-        call.io.emit(Shed(call.id, self.name, full.why, full.retry_after))
+        call.io.emit(
+            Shed(
+                call=call.id,
+                queue=self.name,
+                reason=full.why,
+                retry_after=full.retry_after,
+                waited=waited,
+                waiting=self.waiting,
+                ahead=self.ahead(priority),
+                slots=self.capacity,
+                pace=self._pace,
+                expected=self.expected_wait(priority),
+                priority=priority,
+            )
+        )
         message = f"{self.name}: {full.why}"
         return Rejected(message, gate=self.gate, code="overloaded", retry_after=full.retry_after)
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from outlast.flow.call import Call
 from outlast.flow.stream import End
+from outlast.model.events import SlotAwaited
 from outlast.ports import Waiter
 
 if TYPE_CHECKING:
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class Ticket(Struct, eq=False):
-    """A place in the queue, or a slot: `granted` says which, `shed` that the place was taken away."""
+    """A place in the queue, or a slot: `granted` says which, `shed` that the place was taken away.
+
+    When it was taken, `ahead` calls waited that went before it, and it was to wait `expected` seconds.
+    """
 
     slots: Slots
     caller: str
@@ -27,6 +31,8 @@ class Ticket(Struct, eq=False):
     over: bool = False
     cohort: Cohort | None = None
     """With whom it got its slot."""
+    ahead: int = 0
+    expected: float = 0.0
 
     @property
     def waits(self) -> bool:
@@ -38,10 +44,22 @@ class Ticket(Struct, eq=False):
         slots = self.slots
         if self.waiter is None:
             raise RuntimeError("a ticket without a slot must have a waiter")
-        await self.waiter.wait(min(self.since + slots.config.wait, call.deadline))
+        try:
+            await self.waiter.wait(min(self.since + slots.config.wait, call.deadline))
+        except BaseException:
+            self._tell(call)
+            raise
         if not self.granted:
             reason = "a better class took the place" if self.shed else "no slot became free in time"
-            raise slots.refusal(call, Full(reason, max(1.0, slots.expected_wait(self.priority))))
+            full = Full(reason, max(1.0, slots.expected_wait(self.priority)))
+            raise slots.refusal(call, full, self.priority, call.io.now() - self.since)
+        self._tell(call)
+
+    def _tell(self, call: Call) -> None:
+        """How long it has waited, to the sinks."""
+        slots, waited = self.slots, call.io.now() - self.since
+        numbers = (self.ahead, slots.pace, self.expected, self.priority)
+        call.io.emit(SlotAwaited(call.id, slots.name, waited, self.granted, *numbers))
 
     def answered(self, call: Call, now: float) -> None:
         """The slot is held until the answer is over."""
