@@ -116,8 +116,9 @@ class Stack:
         wait = self.breakers.ready(target.name, now)
         if wait <= 0:
             return READY
-        by_itself = self.breakers.of(target.name).override is None
-        return Standing(wait, waitable=False, open=by_itself, reason="its circuit is open")
+        circuit = self.breakers.of(target.name)
+        probed = circuit.override is None and not circuit.hinted(now)
+        return Standing(wait, waitable=False, open=probed, reason="its circuit is open")
 
     def _quota_wait(self, call: Call, now: float) -> float:
         """How long a call may wait for a provider's quota: not at all while another target is left."""

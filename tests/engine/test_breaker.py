@@ -243,6 +243,30 @@ def test_a_hint_is_not_cut_short_by_an_early_probe(make):
     assert 40 <= failure.retry_after <= 41
 
 
+def test_an_early_probe_goes_past_who_wants_to_be_left_alone(make):
+    """The first opens sooner, but its provider has asked for that time: the probe goes to the second."""
+    world = make(more=NO_RETRY)
+    world.script("alpha/m", *[500] * 4, status(503, {"retry-after": "9"}))
+    for _ in range(5):
+        world.fail(model="alpha/m")
+    world.wait(3)
+    opened(world, "beta/m")
+    assert world.breaker("alpha/m").ready(world.now) < world.breaker("beta/m").ready(world.now)
+    assert world.ask().target == "beta/m"
+    assert world.path() == ["beta/m"]
+
+
+def test_an_early_probe_may_come_when_the_hint_is_over(make):
+    """The provider asked for two seconds, the circuit is open for ten: after two one may look."""
+    world = make(["alpha/m"], NO_RETRY)
+    world.script("alpha/m", *[500] * 4, status(503, {"retry-after": "2"}), ok())
+    for _ in range(5):
+        world.fail()
+    assert world.fail().kind == "rejected"
+    world.wait(2.1)
+    assert world.ask().target == "alpha/m"
+
+
 def test_a_long_outage_and_the_way_back(make):
     """Over a ten-minute outage of one provider every request is answered, and it is back soon after it heals."""
     world = make()

@@ -198,7 +198,7 @@ def test_sinks_hear_of_a_transition_when_it_happens():
 
 def test_the_gate_learns_slowness_and_hints_from_the_error():
     """A timeout is slow; a hint lengthens the opening; a first content over `slow_after` is slow too."""
-    breakers, call = Breakers(BreakerConfig(failures=1, slow_after=2.0)), a_call()
+    breakers, call = Breakers(BreakerConfig(failures=1, slow_after=2.0)), a_call(stream=True)
     call.first = 3.0
     breakers.admit(call, 0.0).answered(call, 3.0)
     assert breakers.of(ALPHA.name)._window.slow == 1
@@ -250,3 +250,53 @@ def test_an_early_probe_that_was_cancelled_can_be_had_again():
     assert circuit.attempt(2.0, early=True)
     circuit.end("T", 3.0)
     assert not circuit.attempt(3.0, early=True)
+
+
+def test_a_whole_answer_is_never_slow():
+    """How long it takes says how long it is, not how the target fares."""
+    breakers, call = Breakers(BreakerConfig(slow_after=2.0)), a_call()
+    call.first = 100.0
+    breakers.admit(call, 0.0).settle(call, End("success"), 100.0)
+    window = breakers.of(ALPHA.name)._window
+    assert (window.ok, window.slow) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("letters", "state"), [("SFSFSFSFS", "closed"), ("SFSFSFSFSF", "open"), ("SSSSSFFFF", "closed")]
+)
+def test_by_default_half_of_ten_calls_open_it(letters, state):
+    """Nine calls say nothing yet, nor does a run of four."""
+    assert Circuit().calls(letters, 0.0)[-1] == state
+
+
+def test_by_default_the_rates_look_back_a_minute_in_steps_of_six_seconds():
+    """Four failures of a minute ago are forgotten when their bucket has fallen out."""
+    circuit = Circuit()
+    circuit.calls("FSFSFSFS", 1.0)
+    assert circuit.breaker._window.failed == 4
+    circuit.call("S", 59.9)
+    assert circuit.breaker._window.failed == 4
+    circuit.call("S", 60.0)
+    assert circuit.breaker._window.failed == 0
+
+
+def test_who_only_observes_lets_everything_pass_and_tells_when_it_would_have_opened():
+    """Again and again, each time for what has come since."""
+    circuit = Circuit(min_calls=NEVER)
+    circuit.breaker.operate("observe", 0.0)
+    assert circuit.calls("FFFFFFFFFFF", 0.0) == ["closed"] * 11
+    told = [(change.before, change.after, change.reason) for change in circuit.breaker.changes[1:]]
+    assert told == [("observe", "observe", "it would have opened: 5 failures in a row")] * 2
+
+
+def test_who_is_switched_off_counts_nothing():
+    """Not even for later: back in force, it starts anew."""
+    circuit = Circuit()
+    circuit.breaker.operate("disabled", 0.0)
+    assert circuit.calls("FFFFFFSS", 0.0) == ["closed"] * 8
+    permit = circuit.breaker.admit(0.0)
+    circuit.breaker.answered(permit, 0.0)
+    circuit.breaker.settle(permit, "failure", 0.0)
+    assert (circuit.breaker._window.total, circuit.breaker._run, circuit.breaker.flying) == (0, 0, 0)
+    circuit.breaker.operate(None, 0.0)
+    assert circuit.calls("FFFF", 0.0)[-1] == "closed"

@@ -24,9 +24,9 @@ from outlast.flow.call import Call, Layer
 from outlast.flow.gate import AtOnce, gates
 from outlast.flow.kept import Kept
 from outlast.flow.stream import End
-from outlast.layers.breaker.circuit import Breaker, Override, State
+from outlast.layers.breaker.circuit import Breaker
 from outlast.layers.breaker.config import BreakerConfig
-from outlast.layers.breaker.permit import Change, Permit, Refusal
+from outlast.layers.breaker.permit import Change, Override, Permit, Refusal, State
 from outlast.layers.breaker.window import Window
 from outlast.model.errors import Failure, Rejected, TimedOut
 from outlast.model.events import BreakerChanged, Diverted, ProbeSent, Refused
@@ -72,8 +72,9 @@ class Held(Permit, AtOnce, kw_only=True, eq=False):
             _tell(circuit, call)
 
     def _slow(self, call: Call) -> bool:
-        """Was the first content, or the whole answer, long in coming?"""
-        return self.slow_after is not None and call.first is not None and call.first > self.slow_after
+        """Was the first content long in coming? How long a whole answer takes says how long it is."""
+        limit = self.slow_after
+        return limit is not None and call.request.stream and call.first is not None and call.first > limit
 
 
 def _tell(breaker: Breaker, call: Call) -> None:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 from outlast.layers.breaker.config import BreakerConfig
-from outlast.layers.breaker.permit import Change, Permit, Refusal
+from outlast.layers.breaker.permit import Change, Override, Permit, Refusal, State
 from outlast.layers.breaker.window import Window
 from outlast.model.errors import Outcome
-
-State = Literal["closed", "open", "half_open"]
-Override = Literal["forced_open", "disabled", "observe"]
 
 
 def _half() -> float:
@@ -130,11 +126,14 @@ class Breaker:
     def can_probe_early(self, now: float | None = None) -> bool:
         """Is the one early probe of this opening still to be had?
 
-        Never while an operator holds it open, or while the provider wants to be left alone. Without `now`, an opening
-        that came with a hint has none.
+        Never while an operator holds it open, or while the provider wants to be left alone; the latter only with `now`.
         """
-        hinted = self._hinted_until > (self._since if now is None else now)
+        hinted = now is not None and self.hinted(now)
         return self.state == "open" and self.override is None and not self._early_used and not hinted
+
+    def hinted(self, now: float) -> bool:
+        """Does the provider still want to be left alone?"""
+        return self._hinted_until > now
 
     def slow_start(self) -> bool:
         """May a call be diverted although the circuit is closed, because it closed a short while ago?"""
@@ -197,7 +196,7 @@ class Breaker:
 
     def answered(self, permit: Permit, now: float, slow: bool = False) -> None:
         """The first content, or the whole answer, is there: a success, unless the stream breaks later."""
-        if permit.settled or permit.succeeded or permit.epoch != self.epoch:
+        if permit.settled or permit.succeeded or permit.epoch != self.epoch or self.override == "disabled":
             return
         kind, window = permit.kind, self._window
         if kind == "probe" and permit not in self._probes:
@@ -245,6 +244,8 @@ class Breaker:
             if outcome == "neutral":
                 self._early_used = False
             return  # a failed early probe leaves the opening as it is: no shorter, and no longer
+        if self.override == "disabled":
+            return
         lost = permit.kind == "probe" and not permit.succeeded and not self._gave_back(permit)
         if outcome == "failure" and not lost:
             self._failed(permit, now, slow, hint, dice)
@@ -288,8 +289,20 @@ class Breaker:
 
     def _trip(self, now: float, hint: float, dice: Callable[[], float]) -> None:
         reason = self._reason_to_open()
-        if reason and self.override is None:
+        if not reason:
+            return
+        if self.override is None:
             self._open(now, hint, dice, *reason)
+        else:
+            self._would_have_opened(*reason)
+
+    def _would_have_opened(self, reason: str, threshold: float) -> None:
+        """Tell what an operator who lets it only observe keeps it from doing, and count anew."""
+        window = self._window
+        counts = (self._run, window.total, window.failed, window.slow)
+        self.changes.append(Change("observe", "observe", 0.0, f"it would have opened: {reason}", *counts, threshold))
+        self._run = 0
+        window.clear()
 
     def _reason_to_open(self) -> tuple[str, float] | None:
         """In words, and the threshold that was reached."""
@@ -338,7 +351,10 @@ class Breaker:
         self._window.clear()
 
     def operate(self, override: Override | None, now: float, *, until: float = float("inf")) -> None:
-        """An operator's word: hold it open until a time of his, let everything pass, only observe, or None: as usual.
+        """An operator's word: hold it open until a time of his, switch it off, only observe, or None: as usual.
+
+        Switched off it lets everything pass and counts nothing; observing it lets everything pass, counts, and tells
+        when it would have opened.
 
         Raises:
             ValueError: for anything else; half-open, say, is not to be asked for.

@@ -24,7 +24,7 @@ class BreakerConfig(Struct, frozen=True, forbid_unknown_fields=True):
     slow_rate: AboveZero = 0.8
     """Share of slow calls that opens it; above 1: never."""
     slow_after: float | None = None
-    """First content later than this is slow; None: only what ran into a timer is."""
+    """First content of a stream later than this is slow; None: only what ran into a timer is."""
     open: AboveZero = 10.0
     """How long it stays open the first time; doubles with each further opening."""
     open_max: AboveZero = 20.0

@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+State = Literal["closed", "open", "half_open"]
+Override = Literal["forced_open", "disabled", "observe"]
 Kind = Literal["call", "probe", "early"]
 
 
