@@ -67,6 +67,10 @@ cov: $(test_ready) ## do the core's own tests reach nearly every branch of it?
 	@$(bin)/coverage run -m pytest -q $(core_tests)
 	@$(bin)/coverage report --include='$(core)' --fail-under=96
 
+.PHONY: mutate
+mutate: $(test_ready) ## would the tests notice a small change of the patterns? half an hour; ARGS='layers/breaker' for a part
+	@$(bin)/python -m tests.mutation $(ARGS)
+
 ## ---- measure it
 
 .PHONY: bench
@@ -96,7 +100,7 @@ requirements: | $(run_ready) ## pin the requirements anew after a change; UPGRAD
 
 .PHONY: clean
 clean: ## remove caches and build products
-	@rm -rf dist build .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf dist build .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .mutation
 	@find . -name __pycache__ -not -path './.venv/*' -not -path '*/node_modules/*' -prune -exec rm -rf {} +
 
 ## ---- what the targets stand on
