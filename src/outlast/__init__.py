@@ -10,6 +10,20 @@ if TYPE_CHECKING:
     from outlast.client import AsyncClient, BlockingStream, Client
     from outlast.config import Config, ConfigError, load, simulated
     from outlast.flow.stream import Stream
+    from outlast.guard import (
+        Breaker,
+        Deadline,
+        Exhausted,
+        Fallback,
+        Guard,
+        Limit,
+        Rejected,
+        Retry,
+        Slots,
+        Timeout,
+        guard,
+        time_left,
+    )
     from outlast.model.errors import Failure
     from outlast.model.messages import Chunk, Reply, Usage, Vectors
     from outlast.transport import Transport, transport
@@ -17,18 +31,30 @@ if TYPE_CHECKING:
 _PLACES = {
     "AsyncClient": "outlast.client",
     "BlockingStream": "outlast.client",
+    "Breaker": "outlast.guard",
     "Chunk": "outlast.model.messages",
     "Client": "outlast.client",
     "Config": "outlast.config",
     "ConfigError": "outlast.config",
+    "Deadline": "outlast.guard",
+    "Exhausted": "outlast.guard",
     "Failure": "outlast.model.errors",
+    "Fallback": "outlast.guard",
+    "Guard": "outlast.guard",
+    "Limit": "outlast.guard",
+    "Rejected": "outlast.guard",
     "Reply": "outlast.model.messages",
+    "Retry": "outlast.guard",
+    "Slots": "outlast.guard",
     "Stream": "outlast.flow.stream",
+    "Timeout": "outlast.guard",
     "Transport": "outlast.transport",
     "Usage": "outlast.model.messages",
     "Vectors": "outlast.model.messages",
+    "guard": "outlast.guard",
     "load": "outlast.config",
     "simulated": "outlast.config",
+    "time_left": "outlast.guard",
     "transport": "outlast.transport",
 }
 """Where the public names live; each is imported when it is first used, so that `import outlast` is quick."""
@@ -36,18 +62,30 @@ _PLACES = {
 __all__ = [
     "AsyncClient",
     "BlockingStream",
+    "Breaker",
     "Chunk",
     "Client",
     "Config",
     "ConfigError",
+    "Deadline",
+    "Exhausted",
     "Failure",
+    "Fallback",
+    "Guard",
+    "Limit",
+    "Rejected",
     "Reply",
+    "Retry",
+    "Slots",
     "Stream",
+    "Timeout",
     "Transport",
     "Usage",
     "Vectors",
+    "guard",
     "load",
     "simulated",
+    "time_left",
     "transport",
 ]
 

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         truncated_json,
         unreachable,
     )
+    from outlast.lab.scripted_blocking import BlockingScriptedIo
     from outlast.lab.scripted_exchange import ScriptedExchange, Sent
     from outlast.lab.scripted_io import RecordingSink, ScriptedIo, ScriptedWaiter
     from outlast.lab.seen import Seen
@@ -75,6 +76,7 @@ _PLACES = {
             "Behaviour cut done_only drip empty ended endless error_event garbled hang_up html no_done "
             "not_http ok pings reset silent slow_headers stall status throttled torn truncated_json unreachable"
         ),
+        "outlast.lab.scripted_blocking": "BlockingScriptedIo",
         "outlast.lab.scripted_exchange": "ScriptedExchange Sent",
         "outlast.lab.scripted_io": "RecordingSink ScriptedIo ScriptedWaiter",
         "outlast.lab.seen": "Seen",
@@ -88,6 +90,7 @@ _PLACES = {
 __all__ = [
     "FAULTS",
     "Behaviour",
+    "BlockingScriptedIo",
     "CallbackFault",
     "Conduct",
     "Deadlock",

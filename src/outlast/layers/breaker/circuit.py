@@ -256,6 +256,12 @@ class Breaker:
             permit.settled = True
             self.flying -= 1
 
+    def ground(self) -> None:
+        """Nothing is in flight: this is a child process, and the calls are its parent's. What was learned stays."""
+        self.flying = 0
+        self._probes = []
+        self._peak = 0
+
     def _gave_back(self, permit: Permit) -> bool:
         """Free the place of a probe. False when its lease was over, and the place given to another."""
         if permit not in self._probes:

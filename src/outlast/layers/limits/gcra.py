@@ -78,7 +78,7 @@ class Gcra:
         self.tat = max(self.tat, now + (self.burst - left) * self.spacing)
 
 
-class Costs(Struct):
+class Costs(Struct, frozen=True):
     """What one request is charged, in each unit."""
 
     requests: float = 1.0

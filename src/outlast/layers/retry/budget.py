@@ -93,6 +93,10 @@ class Budget:
         """A retry is no longer under way."""
         self._under_way -= 1
 
+    def ground(self) -> None:
+        """No retry is under way: this is a child process, and they are its parent's."""
+        self._under_way = 0
+
     def give_back(self, parts: list[list[float]], floor: float | None, now: float) -> None:
         """What was drawn is there again, for as long as it would have been."""
         for part in parts:

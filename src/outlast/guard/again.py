@@ -1,0 +1,140 @@
+"""Retry in a guard: until there is an answer, or nothing is left to try it with.
+
+Decision, backoff, hint and budget are the engine's (`outlast.layers.retry`); here is only how they are driven.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, TypeVar
+
+from outlast.guard.desk import Desk
+from outlast.guard.errors import Exhausted, Unsatisfying
+from outlast.guard.judge import Judge
+from outlast.guard.policies import Retry
+from outlast.guard.turn import Turn
+from outlast.layers.retry import Draw, Move
+from outlast.model.errors import Failure, Rejected
+from outlast.model.events import Event, RetryRefused, RetryScheduled
+
+T = TypeVar("T")
+
+
+class Once(Protocol):
+    """Makes one attempt."""
+
+    def __call__(self, turn: Turn[T], /) -> Coroutine[Any, Any, T]:
+        """What it gives. It notes on the turn what a failure means."""
+        ...
+
+
+class Again:
+    """Makes attempts until there is an answer, or nothing is left."""
+
+    __slots__ = ("_config", "_desk", "_judge", "_name", "_once", "_retry", "_tell")
+
+    def __init__(
+        self,
+        retry: Retry,
+        desk: Desk,
+        name: str,
+        judge: Judge,
+        once: Once,
+        tell: Callable[[Event], None] | None,
+    ) -> None:
+        self._retry = retry
+        self._config = retry.config
+        self._desk = desk
+        self._name = name
+        self._judge = judge
+        self._once = once
+        self._tell = tell
+
+    async def take(self, turn: Turn[T]) -> T:
+        """What the first attempt that succeeds gives.
+
+        Raises:
+            Rejected: nothing was ever sent.
+            Exhausted: from the last error.
+            Exception: one that is not worth another attempt, as it is.
+        """
+        if self._retry.budget:
+            self._desk.deposit(turn.machines, turn.io.now())
+        try:
+            return await self._once(turn)
+        except Exception as error:
+            if not turn.number:
+                raise
+            failed = error
+        try:
+            return await self._on(turn, failed)
+        finally:
+            del failed  # an error that names the frame that names the error is freed by no count
+
+    async def _on(self, turn: Turn[T], failed: Exception) -> T:
+        try:
+            while True:
+                granted = self._next(turn, failed)
+                if isinstance(granted, Move):
+                    return self._end(turn, failed, granted.reason)
+                draw, delay = granted
+                made = turn.number
+                try:
+                    await turn.io.sleep(delay)
+                    turn.waited += delay
+                    return await self._once(turn)
+                except Rejected as refusal:
+                    if turn.number == made:
+                        return self._end(turn, failed, refusal.message, refusal.retry_after)
+                    failed = refusal
+                except Exception as error:  # noqa: BLE001  (whatever it is, `_next` says what becomes of it)
+                    failed = error
+                finally:
+                    self._desk.drawn(draw, turn.io.now(), sent=turn.number > made)
+        finally:
+            del failed  # as above
+
+    def _next(self, turn: Turn[T], failed: Exception) -> tuple[Draw | None, float] | Move:
+        """A draw on the budget and the seconds to wait, or why there is no further attempt."""
+        now, verdict = turn.io.now(), turn.verdict
+        decision = self._judge.again(turn, failed, now, turn.io.random())
+        if isinstance(decision, Move) or verdict is None:
+            return decision if isinstance(decision, Move) else Move()
+        draw = None
+        if self._retry.budget:
+            cost = self._config.cost_throttled if verdict.again == "pause" else self._config.cost
+            draw = self._desk.draw(turn.machines, cost, now)
+            if draw is None:
+                return Move("the retry budget is spent")
+        if self._tell is not None:
+            self._tell(RetryScheduled(turn.id, self._name, verdict.kind, decision.delay))
+        return draw, decision.delay
+
+    def _end(self, turn: Turn[T], failed: Exception, why: str | None, retry_after: float | None = None) -> T:
+        """No further attempt: the last result where only a result failed and that is wanted, else an error."""
+        verdict = turn.verdict
+        if why is None or verdict is None:
+            raise failed
+        if self._tell is not None:
+            self._tell(RetryRefused(turn.id, self._name, verdict.kind, why))
+        history = tuple(turn.history)
+        if self._retry.reraise:
+            if isinstance(failed, Unsatisfying):
+                result: T = failed.result
+                return result
+            if isinstance(failed, Failure):
+                failed.attempts = history
+            _noted(failed, [*map(str, history), why])
+            raise failed
+        exhausted = Exhausted(self._name, failed, history, why)
+        exhausted.retry_after = retry_after if retry_after is not None else verdict.retry_after
+        raise exhausted from failed
+
+
+def _noted(error: Exception, lines: list[str]) -> None:
+    """The history, where a traceback shows it."""
+    known = getattr(error, "__notes__", ())
+    for line in lines:
+        note = f"outlast: {line}"
+        if note not in known:
+            error.add_note(note)
