@@ -6,16 +6,21 @@ measured.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from bench.inprocess.work import TEXT
+from outlast.edge.race import TaskRace
 from outlast.edge.waiting import Wait
 from outlast.model.events import Event
 from outlast.model.target import Target
 from outlast.ports import Outgoing, Sink, Timed
+
+T = TypeVar("T")
 
 BODY = json.dumps(
     {
@@ -106,3 +111,7 @@ class NoopIo:
     def waiter(self) -> Wait:
         """Nothing here makes a call wait."""
         raise RuntimeError("a call without failures wants to wait")
+
+    def race(self, decides: Callable[[BaseException], bool], late: Callable[[T], None]) -> TaskRace[T]:
+        """A new race, for who measures hedging."""
+        return TaskRace(asyncio.get_running_loop(), decides, late)

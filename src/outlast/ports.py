@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Coroutine
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -11,6 +11,8 @@ from outlast.model.errors import Failure
 from outlast.model.events import Event
 from outlast.model.messages import Batch, Chunk, Opening, Operation, Quota, Reply, Request
 from outlast.model.target import Target
+
+T = TypeVar("T")
 
 Header = Callable[[bytes], bytes | None]
 """Asks for one header of an answer by its lower-case name. Repeated headers are joined with a comma."""
@@ -82,6 +84,21 @@ class Waiter(Protocol):
         ...
 
 
+class Race(Protocol[T]):
+    """Several ways to one thing, under way at once."""
+
+    def enter(self, runner: Coroutine[object, object, T]) -> None:
+        """Start it, in the context in which the race was made; once the race is over, do nothing."""
+        ...
+
+    async def winner(self) -> T:
+        """What the first brings that brings anything; the others are cancelled, and not waited for.
+
+        Raises the error that decided the race, or the last one. Whoever is cancelled here cancels all runners.
+        """
+        ...
+
+
 class Io(Protocol):
     """The clock, the dice, the network and the ear of the outside world."""
 
@@ -119,6 +136,13 @@ class Io(Protocol):
 
     def waiter(self) -> Waiter:
         """A new place to wait."""
+        ...
+
+    def race(self, decides: Callable[[BaseException], bool], late: Callable[[T], None]) -> Race[T]:
+        """A new race: `decides` says which error of one runner ends it for all; `late` lets go of what comes too late.
+
+        To be awaited at once: `winner` is its one place to wait.
+        """
         ...
 
 

@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from threading import get_ident
-from typing import Any
+from typing import Any, TypeVar
 
 from outlast.edge.bounds import Bounds
 from outlast.edge.dial import Dialer
@@ -15,6 +15,7 @@ from outlast.edge.ears import Ears
 from outlast.edge.exchange import HttpExchange
 from outlast.edge.pool import Pool, Shelf
 from outlast.edge.process import Process
+from outlast.edge.race import TaskRace
 from outlast.edge.request import Prepared
 from outlast.edge.resolve import Lookup, Resolver, system_lookup
 from outlast.edge.sweeper import Sweeper
@@ -22,6 +23,8 @@ from outlast.edge.waiting import Wait
 from outlast.model.events import Event, LoopBlocked
 from outlast.model.target import Provider, Target
 from outlast.ports import Outgoing, Sink, Timed
+
+T = TypeVar("T")
 
 MOST_PROVIDERS = 1024
 ELSEWHERE = (
@@ -108,6 +111,10 @@ class AsyncIo:
         """A new place to wait."""
         here = self._here()
         return Wait(here.loop, here.sweeper)
+
+    def race(self, decides: Callable[[BaseException], bool], late: Callable[[T], None]) -> TaskRace[T]:
+        """A new race, of tasks on this loop."""
+        return TaskRace(self._here().loop, decides, late)
 
     def send(
         self, target: Target, outgoing: Outgoing, connect_due: float, due: float

@@ -32,6 +32,7 @@ class Leaked(AssertionError):  # noqa: N818  (what it is, in the words of the fi
 def cancel_everywhere(story: Story, *, seed: int = 0, most: int = 2000) -> int:
     """Runs `story` again and again, cancelled at its 1st, 2nd, … suspension, until it ends uncancelled.
 
+    The suspensions of tasks that it makes count too: the story is cancelled while those are at any place of theirs.
     Each place is tried twice: cancelled while it waits, and after what it waits for has happened but before it has
     been told, which is where results get lost. Gives the number of places.
     """
@@ -62,9 +63,14 @@ def fail_everywhere(
 def _cancelled_at(story: Story, place: int, seed: int, *, late: bool) -> bool:
     io = ScriptedIo(seed)
     coroutine, check = story(io)
-    stepped = _Stepped(coroutine, place, late=late)
-    run(_told(stepped.run(), check, io, f"cancelled at suspension {place}{' (late)' if late else ''}"), seed=seed)
-    return stepped.count >= place
+    walk = _Walk(place, late=late)
+
+    async def walked() -> None:
+        asyncio.get_running_loop().set_task_factory(walk.task)
+        await _told(coroutine, check, io, f"cancelled at suspension {place}{' (late)' if late else ''}")
+
+    run(walked(), seed=seed)
+    return walk.count >= place
 
 
 async def _told(
@@ -85,40 +91,55 @@ async def _told(
         raise
 
 
-class _Stepped:
-    """Runs a coroutine, counts its suspensions, and has its task cancelled at one of them."""
+class _Walk:
+    """Counts the suspensions of a story's tasks, and of those that it makes; at one it is cancelled."""
 
-    def __init__(self, coroutine: Coroutine[Any, Any, object], place: int, *, late: bool) -> None:
+    def __init__(self, place: int, *, late: bool) -> None:
         self.count = 0
-        self._coroutine = coroutine
         self._place = place
         self._late = late
+        self._story: asyncio.Task[Any] | None = None
 
-    async def run(self) -> object:
-        """As the coroutine."""
-        return await self
+    def task(self, loop: asyncio.AbstractEventLoop, coroutine: Any, **how: Any) -> asyncio.Task[Any]:  # noqa: ANN401
+        """A task for the coroutine, as the loop's task factory."""
+        task = asyncio.Task(_Stepped(coroutine, self.suspended), loop=loop, **how)
+        self._story = self._story or task
+        return task
 
-    def __await__(self) -> Generator[Any, Any, object]:
-        error: BaseException | None = None
-        while True:
-            try:
-                waiting = self._coroutine.send(None) if error is None else self._coroutine.throw(error)
-            except StopIteration as end:
-                return end.value
-            self.count += 1
-            if self.count == self._place:
-                self._cancel(waiting)
-            error = None
-            try:
-                yield waiting
-            except BaseException as thrown:  # noqa: BLE001  (it is thrown into the coroutine)
-                error = thrown
-
-    def _cancel(self, waiting: object) -> None:
-        task = asyncio.current_task()
-        if task is None:
+    def suspended(self, waiting: object) -> None:
+        """A task waits; the late cancellation comes when what it waits for has happened."""
+        self.count += 1
+        story = self._story
+        if self.count != self._place or story is None:
             return
         if self._late and isinstance(waiting, asyncio.Future):
-            waiting.add_done_callback(lambda _: task.cancel())
+            waiting.add_done_callback(lambda _: story.cancel())
         else:
-            asyncio.get_running_loop().call_soon(task.cancel)
+            asyncio.get_running_loop().call_soon(story.cancel)
+
+
+class _Stepped(Coroutine[Any, Any, Any]):
+    """A coroutine that tells of each of its suspensions."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], suspended: Callable[[object], None]) -> None:
+        self._coroutine = coroutine
+        self._suspended = suspended
+
+    def send(self, value: object) -> object:
+        """On, to the next suspension."""
+        return self._waits(self._coroutine.send(value))
+
+    def throw(self, *error: Any) -> object:  # noqa: ANN401
+        """The same, with an error."""
+        return self._waits(self._coroutine.throw(*error))
+
+    def _waits(self, waiting: object) -> object:
+        self._suspended(waiting)
+        return waiting
+
+    def close(self) -> None:
+        """It will not be run."""
+        self._coroutine.close()
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._coroutine.__await__()

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from math import inf
 from typing import TypeVar, cast
 
+from outlast.edge.race import TaskRace
 from outlast.lab.answer import Asked, Json
 from outlast.lab.named import Spec, behaviour, by_model
 from outlast.lab.script import Behaviour, ok
@@ -26,6 +27,7 @@ from outlast.model.target import Target
 from outlast.ports import Outgoing, Timed
 
 E = TypeVar("E")
+T = TypeVar("T")
 
 
 class RecordingSink:
@@ -135,6 +137,10 @@ class ScriptedIo:
     def waiter(self) -> ScriptedWaiter:
         """A new place to wait."""
         return ScriptedWaiter()
+
+    def race(self, decides: Callable[[BaseException], bool], late: Callable[[T], None]) -> TaskRace[T]:
+        """A new race, of tasks on this loop."""
+        return TaskRace(asyncio.get_running_loop(), decides, late)
 
     def watch(self, timed: Timed, due: float) -> None:
         """Arm, move or disarm; a `due` that was moved by hand is seen when its former moment comes."""
