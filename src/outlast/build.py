@@ -89,6 +89,7 @@ class Outlast:
             dialects=DIALECTS,
             caller_scopes=scopes.of_caller if scopes.limit_callers else None,
             target_scopes=scopes.of_target if config.limits else None,
+            hedged=any(route.hedge for route in config.routes),
         )
         self.engine = Engine(self.stack.handler, config.routes, self.io, config.request)
         self._pricing: asyncio.Future[Config] | None = None

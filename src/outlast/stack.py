@@ -2,6 +2,7 @@
 
     once per request     caller's limits    a caller over its limit must not take a place from others
                          admission          the gateway's slots and its priority queue
+                         hedge              outside routing, since its second leg is routed too
                          routing            tries the targets; it only peeks at circuits and pauses
     once per attempt     retry              inside routing, so that a retry is rare where another target exists
                          pause              what a throttled target asks for is waited for first, holding nothing
@@ -9,6 +10,7 @@
                          bulkhead           the target's slots
                          pause again        who queued must not go to a target that was paused meanwhile
                          breaker            entered last: a half-open permit never waits in a queue
+                         hedge again        hears when an attempt is sent, for it counts its time from there
                          attempt            timers and connection; the breaker sees every one
 
 Whatever a later gate refuses, the earlier gates get back. Layers that are switched off are not in the list.
@@ -22,12 +24,14 @@ from msgspec import Struct
 
 from outlast.flow.call import Call, Handler, Layer, compose
 from outlast.flow.gate import Admit, gates
+from outlast.flow.latencies import Latencies
 from outlast.layers.attempt import AttemptConfig, Attempts
 from outlast.layers.breaker import BreakerConfig, Breakers
 from outlast.layers.bulkhead import GATEWAY, Bulkhead, BulkheadConfig, SlotsConfig
+from outlast.layers.hedge import HedgeConfig, Hedges
 from outlast.layers.limits import Keeper, LimitsConfig, ScopesOf
 from outlast.layers.pause import PauseConfig, Pauses
-from outlast.layers.retry import Retries, RetryConfig
+from outlast.layers.retry import Draw, Retries, RetryConfig
 from outlast.layers.routing import READY, Routing, RoutingConfig, Standing
 from outlast.model.target import Target
 from outlast.ports import Dialect
@@ -44,6 +48,7 @@ class LayersConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Slots of each target, the queue for them, and how they adapt."""
     admission: SlotsConfig = GATEWAY
     """Requests under way in the gateway, and the queue for them."""
+    hedge: HedgeConfig = HedgeConfig()
     routing: RoutingConfig = RoutingConfig()
     attempt: AttemptConfig = AttemptConfig()
 
@@ -56,6 +61,7 @@ class Stack:
         dialects: the wire formats, by name.
         caller_scopes: whose limits a call falls under before it is routed; None where no caller has any.
         target_scopes: whose limits an attempt on a target falls under; None where no target has any.
+        hedged: some route asks to be hedged, whatever the layer's configuration says of the others.
     """
 
     def __init__(
@@ -65,8 +71,12 @@ class Stack:
         dialects: Mapping[str, Dialect],
         caller_scopes: ScopesOf | None,
         target_scopes: ScopesOf | None,
+        hedged: bool = False,
     ) -> None:
         self.config = config
+        self.hedging = hedged or config.hedge.enabled
+        latencies = Latencies()
+        latencies.wanted = self.hedging
         self.breakers = Breakers(config.breaker)
         self.pauses = Pauses(config.pause)
         self.retries = Retries(config.retry)
@@ -84,9 +94,11 @@ class Stack:
             config.routing,
             peek=self.standing,
             can_probe_early=lambda target: self.breakers.of(target.name).can_probe_early(),
+            latencies=latencies,
             attempts=config.retry.total,
             useful=config.retry.useful,
         )
+        self.hedges = Hedges(config.hedge, latencies, self)
         self._attempts = Attempts(config.attempt, dialects)
         self.handler: Handler = compose(self.layers(), self._attempts.handler())
 
@@ -97,6 +109,8 @@ class Stack:
             _on(config.limits.enabled and self.caller_limits.needed, self.caller_limits.admit),
             _on(config.admission.enabled, self.admission.admit),
         )
+        if self.hedging:
+            yield self.hedges.layer()
         yield self.routing.layer()
         if config.retry.enabled:
             yield self.retries.layer()
@@ -106,6 +120,7 @@ class Stack:
             _on(config.bulkhead.enabled, self.bulkhead.admit),
             _on(config.pause.enabled, self.pauses.again),
             _on(config.breaker.enabled, self.breakers.admit),
+            _on(self.hedging, self.hedges.admit),
         )
 
     def standing(self, target: Target, now: float) -> Standing:
@@ -119,6 +134,21 @@ class Stack:
         circuit = self.breakers.of(target.name)
         probed = circuit.override is None and not circuit.hinted(now)
         return Standing(wait, waitable=False, open=probed, reason="its circuit is open")
+
+    def busy(self, target: str) -> float:
+        """The share of the target's slots that is taken, in [0, 1]."""
+        slots = self.bulkhead.of(target)
+        return slots.used / slots.capacity
+
+    def draw(self, target: str, now: float) -> Draw | None:
+        """One more call out of the target's retry budget, or None."""
+        return self.retries.budget(target, now).withdraw(self.config.retry.cost, now)
+
+    def may_send(self, call: Call, earlier: int, now: float) -> bool:
+        """Are attempts left, and time for one, `earlier` calls having been made before this one was routed?"""
+        retry, made = self.config.retry, call.story.made
+        left = made - earlier < retry.total and made < retry.per_request
+        return left and now + retry.useful < call.deadline
 
     def _quota_wait(self, call: Call, now: float) -> float:
         """How long a call may wait for a provider's quota: not at all while another target is left."""

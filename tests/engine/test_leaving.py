@@ -139,17 +139,21 @@ def heavy():
 
 
 @pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("more", ["", "[hedge]\nenabled = true\nleast_samples = 1\nextra = 1.0\n"])
 @pytest.mark.parametrize(
     "fault",
     [503, 400, 401, "A1-refused", "B2-context-length", "B26-retry-after-1", "B34-retry-after-day",
      "C4-billed-then-silent",
      "D2-truncated-json", "E19-role-then-silence", "E31-fin-after-4", "E33-garbled-after-4", "E20-stall-after-4"],
 )  # fmt: skip
-def test_a_failing_request_leaves_no_cycles(make, fault, stream):
+def test_a_failing_request_leaves_no_cycles(make, fault, stream, more):
     """What a failed call held is freed by counting references, and waits for no collector."""
-    world = make()
-    world.script_all(fault)
-    world.hear()  # whatever is made once for each target is made
+    world = make(more=more)
+    world.script("alpha/m", ok(), ok(), silent() if more else fault)
+    world.script("beta/m", fault)
+    world.hear()
+    world.hear(stream=stream)
+    world.hear(stream=stream)  # whatever is made once for each target is made
     gc.collect()
     gc.disable()
     try:
@@ -241,6 +245,22 @@ async def streams_queued(world):
     await all_of(streamed(world) for _ in range(3))
 
 
+async def hedged(world, **how):
+    await world.heard()
+    await world.answer(**how)
+
+
+async def hedged_stream(world):
+    await world.heard(stream=True)
+    await read(await world.answer(stream=True))
+
+
+async def hedges_queued(world):
+    await world.heard()
+    await all_of(world.answer() for _ in range(2))
+
+
+HEDGED = "[hedge]\nenabled = true\nleast_samples = 1\nextra = 1.0\nfull = 1.0\n"
 NARROW = "[bulkhead]\nslots = 1\nwait = 30"
 LIMITED = """
 [providers.alpha.limits]
@@ -259,6 +279,12 @@ STORIES = {
     "a broken stream": (streamed, {"alpha/m": [cut(3)]}, ""),
     "a queue for slots": (queued, {"alpha/m": [ok(first=1.0)], "beta/m": [ok(first=1.0)]}, NARROW),
     "a queue of streams": (streams_queued, {"alpha/m": [ok(TEXT, between=1.0)]}, NARROW),
+    "a hedge that wins": (hedged, {"alpha/m": [ok(), ok(first=9.0)], "beta/m": [ok(first=1.0)]}, HEDGED),
+    "a hedge that loses": (hedged, {"alpha/m": [ok(), ok(first=2.0)], "beta/m": [ok(first=3.0)]}, HEDGED),
+    "a hedge that is as fast": (hedged, {"alpha/m": [ok(), ok(first=2.001)], "beta/m": [ok(first=2.0)]}, HEDGED),
+    "a hedged stream": (hedged_stream, {"alpha/m": [ok(), silent()], "beta/m": [ok(TEXT, between=1.0)]}, HEDGED),
+    "a hedge after which both fail": (hedged, {"alpha/m": [ok(), 529], "beta/m": [502]}, HEDGED),
+    "a hedge that queues": (hedges_queued, {"alpha/m": [ok(), silent()], "beta/m": [ok(first=1.0)]}, HEDGED + NARROW),
     "a limit of the provider": (queued, {"beta/m": [401]}, LIMITED),
 }
 

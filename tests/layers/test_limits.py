@@ -70,7 +70,7 @@ def test_what_is_settled_is_what_was_used(name):
     of, call = keeper(scope), a_call(tokens=100)
     held = of.admit(call, 0.0)
     assert left(of, scope) == [9, 8_900]
-    call.story.made += made
+    call.made += made
     held.settle(call, end, 0.0)
     assert left(of, scope) == list(expected)
 

@@ -56,6 +56,29 @@ def test_old_values_fall_out():
     assert quantiles.at(0.5, 301.0) is None
 
 
+@given(values=VALUES, cut=st.floats(0.0, 100.0), dice=st.floats(0.0, 1.0, exclude_max=True))
+def test_a_value_that_was_cut_short_stands_for_a_larger_one(values, cut, dice):
+    """One of those that are known, whichever the dice say; where none is larger it stands for itself."""
+    quantiles = of(values)
+    quantiles.add_cut(cut, 0.0, dice)
+    larger = sorted(value for value in values if value > cut)
+    stands = larger[int(dice * len(larger))] if larger else cut
+    kept = sorted([*values, stands])
+    assert [quantiles.at(rank / len(kept), 0.0) for rank in range(1, len(kept) + 1)] == kept
+
+
+def test_what_is_cut_short_does_not_pull_a_quantile_down():
+    """Of a hundred values the largest five are cut at the 95th again and again: it stays."""
+    quantiles = of(range(1, 101), size=100)
+    for number in range(1_000):
+        value = number * 37 % 100 + 1
+        if value > 95:
+            quantiles.add_cut(95.0, 0.0, number % 7 / 7)
+        else:
+            quantiles.add(value, 0.0)
+    assert quantiles.at(0.95, 0.0) >= 94
+
+
 @given(size=st.integers(1, 40), count=st.integers(0, 100))
 def test_any_size_will_do(size, count):
     """Even one."""

@@ -35,8 +35,7 @@ class Upstream:
         does = self.does.pop(0)
         if isinstance(does, Rejected):
             raise does
-        call.story.made += 1
-        number = call.story.made
+        number = call.send()
         call.story.tried.append(AttemptEnded("r1", call.target.name, "alpha", "m", number, "x", 0.0))
         if isinstance(does, BaseException):
             raise does

@@ -7,11 +7,6 @@ import pytest
 
 NOT_YET = {
     "RL-32": "needs limits that processes share",
-    "HG-02": "needs hedging",
-    "HG-03": "needs hedging",
-    "HG-06": "needs hedging",
-    "HG-07": "needs hedging",
-    "HG-10": "needs hedging",
     "CO-02": "needs idempotency",
 }
 """Vectors that are not played, and why."""

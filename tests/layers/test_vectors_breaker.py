@@ -191,7 +191,7 @@ def test_cb_59_of_circuits_that_are_all_open_the_one_that_opens_soonest_is_probe
 
     async def upstream(call):
         asked.append(call.target.name)
-        call.story.made += 1
+        call.send()
         raise Transient("no")
 
     handler = compose([routing.layer(), breakers.layer()], upstream)

@@ -192,7 +192,15 @@ def route(name: str, section: RouteSection, shelves: Mapping[str, Shelf], off: s
         raise ConfigError("no target is left; list one that is enabled, or set enabled = false here", path)
     if section.order == "weighted" and not any(target.weight for target in found):
         raise ConfigError("every weight is 0; give at least one target a share", path)
-    return Route(name, tuple(found), section.order, section.max_latency, section.max_cost, section.on_break)
+    return Route(
+        name=name,
+        targets=tuple(found),
+        order=section.order,
+        max_latency=section.max_latency,
+        max_cost=section.max_cost,
+        hedge=section.hedge,
+        on_break=section.on_break,
+    )
 
 
 def _routed(said: str, shelves: Mapping[str, Shelf], off: set[str], path: Path) -> Target | None:

@@ -7,7 +7,7 @@ A layer is a function from handler to handler, and the stack is a list of layers
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Protocol
 
 from msgspec import Struct, field
@@ -35,6 +35,10 @@ class Others(Protocol):
         """How many other targets could take the call now."""
         ...
 
+    def ready(self, now: float) -> Iterator[Target]:
+        """Those of them that have not been tried, best first."""
+        ...
+
     def patience(self, now: float) -> float:
         """The longest wait, in seconds, that is better than moving on to the next of them; infinite without one."""
         ...
@@ -48,6 +52,10 @@ class NoOthers:
     def healthy(self, now: float) -> int:  # noqa: ARG002
         """None."""
         return 0
+
+    def ready(self, now: float) -> Iterator[Target]:  # noqa: ARG002
+        """None."""
+        return iter(())
 
     def patience(self, now: float) -> float:  # noqa: ARG002
         """For ever."""
@@ -84,6 +92,22 @@ class Story(Struct):
     allowances: list[Allowance] = []
 
 
+class Legs(Struct, eq=False):
+    """What two legs of one call have in common, that asks a second target while it waits for the first.
+
+    Attributes:
+        order: the targets that it may be sent to, best first, once the first leg has been routed.
+        tried: names of those that a leg has been sent to: the other goes elsewhere.
+        earlier: upstream calls that were made for the request before it was routed.
+        racing: both legs are under way.
+    """
+
+    order: tuple[Target, ...] = ()
+    tried: set[str] = set()
+    earlier: int = 0
+    racing: bool = False
+
+
 class Call(Struct, eq=False):
     """One request under way.
 
@@ -102,6 +126,9 @@ class Call(Struct, eq=False):
         earlier: upstream calls that were made for the request before it was routed this time.
         first: seconds that the last attempt of this view took to its first content, None before.
         metered: a limit learns from what the provider says is left.
+        made: upstream calls that this view has made.
+        legs: what it has in common with the other leg of the call, where there may be one.
+        toward: where it goes first, if it is the second leg.
     """
 
     request: Request
@@ -120,6 +147,25 @@ class Call(Struct, eq=False):
     earlier: int = 0
     first: float | None = None
     metered: bool = False
+    made: int = 0
+    legs: Legs | None = None
+    toward: Target | None = None
+
+    @property
+    def sent(self) -> int:
+        """Upstream calls made: by this view where it is bound for a target, else for the whole request."""
+        return self.story.made if self.target is NOWHERE else self.made
+
+    @property
+    def second(self) -> bool:
+        """Is this the second leg of a call, and the first still under way?"""
+        return self.toward is not None and self.legs is not None and self.legs.racing
+
+    def send(self) -> int:
+        """Take note of one more upstream call. Gives its number among those of the request."""
+        self.made += 1
+        self.story.made += 1
+        return self.story.made
 
     def __repr__(self) -> str:
         """Says which call, and where it goes; never what is asked."""
@@ -145,6 +191,7 @@ class Call(Struct, eq=False):
             insists=insists,
             earlier=earlier,
             first=None,
+            made=0,
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from math import ceil
 
@@ -24,6 +24,17 @@ class Quantiles:
             self._drop()
         self._came.append((now, value))
         insort(self._ordered, value)
+
+    def add_cut(self, value: float, now: float, dice: float) -> None:
+        """Take note of a value that was cut short: all that is known is that it would have been larger.
+
+        It stands for one of the larger values that are known, whichever `dice` in [0, 1) says, or for itself where
+        none is. So a high quantile does not sink because whatever exceeds it is cut (Efron's redistribution to the
+        right).
+        """
+        self.count(now)
+        larger = self._ordered[bisect_right(self._ordered, value) :]
+        self.add(larger[int(dice * len(larger))] if larger else value, now)
 
     def _drop(self) -> None:
         del self._ordered[bisect_left(self._ordered, self._came.popleft()[1])]

@@ -123,6 +123,39 @@ class FailedOver(Struct, frozen=True):
     kind: str
 
 
+class HedgeStarted(Struct, frozen=True):
+    """A call asks `target` too, since `waiting` has brought no content for `after` seconds."""
+
+    call: str
+    target: str
+    waiting: str
+    after: float
+
+
+class HedgeWon(Struct, frozen=True):
+    """The first content came from `target`, or from where that leg of the call went on to, after `seconds`."""
+
+    call: str
+    target: str
+    seconds: float
+
+
+class HedgeLost(Struct, frozen=True):
+    """The other leg of the call was not the one that answered: it was cancelled, or ended by `kind`."""
+
+    call: str
+    target: str
+    kind: str
+
+
+class HedgeRefused(Struct, frozen=True):
+    """It was time to ask a second target beside `waiting`, and it was not done."""
+
+    call: str
+    waiting: str
+    reason: str
+
+
 class TargetSkipped(Struct, frozen=True):
     """Routing passed a target by: it is open, paused, out, too slow, too dear, or cannot do what is asked.
 
@@ -361,6 +394,10 @@ Event = (
     | RetryScheduled
     | RetryRefused
     | FailedOver
+    | HedgeStarted
+    | HedgeWon
+    | HedgeLost
+    | HedgeRefused
     | TargetSkipped
     | CameBack
     | GaveUp

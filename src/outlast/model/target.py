@@ -155,6 +155,8 @@ class Route(Struct, frozen=True, eq=False, dict=True):
     """Seconds; a target whose live p99 is over it is skipped."""
     max_cost: float | None = None
     """US dollars for one request, estimated; a dearer target is skipped."""
+    hedge: bool | None = None
+    """Ask a second target when the first takes long; None: as `[hedge]` says."""
     on_break: Literal["error"] = "error"
     """What happens when a stream breaks after content was handed over."""
 

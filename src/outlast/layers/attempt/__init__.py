@@ -50,8 +50,7 @@ class Attempts:
         due = min(sent + target.timers.limit(request.stream), call.deadline)
         if due <= sent:
             raise _too_late(target)
-        call.story.made += 1
-        record = Record(sent, call.story.made)
+        record = Record(sent, call.send())
         exchange: Exchange | None = None
         answer: Answer
         try:

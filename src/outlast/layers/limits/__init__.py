@@ -57,7 +57,7 @@ class Held:
         self._keeper = keeper
         self._limits = limits
         self._charged = charged
-        self._made = call.story.made
+        self._made = call.sent
         self._wait = wait
         self._reserved = [of.reserved() for _, of in limits] if wait > 0 else None
 
@@ -106,7 +106,7 @@ class Held:
             return Costs(1.0, float(usage.input + usage.output), usd)
         if end.outcome == "success":
             return self._charged
-        if call.story.made == self._made:
+        if call.sent == self._made:
             return NOTHING  # never sent
         if isinstance(end.error, Failure) and not isinstance(end.error, (TimedOut, BrokenStream, Cancelled)):
             return Costs(1.0, 0.0, 0.0)  # the provider refused it

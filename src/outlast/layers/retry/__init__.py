@@ -43,11 +43,11 @@ SPENT = "the retry budget is spent"
 
 
 class Run:
-    """One call's stay on one target, after its first failure there."""
+    """One call's stay on one target, after its first failure there; `before`: attempts that other stays made."""
 
     __slots__ = ("_before", "_budget", "_call", "_config", "_reconnected", "_waited")
 
-    def __init__(self, config: RetryConfig, budget: Budget, call: Call, before: int) -> None:
+    def __init__(self, config: RetryConfig, budget: Budget, call: Call, before: int = 0) -> None:
         self._config = config
         self._budget = budget
         self._call = call
@@ -151,7 +151,7 @@ class Run:
     def _so_far(self, now: float) -> SoFar:
         call = self._call
         return SoFar(
-            here=call.story.made - self._before,
+            here=self._before + call.made,
             made=call.story.made - call.earlier,
             total=call.story.made,
             healthy=call.others.healthy(now),
@@ -188,9 +188,8 @@ class Retries:
             async def handle(call: Call) -> Answer:
                 now = call.io.now()
                 budget = self.budget(call.target.name, now)
-                before = call.story.made
                 if call.revisit:
-                    run = Run(self._config, budget, call, before - _made_here(call))
+                    run = Run(self._config, budget, call, _made_here(call))
                     return await _again(inner, call, None, run)
                 budget.deposit(now)
                 try:
@@ -198,7 +197,7 @@ class Retries:
                 except Failure as error:
                     failure = error
                 try:
-                    return await _again(inner, call, failure, Run(self._config, budget, call, before))
+                    return await _again(inner, call, failure, Run(self._config, budget, call))
                 finally:
                     del failure  # as below
 
@@ -214,7 +213,7 @@ async def _again(inner: Handler, call: Call, failure: Failure | None, run: Run) 
             granted = run.next(failure) if failure is not None else run.revisit()
             if granted is None:
                 raise failure if failure is not None else _spent(call)
-            made = call.story.made
+            made = call.made
             draw, delay = granted
             try:
                 if delay > 0:
@@ -228,7 +227,7 @@ async def _again(inner: Handler, call: Call, failure: Failure | None, run: Run) 
             except Failure as error:
                 failure = error
             finally:
-                if call.story.made > made:
+                if call.made > made:
                     draw.done()
                 else:
                     draw.undo(call.io.now())

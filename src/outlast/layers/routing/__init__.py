@@ -16,8 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from outlast.flow.call import NO_OTHERS, Answer, Call, Handler, Layer
+from outlast.flow.latencies import Latencies
 from outlast.layers.routing.config import RoutingConfig
-from outlast.layers.routing.ranking import Latencies, Ranking
+from outlast.layers.routing.ranking import Ranking
 from outlast.layers.routing.run import Run
 from outlast.layers.routing.standing import OFF, READY, Peek, Standing
 from outlast.model.errors import Caller, Failure
@@ -49,6 +50,7 @@ class Routing:
         *,
         peek: Peek,
         can_probe_early: Callable[[Target], bool],
+        latencies: Latencies | None = None,
         attempts: int = 6,
         useful: float = 0.05,
     ) -> None:
@@ -57,7 +59,7 @@ class Routing:
         self._probe_early = can_probe_early
         self.attempts = attempts
         self.useful = useful
-        self._latencies = Latencies()
+        self._latencies = latencies or Latencies()
         self._rankings: dict[Route, Ranking] = {}
         self._off: set[str] = set()
         self._orders: dict[str, tuple[str, ...]] = {}
@@ -107,12 +109,11 @@ class Routing:
             async def handle(call: Call) -> Answer:
                 io = call.io
                 now = io.now()
-                order = self._order(call, now)
-                run = Run(self, call, order, call.story.made)
+                run = self._run(call, now)
                 try:
                     while (view := run.next(now)) is not None:
-                        if run.ready > now:
-                            await io.sleep(run.ready - now)
+                        if run.starts > now:
+                            await io.sleep(run.starts - now)
                         try:
                             answer = await inner(view)
                         except Failure as failure:
@@ -121,8 +122,8 @@ class Routing:
                                 raise
                             continue
                         self._sample(view, io.now())
-                        view.others = NO_OTHERS  # nobody asks any more, and a stream may be open for long
-                        answer.source = "primary" if view.target is order[0] else "fallback"
+                        view.others, view.legs = NO_OTHERS, None  # nobody asks any more; a stream may be open for long
+                        answer.source = "primary" if view.target is run.order[0] else "fallback"
                         answer.attempts = call.story.made
                         return answer
                     raise run.give_up(now)
@@ -132,6 +133,15 @@ class Routing:
             return handle
 
         return layer
+
+    def _run(self, call: Call, now: float) -> Run:
+        """The call's way through the targets; its second leg has the order of its first."""
+        legs = call.legs
+        if legs is None:
+            return Run(self, call, self._order(call, now), call.story.made)
+        if call.toward is None:
+            legs.order, legs.earlier = self._order(call, now), call.story.made
+        return Run(self, call, legs.order, legs.earlier, toward=call.toward, tried=legs.tried)
 
     def _order(self, call: Call, now: float) -> tuple[Target, ...]:
         """The targets that the call may be sent to, best first."""

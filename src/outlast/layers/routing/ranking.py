@@ -6,25 +6,9 @@ from bisect import bisect
 from itertools import accumulate
 
 from outlast.flow.call import Call
-from outlast.flow.kept import Kept
-from outlast.flow.quantiles import Quantiles
+from outlast.flow.latencies import Latencies
 from outlast.layers.routing.config import RoutingConfig
 from outlast.model.target import Price, Route, Target
-
-
-class Latencies:
-    """How long each target takes to its first content, streamed and whole apart. Kept once a route asks for it."""
-
-    __slots__ = ("_samples", "wanted")
-
-    def __init__(self) -> None:
-        self.wanted = False
-        self._samples: dict[bool, Kept[Quantiles]] = {False: Kept(), True: Kept()}
-
-    def of(self, target: str, stream: bool, now: float) -> Quantiles:
-        """The samples of that target."""
-        samples = self._samples[stream]
-        return samples.get(target) or samples.put(target, Quantiles(), now)
 
 
 class Ranking:

@@ -43,7 +43,9 @@ class Run(Struct, eq=False):
         order: the targets, best first.
         earlier: upstream calls that were made before.
         failure: the last failure of a target; None while there was none.
-        ready: when the target that was chosen may be called.
+        starts: when the target that was chosen may be called.
+        toward: where the call goes first, whatever the order says.
+        tried: names of the targets that it was sent to, or passed by.
     """
 
     routing: Knowledge
@@ -51,8 +53,9 @@ class Run(Struct, eq=False):
     order: tuple[Target, ...]
     earlier: int
     failure: Failure | None = None
-    ready: float = 0.0
-    _tried: set[str] = set()
+    starts: float = 0.0
+    toward: Target | None = None
+    tried: set[str] = set()
     _later: dict[str, float] = {}  # targets worth coming back to, and when
     _failed_at: set[str] = set()
     _diverted: set[str] = set()  # targets that would take it, if no other does
@@ -66,39 +69,48 @@ class Run(Struct, eq=False):
 
     def healthy(self, now: float) -> int:
         """How many other targets could take the call now."""
+        return self.call.second + len(self._diverted) + sum(1 for _ in self.ready(now))
+
+    def ready(self, now: float) -> Iterator[Target]:
+        """Those of them that have not been tried, best first."""
         peek = self.routing.peek
-        return len(self._diverted) + sum(1 for target in self._untried() if peek(target, now).wait <= 0)
+        return (target for target in self._untried() if peek(target, now).wait <= 0)
 
     def patience(self, now: float) -> float:
         """The longest wait that is better than moving on, or coming back; infinite without another target."""
-        peek, config = self.routing.peek, self.routing.config
-        here = self._previous
-        for target in self._untried():
-            if peek(target, now).wait <= 0:
-                same = here is not None and bool(here.family) and here.family == target.family
-                return config.patience_same if same else config.patience_other
+        config, here = self.routing.config, self._previous
+        if self.call.second:
+            return 0.0  # the other leg is under way: nothing is gained by a wait
+        for target in self.ready(now):
+            same = here is not None and bool(here.family) and here.family == target.family
+            return config.patience_same if same else config.patience_other
         back = self._first_back(now)
         return float("inf") if back is None else max(0.0, self._later[back] - now)
 
     def _untried(self) -> Iterator[Target]:
-        routing, call, tried = self.routing, self.call, self._tried
+        routing, call, tried = self.routing, self.call, self.tried
         return (t for t in self.order if t.name not in tried and routing.unfit(t, call.request) is None)
 
     # -- choosing ----------------------------------------------------------------------------------------------
 
     def next(self, now: float) -> Call | None:
         """The call bound for the next target, or None when there is none."""
+        if self.toward is not None:
+            target, self.toward = self.toward, None
+            return self._to(target)
         if self._previous is not None and not self._may_go_on(now):
             return None
         return self._untried_target(now) or self._come_back(now) or self._early_probe(now)
 
     def _may_go_on(self, now: float) -> bool:
-        """Are attempts left, and time for one that is of any use?"""
+        """Are attempts left, and time for one that is of any use? A second leg stands aside for the first."""
         routing, call = self.routing, self.call
+        if call.second:
+            return False
         return call.story.made - self.earlier < routing.attempts and now + routing.useful < call.deadline
 
     def _untried_target(self, now: float) -> Call | None:
-        routing, tried, request = self.routing, self._tried, self.call.request
+        routing, tried, request = self.routing, self.tried, self.call.request
         for target in self.order:
             if target.name in tried:
                 continue
@@ -137,7 +149,7 @@ class Run(Struct, eq=False):
         name = self._first_back(now)
         if name is None:
             return None
-        self.ready = self._later.pop(name)
+        self.starts = self._later.pop(name)
         target = next(target for target in self.order if target.name == name)
         insists = name in self._diverted
         self._diverted.discard(name)
@@ -170,7 +182,7 @@ class Run(Struct, eq=False):
         return self._to(target, early=True)
 
     def _to(self, target: Target, *, early: bool = False, revisit: bool = False, insists: bool = False) -> Call:
-        self._tried.add(target.name)
+        self.tried.add(target.name)
         previous = self._previous
         if previous is not None and previous is not target:
             self.call.io.emit(FailedOver(self.call.id, previous.name, target.name, self._why))
@@ -182,6 +194,8 @@ class Run(Struct, eq=False):
     def ended_by(self, view: Call, failure: Failure) -> bool:
         """The target gave no answer; True when no other target may be asked."""
         self._why = failure.kind
+        if self.call.second and (failure.again != "never" or isinstance(failure, Rejected)):
+            self.tried.discard(view.target.name)  # the first leg may still come here
         if isinstance(failure, Rejected):
             self._refused_by(view, failure)
             return not failure.onward
@@ -197,7 +211,7 @@ class Run(Struct, eq=False):
     def _only_larger(self, target: Target) -> None:
         """The prompt did not fit: only a larger window can help."""
         self._later.clear()
-        self._tried.update(t.name for t in self.order if not (target.window and t.window > target.window))
+        self.tried.update(t.name for t in self.order if not (target.window and t.window > target.window))
 
     def _refused_by(self, view: Call, refusal: Rejected) -> None:
         if refusal.gate == "pause":  # it was paused while the call was on its way there
