@@ -24,6 +24,10 @@ from outlast.model.events import (
     FailedOver,
     Fault,
     GaveUp,
+    HedgeLost,
+    HedgeRefused,
+    HedgeStarted,
+    HedgeWon,
     LimitAwaited,
     LimitChanged,
     LimitHit,
@@ -110,6 +114,10 @@ class Prometheus(Collector):
             RetryScheduled: self._retry_scheduled,
             RetryRefused: self._retry_refused,
             FailedOver: self._failed_over,
+            HedgeStarted: _nothing,
+            HedgeWon: self._hedge_won,
+            HedgeLost: self._hedge_lost,
+            HedgeRefused: self._hedge_refused,
             TargetSkipped: self._target_skipped,
             CameBack: self._came_back,
             GaveUp: self._gave_up,
@@ -226,6 +234,12 @@ class Prometheus(Collector):
         self._fallbacks = self._counter(
             "fallback_total", "Calls that moved on to another target.", "from_provider", "to_provider"
         )
+        self._hedges = self._counter(
+            "hedges_total", 'Targets that were asked beside a slow one; kind is "won" or how it lost.', *TARGET, "kind"
+        )
+        self._hedges_refused = self._counter(
+            "hedges_refused_total", "Calls to a target that had waited long enough for a hedge, without any.", *TARGET
+        )
         self._skipped = self._counter("targets_skipped_total", "Targets that routing passed by.", *TARGET)
         self._given_up = self._counter(
             "gave_up_total", "Calls for which routing had no target to go on with, and why.", "reason"
@@ -332,6 +346,15 @@ class Prometheus(Collector):
     def _failed_over(self, event: FailedOver) -> None:
         self._fallbacks.at(self._provider(event.from_target) + self._provider(event.to_target)).value += 1
 
+    def _hedge_won(self, event: HedgeWon) -> None:
+        self._hedges.at((*self._target(event.target), "won")).value += 1
+
+    def _hedge_lost(self, event: HedgeLost) -> None:
+        self._hedges.at((*self._target(event.target), event.kind)).value += 1
+
+    def _hedge_refused(self, event: HedgeRefused) -> None:
+        self._hedges_refused.at(self._target(event.waiting)).value += 1
+
     def _target_skipped(self, event: TargetSkipped) -> None:
         self._skipped.at(self._target(event.target)).value += 1
 
@@ -392,3 +415,7 @@ class Prometheus(Collector):
 
     def _loop_blocked(self, event: LoopBlocked) -> None:
         self._blocked.value += event.seconds
+
+
+def _nothing(_: Event) -> None:
+    """It is counted when it is over."""

@@ -154,7 +154,7 @@ class Run(Struct, eq=False):
         insists = name in self._diverted
         self._diverted.discard(name)
         call, failed = self.call, name in self._failed_at
-        call.io.emit(CameBack(call.id, name, max(0.0, self.ready - now), failed))
+        call.io.emit(CameBack(call.id, name, max(0.0, self.starts - now), failed))
         return self._to(target, revisit=failed, insists=insists)
 
     def _first_back(self, now: float) -> str | None:
@@ -238,7 +238,8 @@ class Run(Struct, eq=False):
         reason = "no target is left"
         if self._previous is not None and not self._may_go_on(now):
             reason = "no attempts are left" if made >= most else "no time is left"
-        call.io.emit(GaveUp(call.id, reason, made, most, left, told.retry_after))
+        if call.legs is None or not call.legs.racing:  # else the other leg goes on
+            call.io.emit(GaveUp(call.id, reason, made, most, left, told.retry_after))
         return told
 
     def _told(self, now: float) -> Failure:
@@ -256,9 +257,10 @@ class Run(Struct, eq=False):
 
     def _nothing_sent(self) -> Failure:
         route = self.call.route
-        reasons = {reason for t in self.order if (reason := self.routing.unfit(t, self.call.request))}
-        if self._refusal is None and reasons and OFF not in reasons:
-            return Caller(f"no target of the route {route.name!r} can take this request: {', '.join(sorted(reasons))}")
+        reasons = [reason for t in self.order if (reason := self.routing.unfit(t, self.call.request))]
+        if len(reasons) == len(self.order) and OFF not in reasons:
+            lacks = ", ".join(sorted(set(reasons)))
+            return Caller(f"no target of the route {route.name!r} can take this request: {lacks}")
         return Rejected(
             f"no target of the route {route.name!r} is available now",
             gate="routing",
