@@ -140,19 +140,20 @@ async def _awaited(waiting):
     await waiting
 
 
-def test_who_leaves_before_its_turn_gets_back_what_nobody_has_reserved_behind_it():
-    """The last in line gives its place back; one in the middle does not, for those behind keep their times."""
-    of, call = keeper(account(rpm=60), max_wait=lambda _call, _now: 60.0), a_call()
-    bucket = of.limits(account(rpm=60), 0.0).buckets[0]
-    for _ in range(10):
+@pytest.mark.parametrize(("rpm", "back"), [(60, 1.0), (6, 0.0)])
+def test_who_leaves_before_its_turn_gets_back_what_would_still_be_missing(rpm, back):
+    """With a burst of ten it all comes back; with a burst of one its place would have run over before the next goes."""
+    of, call = keeper(account(rpm=rpm), max_wait=lambda _call, _now: 60.0), a_call()
+    bucket = of.limits(account(rpm=rpm), 0.0).buckets[0]
+    for _ in range(int(bucket.burst)):
         of.admit(call, 0.0)
     middle, last = of.admit(call, 0.0), of.admit(call, 0.0)
-    assert bucket.tat == pytest.approx(12.0)
+    charged = bucket.tat
     middle.settle(call, End("neutral", asyncio.CancelledError()), 0.0)
-    assert bucket.tat == pytest.approx(12.0)
+    assert bucket.tat == pytest.approx(charged - back * bucket.spacing)
     last.settle(call, End("neutral", asyncio.CancelledError()), 0.0)
-    assert bucket.tat == pytest.approx(11.0)
-    assert of.limits(account(rpm=60), 0.0).under_way == 10
+    assert bucket.tat == pytest.approx(charged - (back + 1.0) * bucket.spacing)
+    assert of.limits(account(rpm=rpm), 0.0).under_way == int(bucket.burst)
 
 
 def test_what_is_left_is_told_for_the_callers_limits_only():

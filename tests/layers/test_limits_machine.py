@@ -11,12 +11,17 @@ STEPS = st.sampled_from([0.0, 0.001, 0.1, 0.5, 1.0, 3.0, 10.0, 61.0])
 SLACK = 1e-6
 
 
-class StrictLimit(RuleBasedStateMachine):
-    """One limit that is reserved, waited for and given up, while nothing is refunded that was used.
+def _state(limits):
+    return tuple(bucket.tat for bucket in limits.buckets)
 
-    - over every interval (a, b] what went out costs at most burst + rate * (b - a)
+
+class StrictLimit(RuleBasedStateMachine):
+    """One limit that is reserved, waited for, given up, and settled with less than was charged.
+
+    - over every interval [a, b] what went out has used at most burst + rate * (b - a): no window holds more than its
+      limit, whoever waited, left or got a refund
     - a refusal changes nothing
-    - who comes later goes later
+    - who comes later goes later, save that he may use what was given back meanwhile
     - what is left is never below nothing nor above the burst
     """
 
@@ -28,6 +33,7 @@ class StrictLimit(RuleBasedStateMachine):
         self.limits = Limits([Gcra("rpm", "requests", 2.0, 1.0, 5.0)])
         self.went = {}  # id -> (time, cost)
         self.number = 0
+        self.given_back = 0
 
     @rule(seconds=STEPS)
     def wait(self, seconds):
@@ -39,25 +45,36 @@ class StrictLimit(RuleBasedStateMachine):
         """A request asks, and reserves its place if the wait is short enough."""
         bucket = self.limits.buckets[0]
         before = bucket.tat
+        latest = max((goes for number, (goes, _) in self.went.items() if number > self.given_back), default=0.0)
         got = self.limits.acquire(Costs(cost), self.now, patience)
         if isinstance(got, Denied):
             assert bucket.tat == before
             assert got.retry_after > patience
             return multiple()
         assert got <= patience
+        assert self.now + got >= latest - SLACK
         self.number += 1
         self.went[self.number] = (self.now + got, cost)
-        return (self.number, self.limits.reserved(), cost)
+        return (self.number, self.limits.numbers(), cost)
 
-    @rule(place=consumes(waiting))
-    def give_up(self, place):
-        """A request leaves before its turn; one whose turn has come is settled with what it was charged."""
-        number, reserved, cost = place
-        if self.went[number][0] > self.now:
-            self.limits.leave(Costs(cost), reserved, self.now)
+    @rule(place=consumes(waiting), used=st.sampled_from([0.0, 0.3, 1.0]))
+    def end(self, place, used):
+        """A request leaves before its turn; or it went, and has used so much of what it was charged."""
+        number, charges, cost = place
+        self.given_back = self.number
+        goes, _ = self.went[number]
+        if goes > self.now:
+            self.limits.leave(Costs(cost), charges, self.now)
             del self.went[number]
         else:
-            self.limits.settle(Costs(cost), Costs(cost), self.now)
+            self.limits.settle(Costs(cost), Costs(cost * used), self.now, charges)
+            self.went[number] = (goes, cost * used)
+
+    @rule()
+    def all_end(self):
+        """Nobody waits or asks any more: a while later the whole burst is there, whatever was refunded or lost."""
+        self.now += 1_000.0
+        assert self.limits.buckets[0].remaining(self.now) == 5.0
 
     @rule(left=st.integers(-1, 9))
     def header(self, left):
@@ -117,17 +134,17 @@ class AtomicLimits(RuleBasedStateMachine):
     def ask(self, tokens, usd):
         """A request asks all limits at once."""
         costs = Costs(1.0, tokens, usd)
-        before = self.limits.reserved()
+        before = _state(self.limits)
         got = self.limits.acquire(costs, self.now)
         if isinstance(got, Denied):
-            assert self.limits.reserved() == before
+            assert _state(self.limits) == before
             assert (got.retry_after is None) == (tokens > 6_000.0 and got.limit == "tpm")
             assert got.limit != "concurrent" or self.out == 4
             return multiple()
         assert self.out < 4
         assert tokens <= 6_000.0
         self.out += 1
-        after = self.limits.reserved()
+        after = _state(self.limits)
         assert after[0] > before[0]
         assert (after[1] > before[1]) == (tokens > 0 or before[1] < self.now)
         return costs

@@ -76,7 +76,7 @@ def test_rl_24_what_was_estimated_too_high_comes_back_but_never_above_the_burst(
     limits.acquire(Costs(1.0, 1_000.0), 0.0)
     limits.settle(Costs(1.0, 1_000.0), Costs(1.0, 400.0), 0.0)
     assert limits.buckets[0].remaining(0.0) == pytest.approx(9_600)
-    limits.buckets[0].take(-5_000.0, 0.0)
+    limits.buckets[0].refund(5_000.0, 1, 0.0)
     assert limits.buckets[0].remaining(0.0) == pytest.approx(10_000)
 
 

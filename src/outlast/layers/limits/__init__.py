@@ -7,7 +7,8 @@ The state of a limit is one number, the theoretical arrival time (TAT); T = peri
 `wait <= max_wait`: commit `new` and sleep `wait` once, for the place is reserved: first come, first served, and nobody
 polls. Else refuse with `retry_after = wait` and write nothing. All limits of one request are one decision. What was
 estimated is settled with what was used: too much is refunded, too little becomes a debt that the next callers wait for.
-Who gives up before its turn gets back what nobody has reserved behind it, so that no two ever go at one place.
+What comes back, also to who gives up before its turn, is what would still be missing (`Lows`): over any time no more
+goes out than the burst and the rate, waits, refunds and cancellations included.
 
 Sources: ITU-T I.371 (GCRA), throttled/throttled and redis_rate (the arithmetic), failsafe-go (reservation),
 golang.org/x/time/rate (what a cancelled reservation gives back).
@@ -49,9 +50,9 @@ Asked = Sequence[tuple[Scope, Limits]]
 
 
 class Held:
-    """Charges made for one call in all its scopes, perhaps with a sleep still to come."""
+    """Charges made for one call in all its scopes; `waits` says that a sleep is still to come."""
 
-    __slots__ = ("_charged", "_keeper", "_limits", "_made", "_reserved", "_wait")
+    __slots__ = ("_charged", "_keeper", "_limits", "_made", "_numbers", "_wait", "waits")
 
     def __init__(self, keeper: Keeper, call: Call, limits: Asked, charged: Costs, wait: float) -> None:
         self._keeper = keeper
@@ -59,33 +60,29 @@ class Held:
         self._charged = charged
         self._made = call.sent
         self._wait = wait
-        self._reserved = [of.reserved() for _, of in limits] if wait > 0 else None
-
-    @property
-    def waits(self) -> bool:
-        """Is there a sleep still to come?"""
-        return self._reserved is not None
+        self._numbers = [of.numbers() for _, of in limits]
+        self.waits = wait > 0
 
     async def wait(self, call: Call) -> None:
         """The one sleep that the reservation asks for."""
         await call.io.sleep(self._wait)
-        self._reserved = None
+        self.waits = False
 
     def answered(self, call: Call, now: float) -> None:
         """Nothing yet: the bill comes at the end."""
 
     def settle(self, call: Call, end: End, now: float) -> None:
         """Refund what was not used, owe what was used beyond the estimate."""
-        if self._reserved is not None:  # it left before its turn
-            for (_, limits), reserved in zip(self._limits, self._reserved, strict=True):
-                limits.leave(self._charged, reserved, now)
+        if self.waits:  # it left before its turn
+            for (_, limits), numbers in zip(self._limits, self._numbers, strict=True):
+                limits.leave(self._charged, numbers, now)
             return
         used = self._used(call, end)
         if self._owes(used):
             charged = self._charged
             call.io.emit(Overdrawn(call.id, _aimed_at(call).name, charged.tokens, used.tokens, charged.usd, used.usd))
-        for scope, limits in self._limits:
-            limits.settle(self._charged, used, now)
+        for (scope, limits), numbers in zip(self._limits, self._numbers, strict=True):
+            limits.settle(self._charged, used, now, numbers)
             if end.quota is not None and scope.user_type == "operator":
                 limits.learn(end.quota, now)
         if end.usage is not None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
 
 from outlast.layers.limits.config import LimitConfig
+from outlast.layers.limits.lows import Lows
 from outlast.model.messages import Quota
 
 Unit = Literal["requests", "tokens", "usd"]
@@ -19,9 +21,9 @@ EPSILON = 1e-9
 
 
 class Gcra:
-    """One limit. Costs may be fractions; a negative cost is a refund."""
+    """One limit. Costs may be fractions."""
 
-    __slots__ = ("amount", "burst", "most", "name", "period", "spacing", "tat", "unit")
+    __slots__ = ("_places", "amount", "burst", "lows", "most", "name", "period", "spacing", "tat", "unit")
 
     def __init__(self, name: str, unit: Unit, amount: float, period: float, burst: float) -> None:
         self.name = name
@@ -32,6 +34,8 @@ class Gcra:
         self.most = max(amount, burst)
         self.spacing = period / amount
         self.tat = 0.0
+        self.lows = Lows()
+        self._places: deque[tuple[int, float]] = deque()  # charges whose time has not come: which, and when it does
 
     def wait(self, cost: float, now: float) -> float:
         """Seconds until `cost` may be spent; infinite for more than a whole period's amount.
@@ -48,21 +52,43 @@ class Gcra:
         return ready - now if ready - now > EPSILON else 0.0
 
     def take(self, cost: float, now: float) -> None:
-        """Spend `cost`, or refund it when it is negative. A refund never overfills the bucket."""
+        """Spend `cost`, or reserve it for when it may be spent; `lows.number` is then the number of this charge."""
+        ready = self.tat if self.tat > now else now  # noqa: FURB136
+        goes = ready - max(0.0, self.burst - cost) * self.spacing
+        self.lows.charged(ready - (goes if goes > now else now))  # noqa: FURB136
+        if goes > now:
+            self._places.append((self.lows.number, goes))
+        self.tat = ready + cost * self.spacing
+
+    def owe(self, cost: float, now: float) -> None:
+        """Spend what was used beyond what was charged; it delays who comes next, not who has a place."""
+        self.lows.note(self._backlog(now))
         self.tat = (self.tat if self.tat > now else now) + cost * self.spacing  # noqa: FURB136
 
-    def give_back(self, cost: float, reserved: float, now: float) -> None:
-        """A reserved place is not used: refund what nobody has reserved behind it.
+    def refund(self, cost: float, number: int, now: float) -> None:
+        """So much of a charge was not used: give back what would still be missing.
 
-        Whoever did goes at the time that he was given; a newcomer in the free place would go beside him.
-
-        Args:
-            cost: what was reserved.
-            reserved: the TAT just after that reservation.
-            now: monotonic seconds.
+        Who has a place goes at the time that he was given. What would have run over until then is lost, or a newcomer
+        would spend it a second time.
         """
-        behind = max(0.0, self.tat - reserved) / self.spacing
-        self.take(-max(0.0, cost - behind), now)
+        lows = self.lows
+        lows.note(self._backlog(now))
+        seconds = min(cost * self.spacing, lows.since(number))
+        if seconds > 0:
+            self.tat -= seconds
+            lows.lower(number, seconds)
+
+    def leave(self, cost: float, number: int, now: float) -> None:
+        """A charge is given up before its time."""
+        self._places = deque(place for place in self._places if place[0] != number)
+        self.refund(cost, number, now)
+
+    def _backlog(self, now: float) -> float:
+        """Seconds until the bucket is full, as of now, or of when the last place is taken."""
+        places = self._places
+        while places and places[0][1] <= now:
+            places.popleft()
+        return max(0.0, self.tat - (places[-1][1] if places else now))
 
     def remaining(self, now: float) -> float:
         """What may be spent now, without waiting."""
@@ -73,9 +99,15 @@ class Gcra:
         return max(0.0, self.tat - now)
 
     def anchor(self, remaining: float, now: float) -> None:
-        """The provider says what is left. That only ever tightens: what is more than we thought is not believed."""
+        """The provider says what is left. That only ever tightens: what is more than we thought is not believed.
+
+        Where it tightens it counts what was really used, so that earlier charges have nothing left to be refunded.
+        """
         left = max(0.0, min(remaining, self.burst))
-        self.tat = max(self.tat, now + (self.burst - left) * self.spacing)
+        told = now + (self.burst - left) * self.spacing
+        if told > self.tat:
+            self.tat = told
+            self.lows.note(0.0)
 
 
 class Costs(Struct, frozen=True):
@@ -155,23 +187,28 @@ class Limits:
             self.take(costs, now)
         return wait
 
-    def settle(self, charged: Costs, used: Costs, now: float) -> None:
-        """The call is over: refund or owe the difference."""
+    def settle(self, charged: Costs, used: Costs, now: float, numbers: Sequence[int] = ()) -> None:
+        """The call is over: refund or owe the difference.
+
+        `numbers` is what `numbers()` gave when it was charged; without it, it counts as the latest charge.
+        """
         self.under_way -= 1
-        for bucket in self.buckets:
+        for index, bucket in enumerate(self.buckets):
             difference = getattr(used, bucket.unit) - getattr(charged, bucket.unit)
-            if difference:
-                bucket.take(difference, now)
+            if difference > 0:
+                bucket.owe(difference, now)
+            elif difference < 0:
+                bucket.refund(-difference, numbers[index] if numbers else bucket.lows.number, now)
 
-    def reserved(self) -> tuple[float, ...]:
-        """The state of every limit; taken after a reservation, it is what `leave` needs."""
-        return tuple(bucket.tat for bucket in self.buckets)
+    def numbers(self) -> tuple[int, ...]:
+        """The numbers of the charges that were made last; taken after a charge, they are what `settle` needs."""
+        return tuple(bucket.lows.number for bucket in self.buckets)
 
-    def leave(self, charged: Costs, reserved: tuple[float, ...], now: float) -> None:
-        """The call gave up before its turn: refund what nobody has reserved behind it."""
+    def leave(self, charged: Costs, numbers: Sequence[int], now: float) -> None:
+        """The call gave up before its turn: refund what would still be missing."""
         self.under_way -= 1
-        for bucket, tat in zip(self.buckets, reserved, strict=True):
-            bucket.give_back(getattr(charged, bucket.unit), tat, now)
+        for bucket, number in zip(self.buckets, numbers, strict=True):
+            bucket.leave(getattr(charged, bucket.unit), number, now)
 
     def learn(self, quota: Quota, now: float) -> None:
         """The provider's own count, as its headers tell it."""
