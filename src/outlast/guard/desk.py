@@ -184,7 +184,7 @@ class Desk:
             of.take(charge.costs, now)
         held.paid = limits
         if longest > 0:
-            held.reserved = tuple(of.reserved() for of in limits)
+            held.reserved = tuple(of.numbers() for of in limits)
         return longest
 
     def _limits_of(self, machines: Machines, charge: Charge, now: float) -> Limits:

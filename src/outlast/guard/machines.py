@@ -78,7 +78,7 @@ class Held(Permit, kw_only=True, eq=False):
     deadline: float
     lease_for: float
     paid: tuple[Limits, ...] | None = None
-    reserved: tuple[tuple[float, ...], ...] | None = None
+    reserved: tuple[tuple[int, ...], ...] | None = None
     slot: Slots | None = None
     ticket: Ticket | None = None
     admitted: bool = False
