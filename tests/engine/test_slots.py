@@ -126,6 +126,26 @@ def test_callers_take_turns(make):
     assert said.index("quiet") <= 3
 
 
+def test_a_caller_who_floods_the_queue_starves_nobody(make):
+    """His calls fill every place and more; another, who asks once a second, is always answered, and soon."""
+    world = make(["alpha/m"], "[bulkhead]\nslots = 4\nqueue = 20\nwait = 2")
+    world.script("alpha/m", ok(first=0.5))
+
+    async def story():
+        flood, quiet = [], []
+        for _ in range(20):
+            flood += [asyncio.ensure_future(world.heard("flood", caller=caller("loud"))) for _ in range(100)]
+            await asyncio.sleep(0.5)
+            began = world.io.now()
+            quiet.append((await world.heard("quiet", caller=caller("quiet")), world.io.now() - began))
+        await asyncio.gather(*flood)
+        return quiet
+
+    heard = world.run(story())
+    assert [answer for answer, _ in heard if isinstance(answer, Failure)] == []
+    assert max(seconds for _, seconds in heard) <= 1.5
+
+
 def test_a_priority_above_the_key_s_is_not_given(make):
     """A caller may ask for a lower class than its key has, never for a better one."""
     world = make(["alpha/m"], LONG_QUEUE.replace("wait", "age = 1000\nwait"))

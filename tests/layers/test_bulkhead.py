@@ -6,6 +6,7 @@ import pytest
 
 from outlast.flow.stream import End
 from outlast.layers.bulkhead import GATEWAY, Bulkhead, Full, Slots, SlotsConfig
+from outlast.layers.bulkhead.slots import BETTER, CROWDED
 from outlast.model.errors import Rejected
 from outlast.model.events import Shed
 
@@ -88,10 +89,38 @@ def test_a_full_queue_sends_away_the_newest_of_the_lowest_class_for_a_better_cal
     """And nobody for one that is no better."""
     slots, _ = one_slot(queue=2)
     first, second = enter(slots, "a", LOW, 0.0), enter(slots, "a", LOW, 0.1)
-    assert isinstance(enter(slots, "b", LOW, 0.2), Full)
+    assert isinstance(enter(slots, "a", LOW, 0.2), Full)
     better = enter(slots, "b", NORMAL, 0.3)
-    assert (first.shed, second.shed, second.waiter.rung, better.granted) == (False, True, True, False)
+    assert (first.shed, second.shed, second.waiter.rung, better.granted) == ("", BETTER, True, False)
     assert slots.waiting == 2
+
+
+def test_a_full_queue_has_room_for_who_has_less_in_it():
+    """One caller fills it; another's first call takes the place of his newest, until both have as many."""
+    slots, _ = one_slot(queue=4)
+    loud = [enter(slots, "loud", NORMAL, 0.0) for _ in range(4)]
+    quiet = [enter(slots, "quiet", NORMAL, 0.1) for _ in range(3)]
+    assert [ticket.shed for ticket in loud] == ["", "", CROWDED, CROWDED]
+    assert [isinstance(ticket, Full) for ticket in quiet] == [False, False, True]
+    assert isinstance(enter(slots, "loud", NORMAL, 0.2), Full)
+    assert slots.waiting == 4
+
+
+def test_the_crowd_of_one_caller_is_not_before_another():
+    """Twenty calls wait, a release takes 0.5 s: hopeless for the caller who has them, and the next turn for another."""
+    slots, holder = one_slot(wait=2.0)
+    for number in range(5):
+        following = enter(slots, "loud", NORMAL, 0.5 * number)
+        slots.leave(holder, 0.5 * number + 0.5)
+        holder = following
+    for _ in range(20):
+        slots._pace, pace = 0.0, slots._pace
+        assert not isinstance(enter(slots, "loud", NORMAL, 2.5), Full)
+        slots._pace = pace
+    refused, quiet = enter(slots, "loud", NORMAL, 2.5), enter(slots, "quiet", NORMAL, 2.5)
+    assert isinstance(refused, Full)
+    assert refused.retry_after == pytest.approx(21 * 0.5)
+    assert quiet.expected == pytest.approx(1.0)
 
 
 def test_nobody_is_sent_away_for_a_call_that_cannot_be_served_in_time_itself():
@@ -201,3 +230,12 @@ def test_slots_of_models_that_nobody_asks_for_any_more_are_forgotten():
         of.of(f"alpha/{number}", float(number))
     assert len(of._slots) <= 1_000
     assert of.of("alpha/used") is used
+
+
+def test_slots_that_an_operator_has_set_are_not_forgotten():
+    """Nobody uses them, and a thousand others come: they stay as he said."""
+    of = bulkhead()
+    of.of("alpha/set").resize(3, 0.0)
+    for number in range(3_000):
+        of.of(f"alpha/{number}", float(number))
+    assert of.of("alpha/set").capacity == 3

@@ -1,8 +1,10 @@
 """Slots and their queue under any sequence of arrivals, departures, cancellations and resizings."""
 
+from collections import Counter
+
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, precondition, rule
 
 from outlast.layers.bulkhead import AGED_EVERY, Full, Slots, SlotsConfig
 
@@ -29,7 +31,9 @@ class SlotsMachine(RuleBasedStateMachine):
       unless that was made smaller
     - nobody waits while a slot is free; the queue is never longer than configured, and holds nothing else
     - a waiter is woken exactly once: with its slot, or because a better class took its place
-    - only calls of a lower class are sent away for another, and the newest of the lowest first
+    - calls are sent away for another only from a lower class, the newest of the lowest first; else from the caller who
+      has most calls waiting in the same one, and then only if he still has as many as the other: so no caller keeps
+      another out of the queue
     - to leave twice is to leave once; who leaves after the slot was handed to it passes it on
     - of one caller in one class, who came first goes first, until the oldest has waited longer than the target
     - who waits is passed over only so often: see `Patience`
@@ -48,6 +52,9 @@ class SlotsMachine(RuleBasedStateMachine):
 
     def _waiting(self):
         return [ticket for ticket in self.live if not ticket.granted]
+
+    def _counts(self, waiting, priority):
+        return Counter(ticket.caller for ticket in waiting if ticket.priority == priority)
 
     def _check_chosen(self, before, after):
         """Those that were granted by one departure, when nobody's target has passed."""
@@ -80,15 +87,23 @@ class SlotsMachine(RuleBasedStateMachine):
             assert used >= self.slots.capacity
             assert not gone
             assert all(ticket.priority <= priority for ticket in waiting)
+            counts = self._counts(waiting, priority)
+            assert max(counts.values(), default=0) <= counts[caller] + 1
             assert got.retry_after > 0
             return multiple()
         if gone:
             assert len(waiting) == QUEUE
-            assert [ticket.shed for ticket in gone] == [True]
+            (sent_away,) = gone
+            assert sent_away.shed
             lowest = max(ticket.priority for ticket in waiting)
-            assert lowest > priority
-            assert gone == [[ticket for ticket in waiting if ticket.priority == lowest][-1]]
-            self.live.remove(gone[0])
+            assert sent_away.priority == lowest >= priority
+            same = [ticket for ticket in waiting if ticket.priority == lowest]
+            if lowest == priority:
+                counts = self._counts(waiting, priority)
+                assert counts[sent_away.caller] == max(counts.values()) > counts[caller] + 1
+                same = [ticket for ticket in same if ticket.caller == sent_away.caller]
+            assert sent_away is same[-1]
+            self.live.remove(sent_away)
         assert got.granted == (used < self.slots.capacity and not waiting)
         self.live.append(got)
         return got
@@ -116,6 +131,7 @@ class SlotsMachine(RuleBasedStateMachine):
             self.slots.leave(ticket, self.now)
         self.live.clear()
         assert (self.slots.used, self.slots.waiting) == (0, 0)
+        self.slots.resize(CONFIG.slots, self.now)
         assert self.slots.idle(self.now)
 
     @invariant()
@@ -173,7 +189,57 @@ class Patience(RuleBasedStateMachine):
         self.holder = chosen
 
 
+class Turns(RuleBasedStateMachine):
+    """One slot, and callers of one class who come with as many calls as they like.
+
+    - while a caller waits, no other is served more than once before it: a caller cannot starve another
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.now = 0.0
+        self.slots = Slots(SlotsConfig(slots=1, queue=1_000, wait=1e9, target=2.0, age=1e9))
+        self.holder = self.slots.enter("nobody", 2, 0.0, FAR, Bell)
+        self.waiting = []
+        self.passed = {}  # who waits → whom they saw served since they had their last turn, or came
+
+    @rule(seconds=st.sampled_from([0.0, 0.5, 3.0]), callers=st.lists(st.sampled_from("abcd"), max_size=6))
+    def arrive(self, seconds, callers):
+        """More come."""
+        self.now += seconds
+        self.waiting += [self.slots.enter(caller, 2, self.now, FAR, Bell) for caller in callers]
+        for caller in callers:
+            self.passed.setdefault(caller, Counter())
+
+    @precondition(lambda self: self.waiting)
+    @rule(data=st.data())
+    def give_up(self, data):
+        """Somebody leaves the queue."""
+        ticket = data.draw(st.sampled_from(self.waiting))
+        self.slots.leave(ticket, self.now)
+        self._gone(ticket)
+
+    @precondition(lambda self: self.waiting)
+    @rule()
+    def serve(self):
+        """One call ends, the next is chosen."""
+        self.slots.leave(self.holder, self.now)
+        self.holder = next(ticket for ticket in self.waiting if ticket.granted)
+        for caller, passed in self.passed.items():
+            passed[self.holder.caller] += caller != self.holder.caller
+            assert max(passed.values()) <= 1
+        self.passed[self.holder.caller].clear()
+        self._gone(self.holder)
+
+    def _gone(self, ticket):
+        self.waiting.remove(ticket)
+        if all(other.caller != ticket.caller for other in self.waiting):
+            del self.passed[ticket.caller]
+
+
 TestSlots = SlotsMachine.TestCase
 TestSlots.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
 TestPatience = Patience.TestCase
 TestPatience.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
+TestTurns = Turns.TestCase
+TestTurns.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)

@@ -219,7 +219,7 @@ class Desk:
             held.ticket = place
             return place
         if not ticket.granted:
-            why = "a better class took the place" if ticket.shed else "no slot became free in time"
+            why = ticket.shed or "no slot became free in time"
             return self._full(Full(why, max(1.0, slots.expected_wait(NORMAL))))
         held.slot = slots
         return None

@@ -48,6 +48,18 @@ class Line:
             self.callers.move_to_end(caller)
         return ticket
 
+    def ahead_of(self, caller: str) -> int:
+        """How many calls go before the next one of this caller, since callers take turns."""
+        own = len(self.callers.get(caller, ()))
+        return own + sum(min(len(theirs), own + 1) for name, theirs in self.callers.items() if name != caller)
+
+    def crowding_out(self, caller: str) -> Ticket | None:
+        """The newest call of who has most of them here, if that is more than this caller would have with one more."""
+        if len(self.callers) == len(self.all):
+            return None  # nobody has two
+        most = max(self.callers.values(), key=len)
+        return next(reversed(most)) if len(most) > len(self.callers.get(caller, ())) + 1 else None
+
     def oldest(self) -> Ticket:
         """Who came first. The line must not be empty."""
         return next(iter(self.all))

@@ -19,6 +19,9 @@ from outlast.ports import Waiter
 SURE_AFTER = 5
 """So many releases tell how fast a queue moves; fewer may be luck, and nobody is sent away for bad luck."""
 
+BETTER = "a better class took the place"
+CROWDED = "a caller with fewer calls took the place"
+
 AGED_EVERY = 4
 """Of so many slots that are handed on, one goes to a call whose class has improved by waiting, if there is one."""
 
@@ -101,7 +104,10 @@ class Slots:
 
     def idle(self, now: float) -> bool:
         """Is it as good as new, so that it may be forgotten?"""
-        return not (self.used or self.waiting) and (self.adaptive is None or self.adaptive.idle(now))
+        most = self.capacity if self.adaptive is None else self.adaptive.most
+        if self.used or self.waiting or most != self.config.slots:
+            return False
+        return self.adaptive is None or self.adaptive.idle(now)
 
     def take(self) -> bool:
         """Take a slot that is free, if nobody waits for it."""
@@ -116,10 +122,12 @@ class Slots:
         """A slot (`granted`), a place in the queue, or the reason why there is neither."""
         if self.take():
             return Ticket(self, caller, priority, now, cohort=self.cohort)
-        expected = self.expected_wait(priority)
-        if expected > min(deadline - now, self.config.wait):
+        expected, longest = self.expected_wait(priority), min(deadline - now, self.config.wait)
+        if expected > longest:
+            expected = self._expected_in_turn(caller, priority)
+        if expected > longest:
             return Full("it could not be served in time", expected)
-        if self.waiting >= self.config.queue and not self._displace(priority):
+        if self.waiting >= self.config.queue and not self._displace(caller, priority):
             return Full("the queue is full", max(expected, 1.0))
         if not self.waiting:
             self._freed_at = now
@@ -129,17 +137,27 @@ class Slots:
         self.waiting += 1
         return ticket
 
-    def _displace(self, priority: int) -> bool:
-        """Make room by sending away the newest call of the lowest class below `priority`, if there is one."""
+    def _expected_in_turn(self, caller: str, priority: int) -> float:
+        """The same for a call of this caller: others' crowds are not before it, for callers take turns."""
+        better = sum(len(line) for line in self._lines[:priority])
+        return (better + self._lines[priority].ahead_of(caller) + 1) * self._pace
+
+    def _displace(self, caller: str, priority: int) -> bool:
+        """Make room: by the newest call of the lowest class below, else of who crowds this caller out of its own."""
         for line in reversed(self._lines[priority + 1 :]):
             if line:
-                ticket = line.newest()
-                ticket.shed = True
-                self._leave_queue(ticket)
-                if ticket.waiter is not None:
-                    ticket.waiter.wake()
+                self._send_away(line.newest(), BETTER)
                 return True
-        return False
+        crowding = self._lines[priority].crowding_out(caller)
+        if crowding is not None:
+            self._send_away(crowding, CROWDED)
+        return crowding is not None
+
+    def _send_away(self, ticket: Ticket, why: str) -> None:
+        ticket.shed = why
+        self._leave_queue(ticket)
+        if ticket.waiter is not None:
+            ticket.waiter.wake()
 
     def _leave_queue(self, ticket: Ticket) -> None:
         self._lines[ticket.priority].remove(ticket)

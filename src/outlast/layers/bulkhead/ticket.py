@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Ticket(Struct, eq=False):
-    """A place in the queue, or a slot: `granted` says which, `shed` that the place was taken away.
+    """A place in the queue, or a slot: `granted` says which, `shed` why the place was taken away.
 
     When it was taken, `ahead` calls waited that went before it, and it was to wait `expected` seconds.
     """
@@ -27,7 +27,7 @@ class Ticket(Struct, eq=False):
     since: float
     waiter: Waiter | None = None
     granted: bool = True
-    shed: bool = False
+    shed: str = ""
     over: bool = False
     cohort: Cohort | None = None
     """With whom it got its slot."""
@@ -50,8 +50,7 @@ class Ticket(Struct, eq=False):
             self._tell(call)
             raise
         if not self.granted:
-            reason = "a better class took the place" if self.shed else "no slot became free in time"
-            full = Full(reason, max(1.0, slots.expected_wait(self.priority)))
+            full = Full(self.shed or "no slot became free in time", max(1.0, slots.expected_wait(self.priority)))
             raise slots.refusal(call, full, self.priority, call.io.now() - self.since)
         self._tell(call)
 
