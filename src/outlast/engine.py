@@ -81,6 +81,7 @@ def tell(call: Call, end: End, so_far: Told, now: float) -> None:
     if isinstance(error, Failure):
         kind, status, target, message = error.kind, error.status, target or error.target, error.message
         code, retry_after = error.code, error.retry_after
+        error.call = call.id
     elif error is not None:
         kind, status = "cancelled", 499
     call.io.emit(

@@ -10,6 +10,7 @@ from outlast.cli.check import check
 from outlast.cli.demo import demo
 from outlast.cli.serve import serve
 from outlast.cli.sim import sim
+from outlast.cli.why import why
 
 app = cyclopts.App(
     name="outlast",
@@ -17,7 +18,7 @@ app = cyclopts.App(
     version=__version__,
     version_flags=["--version"],
 )
-for command in (serve, check, ask, sim, demo):
+for command in (serve, check, ask, why, sim, demo):
     app.command(command)
 
 

@@ -66,6 +66,9 @@ class ServerConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Statuses as the vendor would answer, so that SDKs behave; or the native ones."""
     metrics: bool = True
     """Serve Prometheus metrics on `/metrics`."""
+    log: Literal["decisions", "requests"] = "decisions"
+    """Beside one line for each request, one for each decision about it on its way: `outlast why` tells its story from
+    them. `requests`: without them."""
 
 
 class ModelSection(Struct, frozen=True, forbid_unknown_fields=True):

@@ -198,7 +198,7 @@ def assemble(
         ConfigError: the configuration asks for what is not installed.
     """
     metrics = Prometheus() if config.server.metrics else None
-    ears: list[Sink] = [Log(outlet.put), *sinks]
+    ears: list[Sink] = [Log(outlet.put, decisions=config.server.log == "decisions"), *sinks]
     if metrics is not None:
         ears.append(metrics)
     check_providers(config)

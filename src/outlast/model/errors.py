@@ -49,6 +49,7 @@ class Failure(Exception):  # noqa: N818  (a failure class is the term of the fie
         again_at: monotonic time from which its target is worth coming back to, where the call moved on for patience.
         target: "provider/model" where it happened; empty when no target was asked.
         attempts: the attempts made for the request, oldest first; filled on the error that reaches the caller.
+        call: the id of the request that it ended, filled likewise; what a `Journal` is asked with.
     """
 
     kind: ClassVar[str] = "internal"
@@ -76,6 +77,7 @@ class Failure(Exception):  # noqa: N818  (a failure class is the term of the fie
         self.until: float | None = None
         self.again_at: float | None = None
         self.attempts: tuple[AttemptEnded, ...] = ()
+        self.call = ""
         if status is not None:
             self.status = status
         if again is not None:

@@ -1,4 +1,4 @@
-"""One JSON line for each request, and one for whatever an operator should hear of.
+"""One JSON line for each request, one for whatever an operator should hear of, and if asked for one for each decision.
 
 A line tells who asked whom, how it ended, how long it took and what it cost; never a prompt, an answer or a key.
 Everything in it is plain ASCII: whatever a caller put into a name, a line stays one line and steers no terminal.
@@ -27,10 +27,9 @@ from outlast.model.events import (
     TakenOut,
 )
 from outlast.telemetry import AS_ASKED_FOR
+from outlast.telemetry.record import LONGEST, fields_of, name_of
 
 Level = Literal["info", "warning", "error"]
-LONGEST = 256
-"""Characters of one value; names that callers choose can be longer."""
 
 
 class AttemptLine(Struct, kw_only=True, omit_defaults=True):
@@ -57,6 +56,9 @@ class RequestLine(Struct, kw_only=True, omit_defaults=True):
     status: int
     error_type: str = field(default="", name="error.type")
     error_message: str = field(default="", name="error.message")
+    error_code: str = field(default="", name="error.code")
+    retry_after: float | None = None
+    deadline_ms: float = 0.0
     source: str = ""
     degraded: bool = False
     target: str = ""
@@ -84,18 +86,30 @@ class NoticeLine(Struct, kw_only=True, omit_defaults=True):
     seconds: float | None = None
     reason: str = ""
     where: str = ""
+    request_id: str = ""
+    run: int = 0
+    calls: int = 0
+    failed: int = 0
+    slow: int = 0
+    threshold: float = 0.0
+    hint: float = 0.0
+    openings: int = 0
+    times: int = 0
 
 
 class Log:
     """A sink that writes lines with `put`, which must neither block nor raise: see `Outlet`.
 
-    `clock` gives seconds since the epoch.
+    With `decisions`, what was decided about a call on its way has a line too; `clock` gives seconds since the epoch.
     """
 
-    __slots__ = ("_clock", "_encode", "_instant", "_put", "_second", "_stamp", "_start")
+    __slots__ = ("_clock", "_decisions", "_encode", "_instant", "_put", "_second", "_stamp", "_start")
 
-    def __init__(self, put: Callable[[bytes], None], *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, put: Callable[[bytes], None], *, decisions: bool = False, clock: Callable[[], float] = time.time
+    ) -> None:
         self._put = put
+        self._decisions = decisions
         self._clock = clock
         self._encode = msgspec.json.Encoder().encode
         self._instant: int | None = None
@@ -105,12 +119,15 @@ class Log:
 
     def __call__(self, event: Event) -> None:
         """Write the event's line, if it has one."""
-        if isinstance(event, AttemptEnded):  # the commonest; it is part of its request's line
-            return
+        if isinstance(event, AttemptEnded) and (event.kind == "ok" or not self._decisions):
+            return  # the commonest; it is part of its request's line
         if isinstance(event, RequestEnded):
             self._write(_request(event, self._now()))
         elif isinstance(event, (BreakerChanged, TakenOut, BackIn, Fault, LoopBlocked)):
             self._write(_notice(event, self._now()))
+        elif self._decisions and (call := getattr(event, "call", "")):
+            head = {"time": self._now(), "level": "info", "event": name_of(event), "request_id": call}
+            self._write(head | fields_of(event))
         elif isinstance(event, LimitChanged) and event.after < event.before:  # the way back up would be many lines
             self._write(_cut(event, self._now()))
 
@@ -125,7 +142,7 @@ class Log:
             self._stamp = f"{self._start}.{millisecond:03d}Z"
         return self._stamp
 
-    def _write(self, line: RequestLine | NoticeLine) -> None:
+    def _write(self, line: RequestLine | NoticeLine | dict[str, object]) -> None:
         text = self._encode(line)
         if not text.isascii() or b"\x7f" in text:
             text = plain(text)
@@ -155,6 +172,9 @@ def _request(event: RequestEnded, now: str) -> RequestLine:
         status=event.status,
         error_type="" if good else event.kind,
         error_message="" if good else event.message[:LONGEST],
+        error_code="" if good else (event.code or "")[:LONGEST],
+        retry_after=event.retry_after,
+        deadline_ms=0.0 if good else round(event.deadline * 1000.0, 1),
         source=event.source,
         degraded=event.source not in AS_ASKED_FOR,
         target=event.target,
@@ -194,7 +214,9 @@ def _notice(event: BreakerChanged | TakenOut | BackIn | Fault | LoopBlocked, now
         )
     target, credential = (event.name, "") if event.scope == "target" else ("", event.name)
     if isinstance(event, BackIn):
-        return NoticeLine(time=now, level="info", event="back_in", target=target, credential=credential)
+        return NoticeLine(
+            time=now, level="info", event="back_in", target=target, credential=credential, request_id=event.call
+        )
     return NoticeLine(
         time=now,
         level="warning",
@@ -203,6 +225,9 @@ def _notice(event: BreakerChanged | TakenOut | BackIn | Fault | LoopBlocked, now
         credential=credential,
         seconds=event.seconds,
         reason=event.kind,
+        request_id=event.call,
+        hint=event.hint or 0.0,
+        times=event.times,
     )
 
 
@@ -228,4 +253,12 @@ def _breaker(event: BreakerChanged, now: str) -> NoticeLine:
         after=event.after,
         seconds=event.seconds,
         reason=event.reason[:LONGEST],
+        request_id=event.call,
+        run=event.run,
+        calls=event.calls,
+        failed=event.failed,
+        slow=event.slow,
+        threshold=event.threshold,
+        hint=event.hint,
+        openings=event.openings,
     )

@@ -1,0 +1,37 @@
+"""Numbers as a person reads them."""
+
+from __future__ import annotations
+
+
+def seconds(value: float) -> str:
+    """`0.25 s`, `12.5 s`, `3 min`; short times in milliseconds."""
+    if value < 0.0995:
+        return f"{value * 1000:.3g} ms" if value else "0 s"
+    return f"{value:.3g} s" if value < 100 else f"{value:.0f} s"
+
+
+def number(value: float) -> str:
+    """`2`, `0.36`, `12,345`."""
+    if float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{value:,.2f}" if abs(value) >= 0.01 else f"{value:.2g}"
+
+
+def dollars(value: float) -> str:
+    """`$0.0125`."""
+    return f"${value:.4g}"
+
+
+def amount(value: float, limit: str) -> str:
+    """A number in the unit of that limit."""
+    return dollars(value) if limit.startswith("usd") else number(value)
+
+
+def many(value: int, one: str) -> str:
+    """`1 call`, `3 calls`."""
+    return f"{value} {one}" if value == 1 else f"{value:,} {one}s"
+
+
+def printable(text: str) -> str:
+    """The same without what a terminal would obey."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -1,0 +1,218 @@
+"""Each fact of a story in words, with the numbers that it was decided by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from outlast.model.events import (
+    AttemptEnded,
+    BackIn,
+    BreakerChanged,
+    CameBack,
+    Diverted,
+    FailedOver,
+    GaveUp,
+    LimitAwaited,
+    LimitHit,
+    Overdrawn,
+    PauseAwaited,
+    ProbeSent,
+    Refused,
+    RetryRefused,
+    RetryScheduled,
+    Shed,
+    SlotAwaited,
+    TakenOut,
+    TargetSkipped,
+)
+from outlast.telemetry.record import fields_of, name_of
+from outlast.telemetry.story.units import amount, dollars, many, number, seconds
+
+TIMERS = {
+    "connect": "no connection within {}",
+    "first_content": "no content within {}",
+    "whole": "no whole answer within {}",
+    "stall": "no further content for {}",
+    "max_stream": "longer than {}",
+    "deadline": "the caller's deadline left it {}",
+}
+
+
+def words_of(event: Struct) -> str:
+    """What happened. A kind of event that has no words of its own is told by its name and its fields."""
+    teller = TELLERS.get(type(event))
+    return teller(event) if teller is not None else _by_name(event)
+
+
+def _by_name(event: Struct) -> str:
+    fields = ", ".join(f"{name} {_short(value)}" for name, value in fields_of(event).items())
+    return f"{name_of(event).replace('_', ' ')}: {fields}"
+
+
+def _short(value: object) -> str:
+    return number(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
+
+
+def _attempt(event: AttemptEnded) -> str:
+    if event.kind == "ok":
+        first = "" if event.first is None else f", first content after {seconds(event.first)}"
+        cost = "" if event.cost is None else f", {dollars(event.cost)}"
+        return f"asks {event.target}: answered in {seconds(event.seconds)}{first}{cost}"
+    status = f" {event.status}" if event.status and event.status != 200 else ""
+    code = f" ({event.code})" if event.code else ""
+    ended = f"asks {event.target}: {event.kind}{status}{code} after {seconds(event.seconds)}"
+    return "; ".join([ended, *_details(event)])
+
+
+def _details(event: AttemptEnded) -> list[str]:
+    details = []
+    if event.timer and event.limit is not None:
+        details.append(TIMERS.get(event.timer, event.timer + " {}").format(seconds(event.limit)))
+    elif event.message:
+        details.append(event.message)
+    if event.hint is not None:
+        details.append(f"it wants to be left alone for {seconds(event.hint)}")
+    if event.maybe_billed:
+        details.append("it may have been billed")
+    return details
+
+
+def _retry(event: RetryScheduled) -> str:
+    chance = f" (by chance from {seconds(event.least)} to {seconds(event.most)})" if event.most > event.least else ""
+    wait = f"in {seconds(event.delay)}{chance}" if event.delay > 0 else "at once"
+    paid = f"the retry budget goes from {number(event.before)} to {number(event.after)}"
+    return f"asks {event.target} again {wait}; {'no budget is needed for a few' if event.floor else paid}"
+
+
+def _no_retry(event: RetryRefused) -> str:
+    because = f"does not ask {event.target} again: {event.reason}"
+    if "budget" in event.reason:
+        return f"{because}, it has {number(event.balance)} and a retry costs {number(event.cost)}"
+    if event.delay is None:
+        return because
+    weighed = [f"the wait would be {seconds(event.delay)}"]
+    if event.patience is not None and event.delay > event.patience:
+        weighed.append(f"the patience is {seconds(event.patience)}")
+    if event.left is not None and event.delay >= event.left:
+        weighed.append(f"{seconds(max(0.0, event.left))} are left")
+    return f"{because} ({', '.join(weighed)})" if len(weighed) > 1 else because
+
+
+def _moved(event: FailedOver) -> str:
+    return f"moves on from {event.from_target} to {event.to_target}: {event.kind}"
+
+
+def _skipped(event: TargetSkipped) -> str:
+    more = f", for {seconds(event.wait)} more" if event.wait is not None else ""
+    if event.limit is not None:
+        limit = dollars(event.limit) if "$" in event.reason else seconds(event.limit)
+        more += f", and {limit} is the route's limit"
+    return f"passes {event.target} by: {event.reason}{more}"
+
+
+def _back(event: CameBack) -> str:
+    wait = f" in {seconds(event.seconds)}" if event.seconds > 0 else ""
+    return f"comes back to {event.target}{wait}, since no other target is left"
+
+
+def _gave_up(event: GaveUp) -> str:
+    left = seconds(max(0.0, event.left))
+    return f"gives up: {event.reason}; {event.made} of at most {many(event.most, 'attempt')} made, {left} left"
+
+
+def _refused(event: Refused) -> str:
+    more = f", for {seconds(event.seconds)} more" if event.seconds is not None else ""
+    return f"is refused at {event.target} by its {event.gate}: {event.reason}{more}"
+
+
+def _diverted(event: Diverted) -> str:
+    flying = f"{many(event.flying, 'call')} of the {number(event.allowed)} that it may have by now are under way"
+    return f"is sent on by {event.target}, which has just come back and starts slowly: {flying}"
+
+
+def _probe(event: ProbeSent) -> str:
+    if event.early:
+        return f"tests {event.target} {seconds(event.left)} before its time, since every circuit is open"
+    what = "its credential's time is over" if event.gate == "pause" else "its circuit is half open"
+    return f"tests {event.target}: {what}"
+
+
+def _circuit(event: BreakerChanged) -> str:
+    if event.after != "open":
+        return f"the circuit of {event.target} is {event.after.replace('_', ' ')} now: {event.reason}"
+    counts = f", {event.failed} of {many(event.calls, 'call')} failed" if event.calls > event.run else ""
+    hint = f"; the provider asked for {seconds(event.hint)}" if event.hint else ""
+    return f"the circuit of {event.target} opens for {seconds(event.seconds)}: {event.reason}{counts}{hint}"
+
+
+def _out(event: TakenOut) -> str:
+    what = event.name if event.scope == "target" else f"the credential of {event.name}"
+    asked = f"; the provider asked for {seconds(event.hint)}" if event.hint is not None else ""
+    times = f", {event.times} times in a row" if event.times > 1 else ""
+    return f"{what} is out for {seconds(event.seconds)}: {event.kind}{times}{asked}"
+
+
+def _in(event: BackIn) -> str:
+    return f"{event.name if event.scope == 'target' else f'the credential of {event.name}'} works again"
+
+
+def _pause(event: PauseAwaited) -> str:
+    patience = "" if event.patience is None else f"; its patience is {seconds(event.patience)}"
+    return f"waits {seconds(event.seconds)} for the end of the pause of {event.target}{patience}"
+
+
+def _limit_hit(event: LimitHit) -> str:
+    free = "never within this limit" if event.retry_after is None else f"free in {seconds(event.retry_after)}"
+    return f"is over the limit {event.limit} of {event.scope}: {_left(event)}, {free}"
+
+
+def _limit_wait(event: LimitAwaited) -> str:
+    return f"waits {seconds(event.seconds)} for the limit {event.limit} of {event.scope}: {_left(event)}"
+
+
+def _left(event: LimitHit | LimitAwaited) -> str:
+    cost, left, of = (amount(value, event.limit) for value in (event.cost, event.remaining, event.amount))
+    return f"it costs {cost} where {left} of {of} is left"
+
+
+def _overdrawn(event: Overdrawn) -> str:
+    tokens = f"{number(event.used_tokens)} tokens where {number(event.charged_tokens)} were charged"
+    return f"used more of {event.target} than was estimated: {tokens}"
+
+
+def _slot(event: SlotAwaited) -> str:
+    ahead = f"with {many(event.ahead, 'call')} before it" if event.ahead else "with nobody before it"
+    expected = f", {seconds(event.expected)} were expected" if event.expected else ""
+    got = "" if event.granted else ", and leaves without one"
+    return f"waits {seconds(event.seconds)} for a slot of {event.queue}, {ahead}{expected}{got}"
+
+
+def _shed(event: Shed) -> str:
+    waited = f" after {seconds(event.waited)}" if event.waited else ""
+    full = f"{many(event.waiting, 'call')} waiting for {many(event.slots, 'slot')}"
+    return f"is turned away from the queue of {event.queue}{waited}: {event.reason} ({full})"
+
+
+TELLERS: dict[type, Callable[..., str]] = {
+    AttemptEnded: _attempt,
+    RetryScheduled: _retry,
+    RetryRefused: _no_retry,
+    FailedOver: _moved,
+    TargetSkipped: _skipped,
+    CameBack: _back,
+    GaveUp: _gave_up,
+    Refused: _refused,
+    Diverted: _diverted,
+    ProbeSent: _probe,
+    BreakerChanged: _circuit,
+    TakenOut: _out,
+    BackIn: _in,
+    PauseAwaited: _pause,
+    LimitHit: _limit_hit,
+    LimitAwaited: _limit_wait,
+    Overdrawn: _overdrawn,
+    SlotAwaited: _slot,
+    Shed: _shed,
+}
