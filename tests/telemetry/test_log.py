@@ -225,3 +225,73 @@ def test_whatever_a_caller_is_called_a_line_stays_one_printable_line(name):
 def test_a_very_long_name_is_cut():
     """A caller cannot fill the disk with one name."""
     assert line(msgspec.structs.replace(SURVIVED, route="x" * 100_000))["route"] == "x" * LONGEST
+
+
+def lines(*events, decisions=True) -> list[dict]:
+    """The lines that a log of decisions writes of these events."""
+    written: list[bytes] = []
+    log = Log(written.append, decisions=decisions, clock=lambda: NOON)
+    for event in events:
+        log(event)
+    return [json.loads(text) for text in written]
+
+
+def test_decisions_have_lines_where_they_are_asked_for():
+    """Each with its request's id and the numbers behind it; what went well is told by the request's line alone."""
+    failed, waits, hit = lines(
+        FIRST,
+        RetryScheduled("r1", "openai/gpt", "transient", 0.5, number=2, most=1.0, cost=1.0, before=2.2, after=1.2),
+        SECOND,
+        LimitHit("r1", "key team-a", "rpm", "key", None, cost=1.0, amount=6.0),
+    )
+    assert failed == {
+        "time": "2026-11-21T12:00:00.250Z",
+        "level": "info",
+        "event": "attempt_ended",
+        "request_id": "r1",
+        "target": "openai/gpt",
+        "provider": "openai",
+        "model": "gpt",
+        "number": 1,
+        "kind": "transient",
+        "seconds": 0.5,
+        "status": 503,
+        "code": "down",
+        "maybe_billed": False,
+    }
+    assert (waits["event"], waits["request_id"], waits["delay"], waits["before"]) == ("retry_scheduled", "r1", 0.5, 2.2)
+    assert (hit["event"], hit["limit"], hit["amount"], hit["retry_after"]) == ("limit_hit", "rpm", 6.0, None)
+
+
+def test_a_refusal_s_line_says_what_its_caller_was_told():
+    """The code, when to come back, and the time that the request had."""
+    refused = msgspec.structs.replace(
+        SURVIVED, kind="rejected", status=429, code="rate_limit_exceeded", retry_after=2.5, deadline=30.0
+    )
+    written = line(refused)
+    assert (written["error.code"], written["retry_after"], written["deadline_ms"]) == (
+        "rate_limit_exceeded",
+        2.5,
+        30000.0,
+    )
+    assert not {"error.code", "retry_after", "deadline_ms"} & set(line(msgspec.structs.replace(SURVIVED, code="x")))
+
+
+def test_a_circuit_s_line_has_the_counts_and_the_call_that_changed_it():
+    """So that a story can say why a target was out."""
+    written = line(
+        BreakerChanged("openai/gpt", "closed", "open", 9.5, "5 of 8", call="r1", calls=8, failed=5, threshold=0.5)
+    )
+    assert (written["request_id"], written["calls"], written["failed"], written["threshold"]) == ("r1", 8, 5, 0.5)
+    out = line(TakenOut("target", "openai/gpt", "throttled", 2.1, call="r1", hint=2.0, times=1))
+    assert (out["request_id"], out["hint"], out["times"]) == ("r1", 2.0, 1)
+
+
+@given(st.text())
+def test_no_decision_breaks_a_line_either(name):
+    """Whatever a scope is called."""
+    written: list[bytes] = []
+    Log(written.append, decisions=True)(LimitHit("r", name, "rpm", "user", 1.0))
+    (only,) = written
+    assert all(0x20 <= byte < 0x7F for byte in only[:-1])
+    assert json.loads(only)["scope"] == name[:LONGEST]

@@ -58,7 +58,7 @@ class RequestLine(Struct, kw_only=True, omit_defaults=True):
     error_message: str = field(default="", name="error.message")
     error_code: str = field(default="", name="error.code")
     retry_after: float | None = None
-    deadline_ms: float = 0.0
+    deadline_ms: float | None = None
     source: str = ""
     degraded: bool = False
     target: str = ""
@@ -91,8 +91,8 @@ class NoticeLine(Struct, kw_only=True, omit_defaults=True):
     calls: int = 0
     failed: int = 0
     slow: int = 0
-    threshold: float = 0.0
-    hint: float = 0.0
+    threshold: float | None = None
+    hint: float | None = None
     openings: int = 0
     times: int = 0
 
@@ -174,7 +174,7 @@ def _request(event: RequestEnded, now: str) -> RequestLine:
         error_message="" if good else event.message[:LONGEST],
         error_code="" if good else (event.code or "")[:LONGEST],
         retry_after=event.retry_after,
-        deadline_ms=0.0 if good else round(event.deadline * 1000.0, 1),
+        deadline_ms=None if good else round(event.deadline * 1000.0, 1),
         source=event.source,
         degraded=event.source not in AS_ASKED_FOR,
         target=event.target,
@@ -226,7 +226,7 @@ def _notice(event: BreakerChanged | TakenOut | BackIn | Fault | LoopBlocked, now
         seconds=event.seconds,
         reason=event.kind,
         request_id=event.call,
-        hint=event.hint or 0.0,
+        hint=event.hint,
         times=event.times,
     )
 
@@ -258,7 +258,7 @@ def _breaker(event: BreakerChanged, now: str) -> NoticeLine:
         calls=event.calls,
         failed=event.failed,
         slow=event.slow,
-        threshold=event.threshold,
-        hint=event.hint,
+        threshold=event.threshold or None,
+        hint=event.hint or None,
         openings=event.openings,
     )

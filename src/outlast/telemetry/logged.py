@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from math import inf
 
 import msgspec
 from msgspec import Struct
@@ -32,7 +33,7 @@ def logged(line: bytes) -> Logged | None:
         if not isinstance(name, str) or not isinstance(call, str):
             return None
         return Logged(time, call, _event(name, call, said))
-    except (ValueError, KeyError, TypeError, OverflowError, msgspec.MsgspecError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError, msgspec.MsgspecError):
         return None
 
 
@@ -42,7 +43,8 @@ def _event(name: str, call: str, said: Mapping[str, object]) -> Struct:
         return _request(call, said)
     fields = {key: value for key, value in said.items() if key not in NOT_FACTS}
     if name == "breaker":
-        return msgspec.convert({**fields, "call": call}, BreakerChanged)
+        seconds = fields.get("seconds")
+        return msgspec.convert({**fields, "call": call, "seconds": inf if seconds is None else seconds}, BreakerChanged)
     if name in {"taken_out", "back_in"}:
         scope = "credential" if "credential" in fields else "target"
         fields |= {"scope": scope, "name": fields.get(scope), "call": call, "kind": fields.get("reason")}

@@ -41,8 +41,10 @@ def fields_of(event: Struct) -> dict[str, object]:
     """What an event says: numbers rounded to a millionth, long words cut, without its call and what says nothing."""
     if isinstance(event, Unknown):
         return event.fields
-    fields = ((name, getattr(event, name)) for name in event.__struct_fields__ if name != "call")
-    return {name: _plain(value) for name, value in fields if value not in SAYS_NOTHING}
+    names = event.__struct_fields__
+    needed = names[: len(names) - len(event.__struct_defaults__)]
+    said = ((name, getattr(event, name)) for name in names if name != "call")
+    return {name: _plain(value) for name, value in said if name in needed or value not in SAYS_NOTHING}
 
 
 def _plain(value: object) -> object:

@@ -104,12 +104,12 @@ def story_of(call: str, events: Iterable[Timed], *, missing: int = 0) -> Story:
     """The story of a call, whose events come in the order in which they were heard of."""
     heard = _once(list(events))
     ended = next((event for _, event in reversed(heard) if isinstance(event, RequestEnded)), None)
-    began = _began(heard)
+    began = _began(call, heard)
     steps: list[Step] = []
     for time, event in heard:
         if not isinstance(event, RequestEnded):
             _place(steps, Step(time - began - _lasted(event), event), own=_owner(event) == call)
-    if ended is not None:
+    if ended is not None and not missing:
         _complete(steps, ended)
     return Story(call, began, tuple(steps), ended, missing)
 
@@ -122,11 +122,11 @@ def _once(heard: list[Timed]) -> list[Timed]:
     return heard[ends[-2] + 1 :]
 
 
-def _began(heard: list[Timed]) -> float:
+def _began(call: str, heard: list[Timed]) -> float:
     for time, event in reversed(heard):
         if isinstance(event, RequestEnded):
             return time - event.seconds
-    return min((time - _lasted(event) for time, event in heard), default=0.0)
+    return min((time - _lasted(event) for time, event in heard if _owner(event) == call), default=0.0)
 
 
 def _owner(event: Struct) -> str:
@@ -149,15 +149,14 @@ def _place(steps: list[Step], step: Step, *, own: bool) -> None:
 
 def _complete(steps: list[Step], ended: RequestEnded) -> None:
     """Add the attempts of which only the request tells: logs leave out those that went well."""
-    known = {step.event.number for step in steps if isinstance(step.event, AttemptEnded)}
+    known = {step.event.number: step.at for step in steps if isinstance(step.event, AttemptEnded)}
     at = 0.0
     for attempt in ended.history or (() if known else _only(ended, _free(steps))):
         if attempt.number in known:
-            at = _free(steps)
-            continue
-        good = attempt.kind == "ok"
-        at = max(at, ended.seconds - attempt.seconds) if good else at
-        _place(steps, Step(at, attempt), own=True)
+            at = known[attempt.number]
+        else:
+            at = ended.seconds - attempt.seconds if attempt.kind == "ok" else at
+            _place(steps, Step(at, attempt), own=True)
         at += attempt.seconds
 
 

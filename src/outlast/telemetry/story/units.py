@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from math import inf
+
 
 def seconds(value: float) -> str:
     """`0.25 s`, `12.5 s`, `3 min`; short times in milliseconds."""
+    if value == inf:
+        return "ever"
     if value < 0.0995:
         return f"{value * 1000:.3g} ms" if value else "0 s"
     return f"{value:.3g} s" if value < 100 else f"{value:.0f} s"

@@ -14,6 +14,10 @@ from outlast.model.events import (
     Diverted,
     FailedOver,
     GaveUp,
+    HedgeLost,
+    HedgeRefused,
+    HedgeStarted,
+    HedgeWon,
     LimitAwaited,
     LimitHit,
     Overdrawn,
@@ -102,6 +106,22 @@ def _no_retry(event: RetryRefused) -> str:
 
 def _moved(event: FailedOver) -> str:
     return f"moves on from {event.from_target} to {event.to_target}: {event.kind}"
+
+
+def _hedged(event: HedgeStarted) -> str:
+    return f"asks {event.target} too, since {event.waiting} has brought nothing for {seconds(event.after)}"
+
+
+def _hedge_won(event: HedgeWon) -> str:
+    return f"is answered by the second one first: by {event.target}, {seconds(event.seconds)} after it was asked"
+
+
+def _hedge_lost(event: HedgeLost) -> str:
+    return f"is not answered by the second one, {event.target}: {event.kind}"
+
+
+def _no_hedge(event: HedgeRefused) -> str:
+    return f"asks nobody beside {event.waiting}: {event.reason}"
 
 
 def _skipped(event: TargetSkipped) -> str:
@@ -200,6 +220,10 @@ TELLERS: dict[type, Callable[..., str]] = {
     RetryScheduled: _retry,
     RetryRefused: _no_retry,
     FailedOver: _moved,
+    HedgeStarted: _hedged,
+    HedgeWon: _hedge_won,
+    HedgeLost: _hedge_lost,
+    HedgeRefused: _no_hedge,
     TargetSkipped: _skipped,
     CameBack: _back,
     GaveUp: _gave_up,
