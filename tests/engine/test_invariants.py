@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from outlast.model.errors import Failure
-from outlast.model.events import AttemptEnded, Fault, RequestEnded
+from outlast.model.events import AttemptEnded, Fault, HedgeLost, HedgeStarted, HedgeWon, RequestEnded
 from outlast.testing import (
     Behaviour,
     cut,
@@ -149,6 +149,38 @@ def test_whatever_happens(scripts_of, asked, more, seed):
     hints_are_heeded(world)
     everything_is_told_once(world, heard)
     assert world.close() == {}
+
+
+HEDGED = '[hedge]\nenabled = true\nleast_samples = 1\nextra = 1.0\nlowest = "batch"\n'
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.fixed_dictionaries(dict.fromkeys(TARGETS, scripts)), asks, small, st.integers(0, 3))
+def test_whatever_happens_with_hedges(scripts_of, asked, more, seed):
+    """The same where a second target is asked whenever the first takes longer than it ever did."""
+    world, heard = told(scripts_of, asked, more + HEDGED, seed)
+    for each in heard:
+        within_the_deadline(each)
+        an_honest_text(each)
+    hedges_are_bounded(world)
+    hints_are_heeded(world)
+    everything_is_told_once(world, heard)
+    assert world.close() == {}
+
+
+def hedges_are_bounded(world):
+    """Six attempts for a call, one hedge of it at most, one end of each, and never two at one target."""
+    started = [event.call for event in world.events(HedgeStarted)]
+    assert len(set(started)) == len(started)
+    assert sorted(started) == sorted(event.call for event in (*world.events(HedgeWon), *world.events(HedgeLost)))
+    for ended in world.events(RequestEnded):
+        assert sorted(event.number for event in ended.history) == list(range(1, ended.attempts + 1))
+        assert ended.attempts <= 6
+    busy = {}
+    for sent in world.io.sent:
+        key = (sent.target, sent.json["messages"][0]["content"])
+        assert busy.get(key, -1.0) <= sent.at
+        busy[key] = sent.over_at
 
 
 def within_the_deadline(each):
