@@ -23,7 +23,8 @@ class Outgoing(Struct):
 
     `path` follows the provider's base URL; `headers` are complete lines without CR LF; `dropped` names what of the
     caller's request could not be carried over. `whole` says that the answer is of use as a whole only: `send` may then
-    return as late as at its end, which saves a wait.
+    return as late as at its end, which saves a wait. `deadline_header` names the header in which `send` tells the time
+    that is left when the request goes out.
     """
 
     path: bytes
@@ -31,6 +32,7 @@ class Outgoing(Struct):
     headers: tuple[bytes, ...] = ()
     dropped: tuple[str, ...] = ()
     whole: bool = False
+    deadline_header: bytes = b""
 
 
 class Timed(Protocol):

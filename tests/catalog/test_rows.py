@@ -12,14 +12,14 @@ def test_the_providers_of_the_documents_are_there_in_their_order():
     """The order of rows is the order of routes, so it is part of the contract."""
     assert list(builtin().providers) == [
         "openai", "anthropic", "gemini", "azure", "mistral", "deepseek", "groq", "together", "fireworks", "cohere",
-        "openrouter", "ollama", "vllm", "llamacpp", "lmstudio", "openai-compatible",
+        "openrouter", "ollama", "vllm", "llamacpp", "lmstudio", "outlast", "openai-compatible",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "row"), ROWS)
 def test_a_row_says_where_the_provider_is_or_how_to_learn_it(name: str, row: ProviderRow):
     """Only a server that is somebody's own has no address."""
-    assert row.base_url.startswith("http") or row.base_url_env or name == "openai-compatible"
+    assert row.base_url.startswith("http") or row.base_url_env or name in {"outlast", "openai-compatible"}
     assert not row.base_url.endswith("/")
 
 

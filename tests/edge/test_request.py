@@ -4,8 +4,8 @@ import pytest
 
 from outlast import __version__
 from outlast.edge.origin import origin_of
-from outlast.edge.request import Prepared, check
-from outlast.model.target import Provider, Secret
+from outlast.edge.request import Prepared, check, time_left, with_line
+from outlast.model.target import Provider, Quirks, Secret
 from outlast.ports import Outgoing
 
 
@@ -181,3 +181,22 @@ def test_sent_as_written(run, world, say):
     assert head.startswith(b"POST /v1/chat HTTP/1.1\r\nhost: 127.0.0.1:")
     assert head.endswith(b"\r\nx-extra: 1\r\ncontent-length: 8")
     assert body == b'{"x": 1}'
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(600.0, 599_000), (20.0, 19_000), (2.0, 1_900), (0.01, 9), (0.0001, 1), (-1.0, 1)],
+)
+def test_the_time_that_is_left_is_told_without_what_the_way_takes(seconds, told):
+    """A twentieth, a second at most; never nothing."""
+    head = Prepared(provider()).head(Outgoing(b"/chat", b"{}"))
+    timed = with_line(head, time_left(b"x-left", seconds))
+    assert timed == head[:-2] + b"x-left: %d\r\n\r\n" % told
+
+
+@pytest.mark.parametrize("quirk", ["deadline_header", "attempt_header"])
+@pytest.mark.parametrize("name", ["x left", "x:left", "x\r\nleft", "content-length"])
+def test_a_header_of_ours_must_be_one(quirk, name):
+    """What is configured cannot write lines of its own."""
+    with pytest.raises(ValueError, match=r"header|written by outlast"):
+        check(provider(quirks=Quirks(**{quirk: name})))

@@ -173,9 +173,9 @@ def hedges_are_bounded(world):
     started = [event.call for event in world.events(HedgeStarted)]
     assert len(set(started)) == len(started)
     assert sorted(started) == sorted(event.call for event in (*world.events(HedgeWon), *world.events(HedgeLost)))
-    for ended in world.events(RequestEnded):
-        assert sorted(event.number for event in ended.history) == list(range(1, ended.attempts + 1))
-        assert ended.attempts <= 6
+    for told_of in world.events(RequestEnded):
+        assert sorted(event.number for event in told_of.history) == list(range(1, told_of.attempts + 1))
+        assert told_of.attempts <= 6
     busy = {}
     for sent in world.io.sent:
         key = (sent.target, sent.json["messages"][0]["content"])

@@ -130,7 +130,7 @@ class AsyncIo:
         here = self._here()
         prepared, shelf = self._prepared.get(id(target.provider)) or self._prepare(here, target.provider)
         head = prepared.head(outgoing)
-        return here.pool.send(shelf, head, outgoing.body, connect_due, due, patient=outgoing.whole)
+        return here.pool.send(shelf, head, outgoing, connect_due, due)
 
     async def aclose(self) -> None:
         """Close all connections; afterwards nothing can be sent."""

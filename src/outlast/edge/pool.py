@@ -13,9 +13,11 @@ from outlast.edge.connection import Connection
 from outlast.edge.dial import Dialer
 from outlast.edge.exchange import HttpExchange
 from outlast.edge.origin import Origin
+from outlast.edge.request import time_left, with_line
 from outlast.edge.stage import Stage
 from outlast.edge.sweeper import Sweeper
 from outlast.model.errors import Connect
+from outlast.ports import Outgoing
 
 IDLE = Stage.IDLE
 TURNS_TO_CLOSE = 100
@@ -89,10 +91,8 @@ class Pool:
             shelf = self._shelves[origin] = Shelf(origin, self)
         return shelf
 
-    async def send(
-        self, shelf: Shelf, head: bytes, body: bytes, connect_due: float, due: float, *, patient: bool
-    ) -> HttpExchange:
-        """The answer, once its head is in, or for who is patient its end or much of it.
+    async def send(self, shelf: Shelf, head: bytes, outgoing: Outgoing, connect_due: float, due: float) -> HttpExchange:
+        """The answer, once its head is in, or where it is wanted whole its end or much of it.
 
         Raises `Connect`, `TimedOut`, `BadResponse`; then, or when cancelled, nothing is open.
         """
@@ -102,7 +102,7 @@ class Pool:
             if connection is None:
                 connection = await self._dialer.connect(shelf.origin, shelf, connect_due)
             try:
-                await connection.ask(head, body, due, patient=patient)
+                await connection.ask(self._timed(head, outgoing, due), outgoing.body, due, patient=outgoing.whole)
                 if not connection.status:
                     connection.raise_failure()
                 return HttpExchange(connection, self.bounds)
@@ -111,6 +111,11 @@ class Pool:
                 if fresh or not isinstance(error, Connect) or self.sweeper.now() >= connect_due:
                     raise
             connection = None
+
+    def _timed(self, head: bytes, outgoing: Outgoing, due: float) -> bytes:
+        """The head as it goes out now: to connect may have taken a while."""
+        name = outgoing.deadline_header
+        return with_line(head, time_left(name, due - self.sweeper.now())) if name else head
 
     async def aclose(self) -> None:
         """Close every connection, and give the transports the turns that they need to say goodbye to the loop."""

@@ -35,6 +35,10 @@ AUTH: dict[Auth, tuple[bytes, bytes]] = {
 }
 
 
+ON_THE_WAY = 0.05
+"""This share of the time that is left, and at most a second, is kept for the answer's way back."""
+
+
 class Prepared:
     """One provider's origin, and the heads of requests to it.
 
@@ -75,6 +79,16 @@ class Prepared:
         return b"\r\n".join([*lines, *outgoing.headers, b"content-length: "])
 
 
+def time_left(name: bytes, seconds: float) -> bytes:
+    """The header line that tells how many milliseconds are left, without what an answer may take on its way."""
+    return b"%b: %d" % (name, max(1.0, 1000.0 * (seconds - min(1.0, ON_THE_WAY * seconds))))
+
+
+def with_line(head: bytes, line: bytes) -> bytes:
+    """The same head with one line more."""
+    return b"%b%b\r\n\r\n" % (head[:-2], line)
+
+
 def check(provider: Provider) -> None:
     """Raises `ValueError` if requests to this provider could not be written."""
     Prepared(provider)
@@ -82,6 +96,8 @@ def check(provider: Provider) -> None:
 
 def _fields_of(provider: Provider, origin: Origin) -> dict[bytes, bytes]:
     fields = {b"host": origin.host_header.encode("ascii")} | DEFAULTS
+    for own in filter(None, (provider.quirks.deadline_header, provider.quirks.attempt_header)):
+        _name(provider, own)
     if provider.auth != "none" and provider.key:
         name, prefix = AUTH[provider.auth]
         fields[name] = prefix + _value(provider, "key", provider.key.reveal())

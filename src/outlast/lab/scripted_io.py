@@ -17,6 +17,7 @@ from math import inf
 from typing import TypeVar, cast
 
 from outlast.edge.race import TaskRace
+from outlast.edge.request import time_left
 from outlast.lab.answer import Asked, Json
 from outlast.lab.named import Spec, behaviour, by_model
 from outlast.lab.script import Behaviour, ok
@@ -157,7 +158,10 @@ class ScriptedIo:
         site.count += 1
         asked = _asked(target, outgoing, site.count)
         chosen = site.queue.popleft() if site.queue else site.last or by_model(target.model) or ok()
-        sent = Sent(target.name, self.now(), outgoing.path, outgoing.headers, outgoing.body, asked.body, chosen.name)
+        now, headers = self.now(), outgoing.headers
+        if outgoing.deadline_header:
+            headers = (*headers, time_left(outgoing.deadline_header, due - now))
+        sent = Sent(target.name, now, outgoing.path, headers, outgoing.body, asked.body, chosen.name)
         self.sent.append(sent)
         exchange = ScriptedExchange(chosen.play(asked), sent, self._open.discard, self.count_call)
         self._open.add(exchange)

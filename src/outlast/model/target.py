@@ -60,6 +60,10 @@ class Quirks(Struct, frozen=True):
     """Fields that the provider refuses; taken out and named."""
     throttle_statuses: tuple[int, ...] = ()
     """Statuses beside 429 that mean: too fast (Together's 503)."""
+    deadline_header: str = ""
+    """Header that tells how many milliseconds are left for the answer, or for the first content of a stream."""
+    attempt_header: str = ""
+    """Header that tells which of the request's upstream calls this is, from 1."""
 
 
 class Timers(Struct, frozen=True, forbid_unknown_fields=True):

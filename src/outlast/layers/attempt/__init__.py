@@ -22,7 +22,7 @@ from outlast.layers.attempt.whole import OneBatch, chunks_of
 from outlast.model.errors import BadResponse, Failure, TimedOut
 from outlast.model.messages import Reply
 from outlast.model.target import Target
-from outlast.ports import Dialect, Exchange
+from outlast.ports import Dialect, Exchange, Outgoing
 
 __all__ = ["AttemptConfig", "Attempts", "OneBatch", "Record", "Upstream", "chunks_of"]
 
@@ -50,7 +50,9 @@ class Attempts:
         due = min(sent + target.timers.limit(request.stream), call.deadline)
         if due <= sent:
             raise _too_late(target)
-        record = Record(sent, call.send())
+        number = call.send()
+        _tell_time(outgoing, target, number)
+        record = Record(sent, number)
         exchange: Exchange | None = None
         answer: Answer
         try:
@@ -117,6 +119,15 @@ class Attempts:
         stream.owe(call, (record,))
         stream.learned(quota=reply.quota)
         return stream
+
+
+def _tell_time(outgoing: Outgoing, target: Target, number: int) -> None:
+    """Let the provider know how long the answer is waited for and how often it was asked, where it wants to."""
+    quirks = target.provider.quirks
+    if quirks.deadline_header:
+        outgoing.deadline_header = quirks.deadline_header.encode()
+    if quirks.attempt_header:
+        outgoing.headers = (*outgoing.headers, f"{quirks.attempt_header}: {number}".encode())
 
 
 def _too_late(target: Target) -> TimedOut:
