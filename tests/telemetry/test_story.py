@@ -349,7 +349,7 @@ def test_a_race_is_told(make):
     story = world.why("31")
     assert names(story) == ["attempt_ended", "hedge_started", "hedge_won", "attempt_ended"]
     text = world.text("31")
-    assert "asks beta/m too, since alpha/m has brought nothing for 0.5 s" in text
+    assert "asks beta/m too, since alpha/m has brought nothing for 0.50" in text
     assert "is answered by the second one first: by beta/m" in text
     assert "asks alpha/m: cancelled" in text
     assert names(world.logged("31")) == names(story)
