@@ -96,3 +96,27 @@ def test_what_is_told_is_what_sorting_all_of_them_would_tell(values):
         kept = sorted(value for when, value in came[-10:] if when > now - 300.0)
         assert quantiles.count(now) == len(kept)
         assert [quantiles.at(share, now) for share in (0.0, 1.0)] == [kept[0], kept[-1]]
+
+
+def test_quantiles_are_as_good_as_new_when_nothing_is_known():
+    """Before the first value, and once the last is too old; one is enough to keep them."""
+    assert Quantiles().idle(0.0)
+    assert [of([1.0]).idle(now) for now in (0.0, 299.9, 300.0)] == [False, False, True]
+
+
+def test_none_are_no_values_however_few_are_asked_for():
+    """Not even for `least=0`."""
+    assert Quantiles().at(0.5, 0.0, least=0) is None
+    assert of([7.0]).at(0.5, 0.0, least=0) == 7.0
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.07, 100), (0.55, 100), (0.56, 25)])
+def test_a_share_that_is_a_whole_number_of_values_is_not_rounded_up(share, count):
+    """As floats, 0.07 of 100 is a little more than 7: it is the seventh all the same."""
+    assert share * count > round(share * count)
+    assert of(range(1, count + 1)).at(share, 0.0) == round(share * count)
+
+
+def test_a_share_above_all_is_all():
+    """The largest value, no error."""
+    assert of([1.0, 2.0]).at(1.5, 0.0) == 2.0

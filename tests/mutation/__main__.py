@@ -16,7 +16,7 @@ import pytest
 from . import cold, ledger
 from .forks import BROKEN, MISFIT, PASSED, Ended, Work, in_forks
 from .mutants import Mutant, mutants_of
-from .session import OPTIONS, Order, Reach, Tests, in_mutants, reach_of
+from .session import OPTIONS, Order, Reach, Tests, in_mutants, look
 
 SURVIVED, NOTICED, BY_TIME, UNREACHED, AT_IMPORT = "survived", "noticed", "by time", "unreached", "at import"
 GETS_BY = {SURVIVED, UNREACHED}
@@ -29,6 +29,7 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--since", metavar="REF", help="only files that differ from that commit")
     parser.add_argument("--survivors", action="store_true", help="only those that no test noticed the last time")
     parser.add_argument("--fresh", action="store_true", help="forget what was found out the last time")
+    parser.add_argument("--grace", type=float, default=2.0, help="seconds beyond five times what a test takes usually")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="so many at once")
     parser.add_argument(
         "--source", nargs="+", default=["src/outlast/layers", "src/outlast/flow"], help="what to change"
@@ -184,16 +185,16 @@ class Run:
 
     def _reach(self, items: list[pytest.Item]) -> Reach:
         if self._reached.exists() and self._marked.exists() and self._marked.read_text() == self._prints:
-            return Reach.load(self._reached)
+            return Reach.load(self._reached, self._args.grace)
         self._out.write(f"seeing what each of {len(items)} tests reaches\n")
-        reach = reach_of(items, [str(Path(source).resolve()) for source in self._args.source], self._reached)
+        look(items, [str(Path(source).resolve()) for source in self._args.source], self._reached)
         self._marked.write_text(self._prints)
-        return reach
+        return Reach.load(self._reached, self._args.grace)
 
     def _cold(self, mutants: list[Mutant]) -> None:
         if not mutants:
             return
-        reach = Reach.load(self._reached)
+        reach = Reach.load(self._reached, self._args.grace)
         order = Order(reach, self._args.tests, self.results.noticed())
         tests = {mutant: order.of(mutant) for mutant in mutants}
         reached = [mutant for mutant in mutants if tests[mutant]]
@@ -201,7 +202,7 @@ class Run:
             self.results.add(mutant, UNREACHED)
 
         def work_of(mutant: Mutant) -> Work:
-            return cold.work_of(mutant, tests[mutant], reach.seconds)
+            return cold.work_of(mutant, tests[mutant], reach)
 
         for number, (mutant, ended) in enumerate(in_forks(reached, work_of, self._args.jobs), start=1):
             self._note(mutant, ended, tests[mutant][ended.test] if ended.test is not None else "")

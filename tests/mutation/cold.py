@@ -12,7 +12,7 @@ import pytest
 
 from .forks import FAILED
 from .mutants import Mutant
-from .session import OPTIONS, Tests, run
+from .session import OPTIONS, Reach, Tests, run
 
 
 def module_of(path: Path) -> str:
@@ -56,7 +56,7 @@ class Finder(MetaPathFinder):
         return spec_from_file_location(fullname, self._mutant.path, loader=Loader(fullname, self._mutant))
 
 
-def work_of(mutant: Mutant, tests: list[str], seconds: dict[str, float]) -> Callable[[Callable[[int], None]], int]:
+def work_of(mutant: Mutant, tests: list[str], reach: Reach) -> Callable[[Callable[[int], None]], int]:
     """Import everything with the mutant in it, and run those tests; that it cannot be imported is noticed too."""
 
     def work(tell: Callable[[int], None]) -> int:
@@ -66,7 +66,7 @@ def work_of(mutant: Mutant, tests: list[str], seconds: dict[str, float]) -> Call
         def chosen(items: list[pytest.Item]) -> None:
             nonlocal status
             by_name = {item.nodeid: item for item in items}
-            status = run([by_name[test] for test in tests], seconds, tell) if by_name.keys() >= set(tests) else FAILED
+            status = run([by_name[test] for test in tests], reach, tell) if by_name.keys() >= set(tests) else FAILED
 
         pytest.main([*OPTIONS, *sorted({test.split("::")[0] for test in tests})], plugins=[Tests(chosen)])
         return status

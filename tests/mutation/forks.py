@@ -1,7 +1,7 @@
 """Forked processes, each with one mutant, and what became of it.
 
 A child tells the number of each test before it runs it, and ends with a status: all tests passed, or one did not. A
-test that takes five times the processor time that it usually takes, and two seconds, is ended by the kernel; so is one
+test that takes five times the processor time that it usually takes, and some grace, is ended by the kernel; so is one
 that waits for half a minute for something that does not come. Both have noticed the mutant.
 """
 
@@ -47,11 +47,11 @@ def _work(work: Work, writes: int) -> NoReturn:
         os._exit(status)
 
 
-def limit(seconds: float) -> None:
-    """From now on, that processor time has come to its end five times over; ended by a signal, the process is over."""
+def limit(seconds: float, grace: float) -> None:
+    """End this process by a signal once a test that usually takes so long takes far longer, from now on."""
     for which in (signal.SIGPROF, signal.SIGALRM):
         signal.signal(which, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_PROF, 5 * seconds + 2)
+    signal.setitimer(signal.ITIMER_PROF, 5 * seconds + grace)
     signal.setitimer(signal.ITIMER_REAL, 50 * seconds + 30)
 
 

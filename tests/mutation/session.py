@@ -37,10 +37,17 @@ def same_every_time() -> None:
 
 @dataclass
 class Reach:
-    """Which test reaches which line, and how long each takes, in seconds of processor time."""
+    """Which test reaches which line, and how long each takes, in seconds of processor time.
+
+    Attributes:
+        seconds: by test.
+        lines: by file and line: the tests.
+        grace: what a test may take beyond five times that.
+    """
 
     seconds: dict[str, float]
     lines: dict[str, dict[int, list[str]]]
+    grace: float = 2.0
 
     def of(self, mutant: Mutant) -> list[str]:
         """The tests that a mutant must survive: of a line's, or of a whole file's for what is run at import."""
@@ -58,10 +65,11 @@ class Reach:
         path.write_text(json.dumps([self.seconds, self.lines]))
 
     @classmethod
-    def load(cls, path: Path) -> "Reach":
+    def load(cls, path: Path, grace: float) -> "Reach":
         """What was saved."""
         seconds, lines = json.loads(path.read_text())
-        return cls(seconds, {file: {int(n): tests for n, tests in known.items()} for file, known in lines.items()})
+        numbered = {file: {int(n): tests for n, tests in known.items()} for file, known in lines.items()}
+        return cls(seconds, numbered, grace)
 
 
 class Order:
@@ -93,11 +101,11 @@ class Order:
         return next((n for n, directory in enumerate(self._directories) if test.startswith(directory)), 0)
 
 
-def run(items: list[pytest.Item], seconds: dict[str, float], tell: Callable[[int], None]) -> int:
+def run(items: list[pytest.Item], reach: Reach, tell: Callable[[int], None]) -> int:
     """Run these tests until one fails."""
     for number, item in enumerate(items):
         tell(number)
-        limit(seconds.get(item.nodeid, 1.0))
+        limit(reach.seconds[item.nodeid], reach.grace)
         following = items[number + 1] if number + 1 < len(items) else None
         if any(report.failed for report in runtestprotocol(item, log=False, nextitem=following)):
             return FAILED
@@ -125,8 +133,8 @@ class Tests:
         return True
 
 
-def reach_of(items: list[pytest.Item], sources: list[str], told: Path) -> Reach:
-    """Run all tests once, without a mutant."""
+def look(items: list[pytest.Item], sources: list[str], told: Path) -> None:
+    """Run all tests once, without a mutant, and save what each reaches."""
 
     def work(tell: Callable[[int], None]) -> int:
         seconds, lines, failed = _measured(items, sources, tell)
@@ -137,7 +145,6 @@ def reach_of(items: list[pytest.Item], sources: list[str], told: Path) -> Reach:
         if ended.status != PASSED:
             at = items[ended.test].nodeid if ended.test is not None else ended.fault
             raise RuntimeError(f"a test fails without any mutant: {at}")
-    return Reach.load(told)
 
 
 def _measured(
@@ -204,7 +211,7 @@ def in_mutants(
         def work(tell: Callable[[int], None]) -> int:
             if not put_in(mutant, functions.get(str(mutant.path), [])):
                 return MISFIT
-            return run([by_name[test] for test in tests], reach.seconds, tell)
+            return run([by_name[test] for test in tests], reach, tell)
 
         return work
 

@@ -46,14 +46,14 @@ class Gcra:
             return NEVER
         if cost <= 0:
             return 0.0
-        ready = self.tat if self.tat > now else now  # noqa: FURB136  (max takes four times as long)
+        wait = self.tat - now
         if cost < self.burst:
-            ready -= (self.burst - cost) * self.spacing
-        return ready - now if ready - now > EPSILON else 0.0
+            wait -= (self.burst - cost) * self.spacing
+        return wait if wait > EPSILON else 0.0
 
     def take(self, cost: float, now: float) -> None:
         """Spend `cost`, or reserve it for when it may be spent; `lows.number` is then the number of this charge."""
-        ready = self.tat if self.tat > now else now  # noqa: FURB136
+        ready = self.tat if self.tat > now else now  # noqa: FURB136  (max takes four times as long)
         goes = ready - max(0.0, self.burst - cost) * self.spacing
         self.lows.charged(ready - (goes if goes > now else now))  # noqa: FURB136
         if goes > now:

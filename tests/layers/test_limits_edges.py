@@ -1,0 +1,138 @@
+"""The limits at their edges: what is free, what is in debt, what is given back twice, and what headers do not say."""
+
+import pytest
+
+from outlast.layers.limits import Costs, Denied, Gcra, LimitConfig, Limits
+from outlast.layers.limits.gcra import NEVER, NOTHING
+from outlast.model.messages import Quota
+
+
+def bucket(amount=60.0, burst=5.0):
+    """A limit that gets one back each second."""
+    return Gcra("rpm", "requests", amount, amount, burst)
+
+
+def all_three():
+    """A limit of each unit: 60 requests, 60,000 tokens a minute, 24 dollars a day."""
+    return Limits.of(LimitConfig(rpm=60, tpm=60_000, usd_per_day=24))
+
+
+def left(limits, now=0.0):
+    """What is left of each."""
+    return [round(bucket.remaining(now), 6) for bucket in limits.buckets]
+
+
+def test_who_spends_nothing_waits_for_no_debt_of_others():
+    """The bucket is a minute in debt; a cost of zero goes at once."""
+    of = bucket()
+    of.take(60.0, 0.0)
+    assert of.wait(1.0, 0.0) == pytest.approx(56.0)
+    assert of.wait(0.0, 0.0) == 0.0
+
+
+def test_a_cost_above_the_burst_waits_for_a_full_bucket_and_no_longer():
+    """8 of a burst of 5: from a full bucket at once, with 2 taken after 2 seconds; the next one waits for the debt."""
+    of = bucket()
+    assert of.wait(8.0, 0.0) == 0.0
+    of.take(2.0, 0.0)
+    assert of.wait(8.0, 0.0) == pytest.approx(2.0)
+    assert of.wait(5.0, 0.0) == pytest.approx(2.0)
+    of.take(8.0, 2.0)
+    assert of.wait(1.0, 2.0) == pytest.approx(4.0)
+
+
+def test_the_most_that_can_be_had_is_a_whole_periods_amount():
+    """60 of 60 pass, one more never does; a burst above the amount is the most then."""
+    assert bucket().wait(60.0, 0.0) == 0.0
+    assert bucket().wait(60.5, 0.0) == NEVER
+    assert bucket(amount=2.0, burst=5.0).wait(5.0, 0.0) == 0.0
+
+
+def test_long_rest_earns_no_more_than_the_burst():
+    """After an hour without a call, five go at once and the sixth waits a second."""
+    of = bucket()
+    for _ in range(5):
+        assert of.wait(1.0, 3_600.0) == 0.0
+        of.take(1.0, 3_600.0)
+    assert of.wait(1.0, 3_600.0) == pytest.approx(1.0)
+
+
+def test_a_count_of_less_than_nothing_is_nothing():
+    """What a confused provider tells is believed down to zero, and not above what is known."""
+    of = bucket()
+    of.anchor(-7.0, 0.0)
+    assert (of.remaining(0.0), of.wait(1.0, 0.0)) == (0.0, pytest.approx(1.0))
+    of = bucket()
+    of.take(3.0, 0.0)
+    of.anchor(1e6, 0.0)
+    assert of.remaining(0.0) == pytest.approx(2.0)
+
+
+def test_headers_tighten_the_unit_that_they_speak_of():
+    """Requests, tokens, both or neither; money is never theirs."""
+    said = {
+        Quota(): [10, 10_000, 24],
+        Quota(requests_left=3): [3, 10_000, 24],
+        Quota(tokens_left=400): [10, 400, 24],
+        Quota(requests_left=0, tokens_left=0): [0, 0, 24],
+    }
+    for quota, expected in said.items():
+        limits = all_three()
+        limits.learn(quota, 0.0)
+        assert left(limits) == expected
+
+
+def test_a_request_is_one_request_unless_told_otherwise():
+    """No tokens, no money; and what was never sent costs nothing at all."""
+    limits = all_three()
+    limits.take(Costs(), 0.0)
+    assert left(limits) == [9, 10_000, 24]
+    limits.take(NOTHING, 0.0)
+    assert left(limits) == [9, 10_000, 24]
+
+
+def test_a_refusal_names_the_limit_and_its_numbers():
+    """What was asked for, what is left, and of how much."""
+    limits = all_three()
+    for costs, expected in [
+        (Costs(1.0, 12_000.0), Denied("tpm", pytest.approx(2.0), 12_000.0, 8_000.0, 60_000)),
+        (Costs(1.0, 0.0, 3.0), Denied("usd_per_day", pytest.approx(3_600.0), 3.0, pytest.approx(2.0), 24)),
+        (Costs(1.0, 60_001.0), Denied("tpm", None, 60_001.0, 8_000.0, 60_000)),
+    ]:
+        limits = all_three()
+        limits.take(Costs(1.0, 2_000.0, 22.0), 0.0)
+        assert limits.ask(costs, 0.0) == expected
+
+
+def test_who_may_not_wait_is_refused_however_short_the_wait():
+    """Half a second, and none allowed; allowed to the moment, it is granted."""
+    limits = Limits([bucket()])
+    limits.take(Costs(4.5), 0.0)
+    assert limits.ask(Costs(), 0.0) == Denied("rpm", pytest.approx(0.5), 1.0, pytest.approx(0.5), 60.0)
+    assert limits.acquire(Costs(), 0.0, max_wait=0.5) == pytest.approx(0.5)
+    assert isinstance(limits.acquire(Costs(), 0.0), Denied)
+
+
+def test_places_at_once_tell_a_second():
+    """Nobody knows when one of the calls under way ends; both may go, the third may not."""
+    limits = Limits([], concurrent=2)
+    assert [limits.acquire(Costs(), 0.0) for _ in range(3)] == [0.0, 0.0, Denied("concurrent", 1.0, 1.0, 0.0, 2)]
+    limits.leave(Costs(), limits.numbers(), 0.0)
+    assert limits.acquire(Costs(), 0.0) == 0.0
+
+
+def test_limits_without_a_window_give_ten_seconds_of_rate():
+    """A thousandth of a token a minute is nothing that a request could pass with, whatever its burst."""
+    assert Limits.of(LimitConfig(tpm=3)).buckets[0].burst == pytest.approx(0.5)
+    assert Limits.of(LimitConfig(tpm=60), burst_seconds=30.0).buckets[0].burst == 30.0
+
+
+def test_limits_are_as_good_as_new_when_nothing_is_under_way_and_every_bucket_is_full():
+    """One of two in debt, or one call under way, and they must not be forgotten; full to the moment, they may."""
+    limits = all_three()
+    assert limits.idle(0.0)
+    limits.take(NOTHING, 0.0)
+    assert not limits.idle(0.0)
+    limits.settle(NOTHING, Costs(0.0, 3_000.0), 0.0)
+    assert not limits.idle(2.9)
+    assert limits.idle(3.0)
