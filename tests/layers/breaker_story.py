@@ -43,3 +43,14 @@ class Circuit:
         while self.breaker.state != "open":
             self.call("F", now)
         return self
+
+    @classmethod
+    def slow_starting(cls, flying, now, **config):
+        """One that has just closed, after it opened with so many calls in flight."""
+        circuit = cls(failures=1, successes=1, open=1.0, **config)
+        for _ in range(flying):
+            circuit.attempt(now - 1.0)
+        for letter in "F" + "N" * (flying - 1):
+            circuit.end(letter, now - 1.0)
+        circuit.call("S", now)
+        return circuit

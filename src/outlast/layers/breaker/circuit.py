@@ -63,16 +63,20 @@ class Breaker:
         self.flying = 0
         self.changes: list[Change] = []
         self.free = True
-        self._run = 0  # failures in a row
+        self.level = 0
         self._streak = 0  # how often the run was broken by a success
         self._last = 0.0  # when something was last counted
         self._since = 0.0  # when the state was entered
-        self._probes: list[Permit] = []
+        self._hinted_until = 0.0  # the provider asked to be left alone for so long
+        self._begin()
+
+    def _begin(self) -> None:
+        """What every state begins with."""
+        self._run = 0  # failures in a row
         self._successes = 0
         self._early_used = False
-        self._hinted_until = 0.0  # the provider asked to be left alone for so long
+        self._probes: list[Permit] = []
         self._peak = 0  # most calls in flight since closing
-        self.level = 0
 
     def __repr__(self) -> str:
         return f"Breaker({self.override or self.state}, epoch={self.epoch}, flying={self.flying})"
@@ -126,10 +130,10 @@ class Breaker:
     def can_probe_early(self, now: float | None = None) -> bool:
         """Is the one early probe of this opening still to be had?
 
-        Never while an operator holds it open, or while the provider wants to be left alone; the latter only with `now`.
+        Never while the provider wants to be left alone, if `now` is told; what an operator holds open is no opening.
         """
         hinted = now is not None and self.hinted(now)
-        return self.state == "open" and self.override is None and not self._early_used and not hinted
+        return self.state == "open" and not self._early_used and not hinted
 
     def hinted(self, now: float) -> bool:
         """Does the provider still want to be left alone?"""
@@ -163,7 +167,6 @@ class Breaker:
             if now < self.until:
                 return Refusal("an operator holds the circuit open", self.until - now)
             self.operate(None, now)
-        if self.free:
             return None
         if self.state == "open":
             return Refusal("the circuit is open", self.until - now) if now < self.until else None
@@ -172,7 +175,7 @@ class Breaker:
         places = max(config.probes, config.successes) - len(self._probes) - self._successes
         if places > 0 and len(self._probes) < config.probes:
             return None
-        wait = min((probe.lease - now for probe in self._probes), default=1.0)
+        wait = min(probe.lease - now for probe in self._probes)
         return Refusal("the circuit is half-open and its probes are out", min(wait, 1.0))
 
     def _ramped(self, now: float) -> Refusal | None:
@@ -203,7 +206,7 @@ class Breaker:
             return  # its lease is over
         permit.succeeded = True
         permit.slow = slow
-        permit.run = self._run if self._run and now - self._last <= self._config.window else 0
+        permit.run = self._run if now - self._last <= self._config.window else 0
         permit.bucket = window.add_success(now, slow)
         self._last = now
         self._run = 0
@@ -235,10 +238,10 @@ class Breaker:
         """
         if permit.settled:
             return
-        if outcome == "success" and not permit.succeeded:
+        if outcome == "success":
             self.answered(permit, now, slow)
         self.land(permit)
-        if permit.epoch != self.epoch or outcome == "success":
+        if permit.epoch != self.epoch:
             return
         if permit.kind == "early":
             if outcome == "neutral":
@@ -349,11 +352,7 @@ class Breaker:
         self.free = state == "closed" and self.override != "forced_open"
         self.epoch += 1
         self._since = now
-        self._run = 0
-        self._successes = 0
-        self._early_used = False
-        self._probes = []
-        self._peak = 0
+        self._begin()
         self._window.clear()
 
     def operate(self, override: Override | None, now: float, *, until: float = float("inf")) -> None:

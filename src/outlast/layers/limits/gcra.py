@@ -129,9 +129,9 @@ class Denied(Struct, frozen=True):
 
     limit: str
     retry_after: float | None
-    cost: float = 0.0
-    remaining: float = 0.0
-    amount: float = 0.0
+    cost: float
+    remaining: float
+    amount: float
 
 
 class Limits:
