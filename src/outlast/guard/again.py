@@ -107,7 +107,10 @@ class Again:
             if draw is None:
                 return Move("the retry budget is spent")
         if self._tell is not None:
-            self._tell(RetryScheduled(turn.id, self._name, verdict.kind, decision.delay))
+            scheduled = RetryScheduled(
+                turn.id, self._name, verdict.kind, decision.delay, turn.number + 1, hint=verdict.retry_after
+            )
+            self._tell(scheduled)
         return draw, decision.delay
 
     def _end(self, turn: Turn[T], failed: Exception, why: str | None, retry_after: float | None = None) -> T:
@@ -116,7 +119,9 @@ class Again:
         if why is None or verdict is None:
             raise failed
         if self._tell is not None:
-            self._tell(RetryRefused(turn.id, self._name, verdict.kind, why))
+            self._tell(
+                RetryRefused(turn.id, self._name, verdict.kind, why, number=turn.number + 1, hint=verdict.retry_after)
+            )
         history = tuple(turn.history)
         if self._retry.reraise:
             if isinstance(failed, Unsatisfying):

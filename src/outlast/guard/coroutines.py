@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from math import inf
 from typing import Any, TypeVar
 
@@ -36,7 +36,7 @@ class Alarm:
         return self.rang and self._task.uncancel() <= self._before
 
 
-async def in_time(io: World, waited_for: Coroutine[Any, Any, T], due: float, late: Callable[[], Exception]) -> T:
+async def in_time(io: World, waited_for: Awaitable[T], due: float, late: Callable[[], Exception]) -> T:
     """What it gives, if it comes by then; else what `late` makes is raised.
 
     Three things must hold for that: our alarm rang, the coroutine ended in a cancellation, and nobody else wanted it
@@ -44,7 +44,6 @@ async def in_time(io: World, waited_for: Coroutine[Any, Any, T], due: float, lat
     """
     task = asyncio.current_task()
     if task is None:
-        waited_for.close()
         raise RuntimeError("a timeout needs an asyncio task to run in")
     alarm = Alarm(task)
     io.watch(alarm, due)

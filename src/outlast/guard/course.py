@@ -27,7 +27,7 @@ from outlast.guard.policies import Fallback, KeyOf
 from outlast.guard.turn import Turn
 from outlast.layers.bulkhead import Ticket
 from outlast.model.errors import Rejected
-from outlast.model.events import AttemptEnded, Event, FailedOver, LimitHit, Shed
+from outlast.model.events import AttemptEnded, Event, FailedOver, LimitHit, Refused, Shed
 
 T = TypeVar("T")
 
@@ -63,6 +63,7 @@ class Course:
         "keyed",
         "name",
         "plan",
+        "stall",
     )
 
     def __init__(
@@ -87,6 +88,7 @@ class Course:
         self._tell = tell
         self._numbers = count(1)
         self._timeout = inf if plan.timeout is None else plan.timeout.seconds
+        self.stall = self._timeout if plan.timeout is None else plan.timeout.stall or plan.timeout.seconds
         self._calls = Bill(plan.calls, 0)
         self._attempts = Bill(plan.attempts, len(plan.calls))
         self._again = None if plan.retry is None else Again(plan.retry, desk, name, judge, self.once, tell)
@@ -170,6 +172,7 @@ class Course:
         caller = self._caller
         return Held(
             machines=turn.machines,
+            call=turn.id,
             charges=bill.of(turn.args, turn.kwargs),
             caller="" if caller is None else str(caller(*turn.args, **turn.kwargs)),
             deadline=turn.deadline,
@@ -197,7 +200,7 @@ class Course:
             if self._failed is not None and not turn.stream and self._failed(answer):
                 raise Unsatisfying(answer, turn)  # noqa: TRY301  (it is settled as any failure)
         except BaseException as error:
-            self._broke(turn, started, error)
+            self._broke(turn, held, started, error)
             raise
         now = io.now()
         slow = now - started > self.judge.slow_after
@@ -236,9 +239,9 @@ class Course:
 
     # -- ends --------------------------------------------------------------------------------------------------
 
-    def _broke(self, turn: Turn[T], started: float, error: BaseException) -> None:
+    def _broke(self, turn: Turn[T], held: Held, started: float, error: BaseException) -> None:
         """There is no answer: what was held is given back, and what it means is noted on the turn."""
-        held, now = turn.held, turn.io.now()
+        now = turn.io.now()
         if not held.sent:
             self.desk.settle(held, "neutral", now)
             if isinstance(error, Rejected):
@@ -271,6 +274,8 @@ class Course:
     def over(self, turn: Turn[Any], error: BaseException | None, now: float, seconds: float = 0.0) -> None:
         """An attempt has failed, or a stream is over: what was held is given back with what is to be learned of it."""
         held, judge = turn.held, self.judge
+        if held is None:
+            return
         if error is None:
             self.desk.settle(held, "success", now)
             return
@@ -289,6 +294,10 @@ class Course:
             return OutOfTime(f"{self.name}: the deadline has passed", phase="deadline")
         return OutOfTime(f"{self.name}: no answer within {self._timeout:.3g} s", phase="attempt")
 
+    def stalled(self) -> OutOfTime:
+        """What is raised when a stream has not gone on in time."""
+        return OutOfTime(f"{self.name}: nothing more within {self.stall:.3g} s", phase="stall")
+
     # -- telling -----------------------------------------------------------------------------------------------
 
     def _ended(self, turn: Turn[Any], kind: str, seconds: float, message: str = "") -> None:
@@ -304,3 +313,5 @@ class Course:
             self._tell(LimitHit(turn.id, self.name, refusal.message, "operator", refusal.retry_after))
         elif refusal.gate == "slots":
             self._tell(Shed(turn.id, self.name, refusal.message, refusal.retry_after or 0.0))
+        else:
+            self._tell(Refused(turn.id, self.name, refusal.gate, refusal.message, refusal.retry_after))

@@ -42,7 +42,7 @@ class Desk:
         plan: the guard's policies.
         name: what refusals call it.
         dice: gives a number in [0, 1).
-        changed: is told of the circuits' transitions, without the lock.
+        changed: is told of the circuits' transitions and the calls that brought them, without the lock.
     """
 
     __slots__ = (
@@ -61,7 +61,7 @@ class Desk:
     )
 
     def __init__(
-        self, plan: Plan, name: str, dice: Callable[[], float], changed: Callable[[Change], None] | None
+        self, plan: Plan, name: str, dice: Callable[[], float], changed: Callable[[Change, str], None] | None
     ) -> None:
         self._plan = plan
         self._name = name
@@ -69,7 +69,7 @@ class Desk:
         self._changed = changed
         self._lock = Lock()
         self._news: deque[News] = deque()
-        self._changes: deque[Change] = deque()
+        self._changes: deque[tuple[Change, str]] = deque()
         self._kept: Kept[Machines] = Kept()
         self._only = Machines(plan, name)
         self._limits: list[Kept[Limits]] = [Kept(10_000) for _ in (*plan.calls, *plan.attempts)]
@@ -112,7 +112,7 @@ class Desk:
             for _, machines in self.known():
                 if machines.breaker is not None:
                     machines.breaker.operate(override, now, until=until)
-                    self._gather(machines.breaker)
+                    self._gather(machines.breaker, "")
 
         self.locked(transition)
 
@@ -235,7 +235,7 @@ class Desk:
     def _ask(self, breaker: Breaker, held: Held, now: float) -> Rejected | None:
         """What a circuit says that is not closed."""
         refusal = breaker.admit(now, limit=held.lease_for, permit=held)
-        self._gather(breaker)
+        self._gather(breaker, held.call)
         if not isinstance(refusal, Refusal):
             held.admitted = True
             return None
@@ -251,7 +251,7 @@ class Desk:
         if breaker is not None:
             with self._lock:
                 breaker.answered(held, now, slow)
-                self._gather(breaker)
+                self._gather(breaker, held.call)
             self._take_up()
 
     def settle(self, held: Held, outcome: Outcome, now: float, *, slow: bool = False, hint: float = 0.0) -> None:
@@ -282,7 +282,7 @@ class Desk:
         if breaker is not None and held.admitted:
             breaker.settle(held, outcome, now, slow=slow, hint=hint, dice=self._dice)
             if breaker.changes:
-                self._gather(breaker)
+                self._gather(breaker, held.call)
         if held.ticket is not None:
             held.ticket.slots.leave(held.ticket, now)
         elif held.slot is not None:
@@ -298,11 +298,12 @@ class Desk:
             else:
                 limits.settle(charge.costs, charge.costs if held.sent else NOTHING, now)
 
-    def _gather(self, breaker: Breaker) -> None:
+    def _gather(self, breaker: Breaker, call: str) -> None:
+        """Transitions that a call has brought, to be told when the lock is free."""
         if breaker.changes:
             changes, breaker.changes = breaker.changes, []
             if self._changed is not None:
-                self._changes.extend(changes)
+                self._changes.extend((change, call) for change in changes)
 
     def _tell(self) -> None:
         while self._changed is not None and self._changes:
@@ -310,7 +311,21 @@ class Desk:
                 change = self._changes.popleft()
             except IndexError:
                 return  # another thread tells it
-            self._changed(change)
+            self._changed(*change)
+
+    def part(self, held: Held) -> Held | None:
+        """The slot alone, to be settled apart from the rest; None where there is none."""
+
+        def transition() -> Held | None:
+            if held.over or (held.slot is None and held.ticket is None):
+                return None
+            slot, ticket = held.slot, held.ticket
+            held.slot = held.ticket = None
+            return Held(
+                machines=held.machines, charges=(), deadline=held.deadline, lease_for=0.0, slot=slot, ticket=ticket
+            )
+
+        return self.locked(transition)
 
     # -- the retry budget --------------------------------------------------------------------------------------
 

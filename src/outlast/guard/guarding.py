@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from functools import partial, wraps
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from outlast.edge.blocking import BlockingIo
-from outlast.guard import forks, plain
+from outlast.guard import forks, generators, managers, plain, threads
 from outlast.guard.classify import Classify
 from outlast.guard.course import Course
 from outlast.guard.desk import Desk
@@ -19,8 +20,8 @@ from outlast.guard.operator import Operator
 from outlast.guard.order import planned
 from outlast.guard.policies import KeyOf, Policy
 from outlast.guard.world import World
-from outlast.layers.breaker import Change
-from outlast.model.events import BreakerChanged, Event
+from outlast.layers.breaker import Change, changed
+from outlast.model.events import Event
 from outlast.ports import Sink
 
 P = ParamSpec("P")
@@ -29,6 +30,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _BLOCKING = BlockingIo()
 _NUMBERS = itertools.count(1)
+
+MOST_NAMED = 64
+"""Of so many functions that it is applied to, a guard tells the names."""
 
 
 class Guard:
@@ -49,7 +53,7 @@ class Guard:
         self._course = course
         self._desk = desk
         self._io = io
-        self._applied: list[tuple[str, Kind]] = []
+        self._applied: dict[str, Kind] = {}
         self.breaker = Operator(desk, (io or _BLOCKING).now)
 
     def __repr__(self) -> str:
@@ -73,7 +77,8 @@ class Guard:
                 "guard.call(TheClass, …)"
             )
         kind = kind_of(function)
-        self._applied.append((getattr(function, "__qualname__", type(function).__name__), kind))
+        if len(self._applied) < MOST_NAMED:
+            self._applied[getattr(function, "__qualname__", type(function).__name__)] = kind
         return cast("F", as_before(function, self._around(kind, function)))
 
     def _around(self, kind: Kind, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -107,6 +112,23 @@ class Guard:
         """
         return cast("T", self._starter(kind_of(function))(function, args, kwargs))
 
+    @overload
+    def entering(
+        self, manager: Callable[P, AbstractAsyncContextManager[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> AbstractAsyncContextManager[T]: ...
+
+    @overload
+    def entering(
+        self, manager: Callable[P, AbstractContextManager[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> AbstractContextManager[T]: ...
+
+    def entering(self, manager: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """The context manager that this gives, guarded: for classes and functions of which only a human knows it.
+
+        `with guard.entering(nullcontext):` guards a block.
+        """
+        return self._enter(manager, args, kwargs)
+
     def state(self, key: str | None = None) -> State:
         """How it stands, for that key where the guard has `key=`."""
         now = self._now()
@@ -120,7 +142,9 @@ class Guard:
         known = self._desk.locked(
             lambda: [(key, state_of(of, now)) for key, of in self._desk.known() if (key is not None) == keyed]
         )
-        applied = [f"{function}, a{'n' if kind[0] in 'aeiou' else ''} {kind}" for function, kind in self._applied]
+        applied = [
+            f"{function}, a{'n' if kind[0] in 'aeiou' else ''} {kind}" for function, kind in self._applied.items()
+        ]
         return explained(self.name, self._course.plan.policies(), known, applied)
 
     def _now(self) -> float:
@@ -128,12 +152,22 @@ class Guard:
 
     def _starter(self, kind: Kind) -> Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]:
         """What calls a callable of that kind through the guard."""
-        blocking = self._io or _BLOCKING
+        course, given = self._course, self._io
         if kind == "function":
-            return partial(plain.call, self._course, blocking)
-        from outlast.guard import coroutines  # noqa: PLC0415  (asyncio takes longer to import than all of a guard)
+            in_thread = course.plan.timeout is not None and course.plan.timeout.in_thread
+            return partial(threads.call if in_thread else plain.call, course, given or _BLOCKING)
+        if kind == "generator":
+            return partial(generators.call, course, given or _BLOCKING)
+        if kind == "context manager":
+            return self._enter
+        from outlast.guard import async_generators, coroutines  # noqa: PLC0415  (asyncio takes long to import)
 
-        return partial(coroutines.call, self._course, self._io)
+        return partial((coroutines if kind == "coroutine function" else async_generators).call, course, given)
+
+    def _enter(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> managers.Guarded[Any]:
+        return managers.Guarded(self._course, self._io or _BLOCKING, self._io, function, args, kwargs)
 
 
 def guard(
@@ -178,11 +212,11 @@ def _ears(sinks: tuple[Sink, ...], io: World | None) -> Callable[[Event], None] 
     return Ears(sinks if io is None else (*sinks, io.emit)).tell
 
 
-def _changed(name: str, tell: Callable[[Event], None] | None) -> Callable[[Change], None] | None:
+def _changed(name: str, tell: Callable[[Event], None] | None) -> Callable[[Change, str], None] | None:
     """What tells of a circuit's transitions."""
     if tell is None:
         return None
-    return lambda change: tell(BreakerChanged(name, change.before, change.after, change.seconds, change.reason))
+    return lambda change, call: tell(changed(change, name, call))
 
 
 def as_before(function: Callable[..., Any], guarded: Callable[..., Any]) -> Callable[..., Any]:

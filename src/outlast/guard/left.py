@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from math import inf
 
 Clock = Callable[[], float]
@@ -28,3 +28,24 @@ def outer_due(clock: Clock, now: float) -> float:
         return inf
     moment, its = due
     return moment if its is clock else now + moment - its()
+
+
+class limited:  # noqa: N801  (a context manager, as those of contextlib)
+    """What runs in here has so many seconds, or less where a guard around it says so; infinite: no limit of its own."""
+
+    __slots__ = ("_clock", "_seconds", "_token")
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._seconds = seconds
+
+    def __enter__(self) -> None:
+        clock, seconds = self._clock, self._seconds
+        self._token: Token[tuple[float, Clock] | None] | None = None
+        if seconds < inf:
+            now = clock()
+            self._token = DUE.set((min(now + seconds, outer_due(clock, now)), clock))
+
+    def __exit__(self, *raised: object) -> None:
+        if self._token is not None:
+            DUE.reset(self._token)

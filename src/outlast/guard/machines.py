@@ -74,6 +74,7 @@ class Held(Permit, kw_only=True, eq=False):
 
     machines: Machines
     charges: tuple[Charge, ...]
+    call: str = ""
     caller: str = ""
     deadline: float
     lease_for: float

@@ -25,7 +25,11 @@ class Stopped(Caller):
 
 def call(course: Course, io: World, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
     """What the function gives, called through the guard."""
-    turn = Turn[T](io, attempt, function, args, kwargs)
+    return through(course, Turn[T](io, attempt, function, args, kwargs))
+
+
+def through(course: Course, turn: Turn[T]) -> T:
+    """What a call gives that never suspends."""
     try:
         return driven(course.take(turn))
     except Stopped as stopped:
@@ -35,6 +39,11 @@ def call(course: Course, io: World, function: Callable[..., T], args: tuple[Any,
 
 async def attempt(turn: Turn[T], due: float) -> T:  # noqa: ARG001  (it cannot be interrupted, but it can ask)
     """One attempt."""
+    return answered(turn)
+
+
+def answered(turn: Turn[T]) -> T:
+    """What the function gives."""
     try:
         answer: T = turn.function(*turn.args, **turn.kwargs)
     except StopIteration as stop:

@@ -55,7 +55,6 @@ class Turn(Generic[T]):
     )
 
     machines: Machines
-    held: Held
 
     def __init__(
         self,
@@ -81,3 +80,4 @@ class Turn(Generic[T]):
         self.waited = 0.0
         self.history: list[Attempt] = []
         self.verdict: Failure | None = None
+        self.held: Held | None = None

@@ -41,6 +41,7 @@ __all__ = [
     "Refusal",
     "State",
     "Window",
+    "changed",
 ]
 
 
@@ -80,23 +81,26 @@ class Held(Permit, AtOnce, kw_only=True, eq=False):
 def _tell(breaker: Breaker, call: Call) -> None:
     changes, breaker.changes = breaker.changes, []
     for change in changes:
-        call.io.emit(
-            BreakerChanged(
-                call.target.name,
-                change.before,
-                change.after,
-                change.seconds,
-                change.reason,
-                call=call.id,
-                run=change.run,
-                calls=change.calls,
-                failed=change.failed,
-                slow=change.slow,
-                threshold=change.threshold,
-                hint=change.hint,
-                openings=change.openings,
-            )
-        )
+        call.io.emit(changed(change, call.target.name, call.id))
+
+
+def changed(change: Change, target: str, call: str) -> BreakerChanged:
+    """What is told of a transition of that target's circuit, which the end of that call has brought."""
+    return BreakerChanged(
+        target,
+        change.before,
+        change.after,
+        change.seconds,
+        change.reason,
+        call=call,
+        run=change.run,
+        calls=change.calls,
+        failed=change.failed,
+        slow=change.slow,
+        threshold=change.threshold,
+        hint=change.hint,
+        openings=change.openings,
+    )
 
 
 def _refused(call: Call, refusal: Refusal) -> Rejected:
