@@ -148,12 +148,12 @@ def test_names_documents_and_signatures_stay():
 def test_a_plain_function_that_gives_a_coroutine_is_told_so():
     """Retrying its creation would retry nothing, and a breaker would count successes only."""
 
-    async def search():
+    async def search(many):
         raise AssertionError
 
     cheat = guard(Retry(), Slots(1))
     with pytest.raises(TypeError, match="a plain function that gave a coroutine"):
-        cheat.call(lambda: search())
+        cheat.call(lambda: search(3))
     assert cheat.state().in_flight == 0
 
 

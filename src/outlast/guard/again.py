@@ -69,14 +69,18 @@ class Again:
         try:
             return await self._on(turn, failed)
         finally:
+            turn.verdict = None
             del failed  # an error that names the frame that names the error is freed by no count
 
     async def _on(self, turn: Turn[T], failed: Exception) -> T:
+        why: str | None
+        retry_after: float | None = None
         try:
             while True:
                 granted = self._next(turn, failed)
                 if isinstance(granted, Move):
-                    return self._end(turn, failed, granted.reason)
+                    why = granted.reason
+                    break
                 draw, delay = granted
                 made = turn.number
                 try:
@@ -85,12 +89,22 @@ class Again:
                     return await self._once(turn)
                 except Rejected as refusal:
                     if turn.number == made:
-                        return self._end(turn, failed, refusal.message, refusal.retry_after)
+                        why, retry_after = refusal.message, refusal.retry_after
+                        break
                     failed = refusal
                 except Exception as error:  # noqa: BLE001  (whatever it is, `_next` says what becomes of it)
                     failed = error
                 finally:
                     self._desk.drawn(draw, turn.io.now(), sent=turn.number > made)
+            if why is None:
+                raise failed
+            self._refused(turn, why)
+            if not self._retry.reraise:
+                raise self._exhausted(turn, failed, why, retry_after) from failed
+            if not isinstance(failed, Unsatisfying):
+                raise _noted(failed, turn, why)
+            result: T = failed.result
+            return result
         finally:
             del failed  # as above
 
@@ -113,33 +127,27 @@ class Again:
             self._tell(scheduled)
         return draw, decision.delay
 
-    def _end(self, turn: Turn[T], failed: Exception, why: str | None, retry_after: float | None = None) -> T:
-        """No further attempt: the last result where only a result failed and that is wanted, else an error."""
+    def _refused(self, turn: Turn[T], why: str) -> None:
+        """No further attempt is made, and the sinks hear why."""
         verdict = turn.verdict
-        if why is None or verdict is None:
-            raise failed
-        if self._tell is not None:
-            self._tell(
-                RetryRefused(turn.id, self._name, verdict.kind, why, number=turn.number + 1, hint=verdict.retry_after)
-            )
-        history = tuple(turn.history)
-        if self._retry.reraise:
-            if isinstance(failed, Unsatisfying):
-                result: T = failed.result
-                return result
-            if isinstance(failed, Failure):
-                failed.attempts = history
-            _noted(failed, [*map(str, history), why])
-            raise failed
-        exhausted = Exhausted(self._name, failed, history, why)
-        exhausted.retry_after = retry_after if retry_after is not None else verdict.retry_after
-        raise exhausted from failed
+        if self._tell is not None and verdict is not None:
+            kind, hint = verdict.kind, verdict.retry_after
+            self._tell(RetryRefused(turn.id, self._name, kind, why, number=turn.number + 1, hint=hint))
+
+    def _exhausted(self, turn: Turn[T], failed: Exception, why: str, retry_after: float | None) -> Exhausted:
+        exhausted = Exhausted(self._name, failed, tuple(turn.history), why)
+        hint = None if turn.verdict is None else turn.verdict.retry_after
+        exhausted.retry_after = hint if retry_after is None else retry_after
+        return exhausted
 
 
-def _noted(error: Exception, lines: list[str]) -> None:
-    """The history, where a traceback shows it."""
+def _noted(error: Exception, turn: Turn[Any], why: str) -> Exception:
+    """The same, with its history where a traceback shows it."""
+    if isinstance(error, Failure):
+        error.attempts = tuple(turn.history)
     known = getattr(error, "__notes__", ())
-    for line in lines:
+    for line in (*turn.history, why):
         note = f"outlast: {line}"
         if note not in known:
             error.add_note(note)
+    return error

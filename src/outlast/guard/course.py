@@ -26,7 +26,7 @@ from outlast.guard.order import Plan
 from outlast.guard.policies import Fallback, KeyOf
 from outlast.guard.turn import Turn
 from outlast.layers.bulkhead import Ticket
-from outlast.model.errors import Rejected
+from outlast.model.errors import Failure, Rejected
 from outlast.model.events import AttemptEnded, Event, FailedOver, LimitHit, Refused, Shed
 
 T = TypeVar("T")
@@ -248,10 +248,11 @@ class Course:
                 self._refused(turn, error)
             return
         seconds = now - started
-        self.over(turn, error, now, seconds)
-        verdict = turn.verdict
-        if verdict is None or not isinstance(error, Exception):
+        verdict = self._learn(held, error, now, seconds)
+        if not isinstance(error, Exception):
             return
+        if self._again is not None:
+            turn.verdict = verdict
         kind = verdict.kind
         turn.history.append(
             Attempt(
@@ -271,22 +272,27 @@ class Course:
         if self._tell is not None:
             self._ended(turn, kind, seconds, verdict.message)
 
-    def over(self, turn: Turn[Any], error: BaseException | None, now: float, seconds: float = 0.0) -> None:
-        """An attempt has failed, or a stream is over: what was held is given back with what is to be learned of it."""
-        held, judge = turn.held, self.judge
+    def over(self, turn: Turn[Any], error: BaseException | None, now: float) -> None:
+        """A stream is over: what it held is given back, and a success that broke becomes a failure."""
+        held = turn.held
         if held is None:
             return
         if error is None:
             self.desk.settle(held, "success", now)
-            return
+        else:
+            self._learn(held, error, now, 0.0)
+
+    def _learn(self, held: Held, error: BaseException, now: float, seconds: float) -> Failure:
+        """What the error means, told to those who have held something for it."""
+        judge, desk = self.judge, self.desk
         try:
-            verdict = turn.verdict = judge.verdict(error)
+            verdict = judge.verdict(error)
             outcome = judge.outcome(error, verdict, seconds)
         except BaseException:
-            self.desk.settle(held, "neutral", now)  # a hook has failed: nothing may be kept for that
+            desk.settle(held, "neutral", now)  # a hook has failed: nothing may be kept for that
             raise
-        slow = judge.slow(error, seconds)
-        self.desk.settle(held, outcome, now, slow=slow, hint=verdict.retry_after or 0.0)
+        desk.settle(held, outcome, now, slow=judge.slow(error, seconds), hint=verdict.retry_after or 0.0)
+        return verdict
 
     def out_of_time(self, turn: Turn[Any], due: float) -> OutOfTime:
         """What is raised when that moment has come."""

@@ -34,7 +34,10 @@ def through(course: Course, turn: Turn[T]) -> T:
         return driven(course.take(turn))
     except Stopped as stopped:
         stop = stopped.stop
-    raise stop
+    try:
+        raise stop
+    finally:
+        del stop  # an error that names the frame that names the error is freed by no count
 
 
 async def attempt(turn: Turn[T], due: float) -> T:  # noqa: ARG001  (it cannot be interrupted, but it can ask)
