@@ -109,7 +109,7 @@ class Ending:
         self.due = float("inf")
         if error is not None:
             self.error = _remembered(error)
-            self.source.abort()
+            self._give_up()
         if self.usage is None:  # nobody told: four characters are about a token
             self.usage = Usage(input=self.prompt, output=-(-self.delivered // 4), estimated=True)
         outcome = "success" if error is None else ended_by(error).outcome
@@ -118,6 +118,13 @@ class Ending:
         for call, owed in debts:
             pay(owed, call, end)
         self.cost = end.cost
+
+    def _give_up(self) -> None:
+        """Let go of the source; if that fails, the debts are paid all the same."""
+        try:
+            self.source.abort()
+        except Exception as fault:  # noqa: BLE001  (ours, and told)
+            self.io.emit(Fault(f"abort {type(self.source).__name__}", told(fault)))
 
     def expire(self) -> None:
         """The longest life of a stream is over, read or not."""

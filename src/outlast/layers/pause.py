@@ -171,8 +171,8 @@ class Pauses:
             patience = call.others.patience(now)
             call.io.emit(PauseAwaited(call.id, target.name, left, patience if patience < inf else None))
         if out is not None:
-            out.probing = held
             call.io.emit(ProbeSent(call.id, target.name, "pause"))
+            out.probing = held
         return held
 
     def bearable(self, call: Call, now: float, since: float) -> float:
@@ -189,17 +189,20 @@ class Pauses:
 
     def works(self, call: Call, held: Held, now: float) -> None:
         """The target has answered. Calls from before a pause say nothing of it: it lasts until its time is over."""
+        back: list[BackIn] = []
         if self._targets:
             pause = self._targets.get(call.target.name)
             if pause is not None and pause.until <= now:
                 del self._targets[call.target.name]
-                call.io.emit(BackIn("target", call.target.name, call.id))
+                back.append(BackIn("target", call.target.name, call.id))
         if self._credentials:
             name = call.target.provider.name
             out = self._credentials.get(name)
             if out is not None and out.probing is held:
                 del self._credentials[name]
-                call.io.emit(BackIn("credential", name, call.id))
+                back.append(BackIn("credential", name, call.id))
+        for event in back:
+            call.io.emit(event)
 
     def learn(self, call: Call, held: Held | Free, error: BaseException | None, now: float) -> None:
         """What an attempt's end means for its target and credential."""

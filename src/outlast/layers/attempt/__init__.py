@@ -107,8 +107,8 @@ class Attempts:
         now = call.io.now()
         record.answered(call, now)
         stream = Stream(source, head, call.io, prompt=call.request.tokens)
-        stream.owe(call, (record,))
         stream.live_until(source.end_by + call.target.timers.stall)  # for who does not read; a read ends it before
+        stream.owe(call, (record,))
         if call.metered:
             stream.learned(quota=dialect.quota(exchange.header))
         return stream

@@ -151,15 +151,25 @@ class Breakers:
         limit = target.timers.limit(call.request.stream)
         others = not call.insists and breaker.slow_start() and call.others.healthy(now) > 0
         refusal = breaker.admit(now, limit=limit, early=call.early, others=others, permit=held)
+        if isinstance(refusal, Refusal):
+            if breaker.changes:
+                _tell(breaker, call)
+            return _refused(call, refusal)
+        try:
+            self._tell_admitted(breaker, held, call, now)
+        except BaseException:
+            breaker.settle(held, "neutral", now)
+            raise
+        return held
+
+    def _tell_admitted(self, breaker: Breaker, held: Held, call: Call, now: float) -> None:
+        """What has changed, and that a probe goes."""
         if breaker.changes:
             _tell(breaker, call)
-        if not isinstance(refusal, Refusal):
-            if held.kind != "call":
-                early = held.kind == "early"
-                left = max(0.0, breaker.until - now) if early else 0.0
-                call.io.emit(ProbeSent(call.id, target.name, "breaker", early, left))
-            return held
-        return _refused(call, refusal)
+        if held.kind != "call":
+            early = held.kind == "early"
+            left = max(0.0, breaker.until - now) if early else 0.0
+            call.io.emit(ProbeSent(call.id, call.target.name, "breaker", early, left))
 
     def layer(self) -> Layer:
         """Ask the target's circuit before every attempt, and tell it how the attempt ended."""

@@ -39,8 +39,10 @@ class Cohort(AtOnce):
 
     def settle(self, call: Call, end: End, now: float) -> None:
         """Hand on a slot that was free when it was taken."""
-        self._slots.learn(call, end, self, now)
+        changed = self._slots.learn(end, self, now)
         self._slots.free(now)
+        if changed is not None:
+            call.io.emit(changed)
 
 
 class Slots:
@@ -206,24 +208,25 @@ class Slots:
         message = f"{self.name}: {full.why}"
         return Rejected(message, gate=self.gate, code="overloaded", retry_after=full.retry_after)
 
-    def learn(self, call: Call, end: End, cohort: Cohort, now: float) -> None:
-        """How a call ended that held a slot, and still does: the provider may bear fewer, or more.
+    def learn(self, end: End, cohort: Cohort, now: float) -> LimitChanged | None:
+        """How a call ended that held a slot, and still does: the provider may bear fewer, or more. What has changed.
 
         What was let in before the last cut says nothing new of too much. Cancellations, our own refusals and timers,
         and other failures say nothing at all.
         """
         adaptive, error = self.adaptive, end.error
         if adaptive is None or (error is None and adaptive.limit >= adaptive.most):
-            return
+            return None
         before = adaptive.limit
         why = _too_much(error)
         if why and cohort is self.cohort and adaptive.too_much(now):
             self.cohort = Cohort(self)
         elif error is not None or not adaptive.succeeded(self.used, now):
-            return
-        call.io.emit(LimitChanged(self.name, before, adaptive.limit, self.used, why or "answered"))
+            return None
+        changed = LimitChanged(self.name, before, adaptive.limit, self.used, why or "answered")
         self.capacity = adaptive.limit
         self._hand_on(now)
+        return changed
 
     def resize(self, slots: int, now: float) -> None:
         """From now on so many at once, or fewer if the target bears fewer. Fewer takes effect as calls end."""

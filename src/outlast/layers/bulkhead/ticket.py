@@ -65,9 +65,10 @@ class Ticket(Struct, eq=False):
 
     def settle(self, call: Call, end: End, now: float) -> None:
         """Hand the slot on, or leave the queue."""
-        if self.cohort is not None:
-            self.slots.learn(call, end, self.cohort, now)
+        changed = self.slots.learn(end, self.cohort, now) if self.cohort is not None else None
         self.slots.leave(self, now)
+        if changed is not None:
+            call.io.emit(changed)
 
 
 class Full(Struct, frozen=True):

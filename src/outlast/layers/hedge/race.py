@@ -93,8 +93,8 @@ class Hedge(Legs, eq=False, kw_only=True):
                 raise
             raise self._failure from None
         finally:
-            io.watch(self, inf)
             self._lost("cancelled")
+            io.watch(self, inf)
             self._race = self._awaited = self._failure = None  # errors name frames that name this
 
     async def _run(self, leg: Call) -> Ran:
@@ -136,10 +136,11 @@ class Hedge(Legs, eq=False, kw_only=True):
             call.io.emit(HedgeRefused(call.id, awaited.target.name, leave))
             return
         target = leave.target
-        call.io.emit(HedgeStarted(call.id, target.name, awaited.target.name, now - self._since))
+        started = HedgeStarted(call.id, target.name, awaited.target.name, now - self._since)
         self._leave, self._since = leave, now
         self._hedged = self.racing = True
         self.tried.add(target.name)
+        call.io.emit(started)
         race.enter(self._run(replace(call, legs=self, toward=target)))
 
     def _won(self) -> None:

@@ -78,15 +78,15 @@ class Held:
                 limits.leave(self._charged, numbers, now)
             return
         used = self._used(call, end)
-        if self._owes(used):
-            charged = self._charged
-            call.io.emit(Overdrawn(call.id, _aimed_at(call).name, charged.tokens, used.tokens, charged.usd, used.usd))
         for (scope, limits), numbers in zip(self._limits, self._numbers, strict=True):
             limits.settle(self._charged, used, now, numbers)
             if end.quota is not None and scope.user_type == "operator":
                 limits.learn(end.quota, now)
         if end.usage is not None:
             self._keeper.note_output(_aimed_at(call).name, end.usage.output, now)
+        if self._owes(used):
+            charged = self._charged
+            call.io.emit(Overdrawn(call.id, _aimed_at(call).name, charged.tokens, used.tokens, charged.usd, used.usd))
 
     def _owes(self, used: Costs) -> bool:
         """Has the call used more than it was charged for, of what anybody counts?"""

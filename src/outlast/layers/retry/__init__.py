@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from math import inf
 
+from msgspec import Struct
+
 from outlast.flow.call import Answer, Call, Handler, Layer
 from outlast.flow.kept import Kept
 from outlast.layers.retry.budget import Budget, Draw
@@ -42,6 +44,14 @@ __all__ = [
 SPENT = "the retry budget is spent"
 
 
+class Granted(Struct, frozen=True):
+    """Leave to ask again, drawn on the budget: after how many seconds, and what is to be told of it."""
+
+    draw: Draw
+    delay: float
+    event: RetryScheduled
+
+
 class Run:
     """One call's stay on one target, after its first failure there; `before`: attempts that other stays made."""
 
@@ -55,8 +65,8 @@ class Run:
         self._waited = False
         self._reconnected = False
 
-    def next(self, failure: Failure) -> tuple[Draw, float] | None:
-        """A draw on the budget and the seconds to wait; None to move on.
+    def next(self, failure: Failure) -> Granted | None:
+        """Leave to ask again; None to move on.
 
         `failure.again_at` is set where coming back later may help.
         """
@@ -70,10 +80,10 @@ class Run:
             before = self._budget.balance(now)
             draw = self._budget.withdraw(cost, now)
             if draw is not None:
-                io.emit(self._scheduled(failure, so_far, now, draw, decision.delay, (cost, before)))
+                scheduled = self._scheduled(failure, so_far, now, draw, decision.delay, (cost, before))
                 self._waited = self._waited or failure.again in {"once", "last"}
                 self._reconnected = self._reconnected or failure.again == "at_once"
-                return draw, decision.delay
+                return Granted(draw, decision.delay, scheduled)
             decision = Move(SPENT)
         failure.again_at = decision.ready
         if decision.reason is not None:
@@ -120,7 +130,7 @@ class Run:
             hint=failure.retry_after,
         )
 
-    def revisit(self) -> tuple[Draw, float] | None:
+    def revisit(self) -> Granted | None:
         """Coming back to a target that has failed before is a retry too."""
         call, cost = self._call, self._config.cost_throttled
         now = call.io.now()
@@ -134,12 +144,10 @@ class Run:
             )
             return None
         after = self._budget.balance(now)
-        call.io.emit(
-            RetryScheduled(
-                call.id, call.target.name, kind, 0.0, number, cost=cost, before=before, after=after, floor=draw.free
-            )
+        scheduled = RetryScheduled(
+            call.id, call.target.name, kind, 0.0, number, cost=cost, before=before, after=after, floor=draw.free
         )
-        return draw, 0.0
+        return Granted(draw, 0.0, scheduled)
 
     def refused(self, failure: Failure, by: Rejected) -> None:
         """A gate of our own has refused the retry: the caller hears of the real failure, not of that."""
@@ -214,10 +222,11 @@ async def _again(inner: Handler, call: Call, failure: Failure | None, run: Run) 
             if granted is None:
                 raise failure if failure is not None else _spent(call)
             made = call.made
-            draw, delay = granted
+            draw = granted.draw
             try:
-                if delay > 0:
-                    await call.io.sleep(delay)
+                call.io.emit(granted.event)
+                if granted.delay > 0:
+                    await call.io.sleep(granted.delay)
                 return await inner(call)
             except Rejected as refusal:
                 if failure is None:
