@@ -9,7 +9,7 @@ from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from outlast.edge.blocking import BlockingIo
-from outlast.guard import forks, generators, managers, plain, threads
+from outlast.guard import contexts, forks, generators, plain, threads
 from outlast.guard.classify import Classify
 from outlast.guard.course import Course
 from outlast.guard.desk import Desk
@@ -166,8 +166,8 @@ class Guard:
 
     def _enter(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> managers.Guarded[Any]:
-        return managers.Guarded(self._course, self._io or _BLOCKING, self._io, function, args, kwargs)
+    ) -> contexts.Guarded[Any]:
+        return contexts.Guarded(self._course, self._io or _BLOCKING, self._io, function, args, kwargs)
 
 
 def guard(
