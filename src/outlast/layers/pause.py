@@ -14,8 +14,8 @@ from math import inf
 
 from msgspec import Struct
 
-from outlast.flow.call import Call, Layer
-from outlast.flow.gate import AtOnce, gates
+from outlast.flow.call import Call
+from outlast.flow.gate import AtOnce
 from outlast.flow.kept import Kept
 from outlast.flow.stream import End
 from outlast.model.errors import Credential, Failure, Missing, Quota, Rejected, Throttled
@@ -56,10 +56,6 @@ class Pause:
         self.until = 0.0
         self.times = 0
         self.probing: object | None = None
-
-    def left(self, now: float) -> float:
-        """Seconds until it may be tried again; 0 when it is in."""
-        return max(0.0, self.until - now)
 
     def idle(self, now: float) -> bool:
         """Is it over, so that it may be forgotten?"""
@@ -148,7 +144,7 @@ class Pauses:
             return IN
         out = self._credentials.get(credential)
         if out is not None and (out.until > now or out.probing is not None):
-            return max(out.left(now), 1.0), False
+            return max(out.until - now, 1.0), False
         return self._target_left(name, now)
 
     def _target_left(self, name: str, now: float) -> tuple[float, bool]:
@@ -190,27 +186,24 @@ class Pauses:
     def works(self, call: Call, held: Held, now: float) -> None:
         """The target has answered. Calls from before a pause say nothing of it: it lasts until its time is over."""
         back: list[BackIn] = []
-        if self._targets:
-            pause = self._targets.get(call.target.name)
-            if pause is not None and pause.until <= now:
-                del self._targets[call.target.name]
-                back.append(BackIn("target", call.target.name, call.id))
-        if self._credentials:
-            name = call.target.provider.name
-            out = self._credentials.get(name)
-            if out is not None and out.probing is held:
-                del self._credentials[name]
-                back.append(BackIn("credential", name, call.id))
+        pause = self._targets.get(call.target.name)
+        if pause is not None and pause.until <= now:
+            del self._targets[call.target.name]
+            back.append(BackIn("target", call.target.name, call.id))
+        name = call.target.provider.name
+        out = self._credentials.get(name)
+        if out is not None and out.probing is held:
+            del self._credentials[name]
+            back.append(BackIn("credential", name, call.id))
         for event in back:
             call.io.emit(event)
 
     def learn(self, call: Call, held: Held | Free, error: BaseException | None, now: float) -> None:
         """What an attempt's end means for its target and credential."""
         probed = False
-        if self._credentials:
-            out = self._credentials.get(call.target.provider.name)
-            if out is not None and out.probing is held:
-                out.probing, probed = None, True
+        out = self._credentials.get(call.target.provider.name)
+        if out is not None and out.probing is held:
+            out.probing, probed = None, True
         match error:
             case Throttled():
                 self._throttled(call, error, now)
@@ -224,7 +217,7 @@ class Pauses:
     def _throttled(self, call: Call, error: Failure, now: float) -> None:
         name = call.target.name
         pause = self._targets.get(name) or self._targets.put(name, Pause(), now)
-        if pause.until <= now or not pause.times:
+        if pause.until <= now:
             pause.times += 1  # calls that were under way together are throttled together, and that counts once
         seconds = throttled_for(self._config, pause.times, error.retry_after, call.io.random())
         pause.until = max(pause.until, now + seconds)
@@ -248,10 +241,6 @@ class Pauses:
         pause.until = now + seconds
         call.io.emit(TakenOut("credential", name, error.kind, seconds, call.id, error.retry_after, pause.times))
 
-    def layer(self) -> Layer:
-        """Wait for, or refuse, a target that is paused; learn from every attempt who must be."""
-        return gates(self.admit)
-
     def again(self, call: Call, now: float) -> Rejected | None:
         """Asked once more behind the queues: who waited there must not go to a target that was paused meanwhile."""
         if not self._targets and not self._credentials:
@@ -259,7 +248,7 @@ class Pauses:
         left, _ = self._target_left(call.target.name, now)
         out = self._credentials.get(call.target.provider.name)
         if out is not None and not (isinstance(out.probing, Held) and out.probing.tries(call)):
-            left = max(left, out.left(now), 1.0)
+            left = max(left, out.until - now, 1.0)
         return _paused(call, left) if left > 0 else None
 
 
