@@ -23,6 +23,7 @@ def so_far(**more):
 def chosen(failure, now=0.0, dice=1.0, **more):
     """The delay before the same target is asked again, or "move"."""
     decision = decide(CONFIG, failure, so_far(**more), now, dice)
+    assert isinstance(decision, Wait | Move)
     return decision.delay if isinstance(decision, Wait) else "move"
 
 
@@ -173,3 +174,36 @@ def test_a_pause_without_a_hint_is_half_a_second_to_twenty(times, dice):
     seconds = throttled_for(PauseConfig(), times, None, dice)
     assert 0.5 <= seconds <= max(0.5, min(20.0, 2.0 ** (times - 1)))
     assert seconds == pytest.approx(max(0.5, dice * min(20.0, 2.0 ** (times - 1))))
+
+
+def test_what_may_be_asked_again_once_only_does_not_bind_what_may_be_more_often():
+    """A conflict came before; the transient failure after it is asked again."""
+    assert chosen(Conflict("no"), waited=True) == "move"
+    assert chosen(Transient("no"), waited=True) == 0.25
+
+
+def test_no_hint_is_no_wait_however_short_a_hint_may_be():
+    """Where no hint at all is waited for, a failure without one is asked again."""
+    config = RetryConfig(hint_max=0.0)
+    assert decide(config, Transient("no"), so_far(), 0.0, 1.0) == Wait(0.25)
+    assert isinstance(decide(config, Transient("no", retry_after=0.1), so_far(), 0.0, 1.0), Move)
+
+
+def test_a_hint_shorter_than_the_backoff_does_not_shorten_it():
+    """A tenth of a second was asked for, a quarter is waited."""
+    assert chosen(Transient("no", retry_after=0.1)) == 0.25
+
+
+@pytest.mark.parametrize(("until", "delay"), [(1_000.4, pytest.approx(0.4)), (1_000.0, 0.0), (990.0, 0.0)])
+def test_the_rest_of_a_pause_is_the_backoff_of_what_brought_it(until, delay):
+    """Nothing when it is over, never less than nothing; a failure of another class does not sit it out."""
+    throttled, reset = Throttled("slow down"), Connect("reset")
+    throttled.until = reset.until = until
+    assert chosen(throttled, now=1_000.0) == delay
+    assert chosen(reset, now=1_000.0) == 0.0
+
+
+def test_an_attempt_that_could_not_end_in_time_is_not_made():
+    """What is useful must fit in whole; a moment more and it is made."""
+    for left, delay in ((0.25 + CONFIG.useful, "move"), (0.26 + CONFIG.useful, 0.25)):
+        assert chosen(Transient("no"), left=left) == delay

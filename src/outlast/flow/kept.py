@@ -22,7 +22,6 @@ class Kept(dict[str, M]):
     __slots__ = ("_full",)
 
     def __init__(self, many: int = 1_000) -> None:
-        super().__init__()
         self._full = many
 
     def put(self, name: str, machine: M, now: float) -> M:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from outlast.layers.retry.config import RetryConfig
-from outlast.model.errors import Failure, Rejected
+from outlast.model.errors import Failure
 
 JITTER_MAX = 1.0
 
@@ -66,7 +66,7 @@ class SoFar(Struct):
 
 def decide(config: RetryConfig, failure: Failure, so_far: SoFar, now: float, dice: float) -> Wait | Move:
     """Ask the same target again, or move on."""
-    if failure.again == "never" or isinstance(failure, Rejected):
+    if failure.again == "never":
         return Move()
     if failure.again in {"once", "last"} and so_far.waited:
         return Move()
@@ -90,7 +90,7 @@ def _refused(config: RetryConfig, so_far: SoFar, delay: float, ready: float) -> 
         return Move("no attempts left")
     if so_far.here >= (config.per_target if so_far.healthy else config.on_last):
         return Move("no attempts left on this target")
-    if so_far.healthy and config.total - so_far.made <= so_far.healthy:
+    if config.total - so_far.made <= so_far.healthy:
         return Move("the attempts left are for the other targets")
     if delay > so_far.patience:
         return Move("another target is ready sooner", ready)
