@@ -306,7 +306,19 @@ def test_each_key_has_its_own_limit(world):
     """A function of the arguments says whose it is."""
     fair = world.guarded(Limit(rpm=60, burst=1, max_wait=0, key=lambda user, *_: user))
     assert world.call(fair, "ann") == world.call(fair, "bob") == "well"
-    assert type(world.fails(fair, "ann")) is Rejected
+    refusal = world.fails(fair, "ann")
+    assert (type(refusal), refusal.gate, refusal.status) == (Rejected, "caller_limits", 429)
+    assert [(hit.user_type, hit.retry_after) for hit in world.io.events if isinstance(hit, LimitHit)] == [("user", 1.0)]
+
+
+def test_nothing_is_given_instead_to_a_caller_over_his_own_limit(world):
+    """Or a limit would be a way to cheaper answers; one of the guard's own is degraded as any refusal."""
+    one = {"rpm": 60, "burst": 1, "max_wait": 0}
+    fair = world.guarded(Fallback("stale"), Limit(key=lambda user: user, **one))
+    assert world.call(fair, "ann") == "well"
+    assert world.fails(fair, "ann").gate == "caller_limits"
+    shared = world.guarded(Fallback("stale"), Limit(**one))
+    assert [world.call(shared, "ann") for _ in range(2)] == ["well", "stale"]
 
 
 def test_limits_are_one_decision(world):

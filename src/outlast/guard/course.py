@@ -26,10 +26,14 @@ from outlast.guard.order import Plan
 from outlast.guard.policies import Fallback, KeyOf
 from outlast.guard.turn import Turn
 from outlast.layers.bulkhead import Ticket
+from outlast.model.caller import UserType
 from outlast.model.errors import Failure, Rejected
 from outlast.model.events import AttemptEnded, Event, FailedOver, LimitHit, Refused, Shed
 
 T = TypeVar("T")
+
+LIMITS: dict[str, UserType] = {"limits": "operator", "caller_limits": "user"}
+"""Gates that are limits, and whose."""
 
 LEASE = 120.0
 """A probe that has no limit is taken for lost after so many seconds, and a little more."""
@@ -315,8 +319,8 @@ class Course:
         """One of our gates has said no."""
         if self._tell is None:
             return
-        if refusal.gate == "limits":
-            self._tell(LimitHit(turn.id, self.name, refusal.message, "operator", refusal.retry_after))
+        if refusal.gate in LIMITS:
+            self._tell(LimitHit(turn.id, self.name, refusal.message, LIMITS[refusal.gate], refusal.retry_after))
         elif refusal.gate == "slots":
             self._tell(Shed(turn.id, self.name, refusal.message, refusal.retry_after or 0.0))
         else:

@@ -20,6 +20,7 @@ from typing import TypeVar
 from outlast.flow.kept import Kept
 from outlast.guard.machines import Charge, Held, Machines
 from outlast.guard.order import Plan
+from outlast.guard.policies import Limit
 from outlast.layers.breaker import Breaker, Change, Override, Refusal
 from outlast.layers.bulkhead import Full, Slots, Ticket
 from outlast.layers.limits import Costs, Denied, Limits
@@ -171,15 +172,15 @@ class Desk:
         """All limits of the call pay, or none; seconds to sleep."""
         limits = tuple([self._limits_of(held.machines, charge, now) for charge in held.charges])
         longest = 0.0
-        denied: Denied | None = None
+        denied: tuple[Denied, Limit] | None = None
         for charge, of in zip(held.charges, limits, strict=True):
             wait = of.ask(charge.costs, now, min(charge.limit.max_wait, held.deadline - now))
             if isinstance(wait, Denied):
-                denied = wait if denied is None or _longer(wait, denied) else denied
+                denied = (wait, charge.limit) if denied is None or _longer(wait, denied[0]) else denied
             elif wait > longest:
                 longest = wait
         if denied is not None:
-            return self._over(denied)
+            return self._over(*denied)
         for charge, of in zip(held.charges, limits, strict=True):
             of.take(charge.costs, now)
         held.paid = limits
@@ -195,12 +196,13 @@ class Desk:
         limit = charge.limit
         return kept.get(key) or kept.put(key, Limits.of(limit.config, burst_seconds=limit.burst), now)
 
-    def _over(self, denied: Denied) -> Rejected:
+    def _over(self, denied: Denied, limit: Limit) -> Rejected:
+        """A limit that has keys is that of whoever calls, any other that of what is called."""
         hint = denied.retry_after
         more = "a repetition cannot change it" if hint is None else f"try again in {hint:.3g} s"
         return Rejected(
             f"{self._name}: the limit {denied.limit} is used up; {more}",
-            gate="limits",
+            gate="limits" if limit.key is None else "caller_limits",
             code="insufficient_quota" if hint is None else "rate_limit_exceeded",
             status=429,
             retry_after=hint,

@@ -17,6 +17,9 @@ TELLING = 1.0
 """An attempt that the deadline cut after less time than this says nothing about what was called."""
 
 RETRIED = frozenset({"at_once", "backoff", "pause"})
+CALLERS_OWN = frozenset({"auth", "caller_limits"})
+"""Gates whose refusal is the caller's own affair: nothing is given instead."""
+
 UNTOUCHED = Move()
 
 
@@ -88,4 +91,6 @@ class Judge:
         """Is it one for which something else is given?"""
         if fallback.on is not None:
             return matches(fallback.on, error)
-        return isinstance(error, Rejected) or self.verdict(error).outcome in {"failure", "throttled"}
+        if isinstance(error, Rejected):
+            return error.gate not in CALLERS_OWN
+        return self.verdict(error).outcome in {"failure", "throttled"}
