@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from outlast.client import AsyncClient, BlockingStream, Client
     from outlast.config import Config, ConfigError, load, simulated
+    from outlast.edge.deadline import time_left
     from outlast.flow.stream import Stream
     from outlast.guard import (
         Breaker,
@@ -22,14 +23,15 @@ if TYPE_CHECKING:
         Slots,
         Timeout,
         guard,
-        time_left,
     )
     from outlast.model.errors import Failure
     from outlast.model.messages import Chunk, Reply, Usage, Vectors
+    from outlast.queue import AsyncQueue, Queue, Ticket
     from outlast.transport import Transport, transport
 
 _PLACES = {
     "AsyncClient": "outlast.client",
+    "AsyncQueue": "outlast.queue",
     "BlockingStream": "outlast.client",
     "Breaker": "outlast.guard",
     "Chunk": "outlast.model.messages",
@@ -42,11 +44,13 @@ _PLACES = {
     "Fallback": "outlast.guard",
     "Guard": "outlast.guard",
     "Limit": "outlast.guard",
+    "Queue": "outlast.queue",
     "Rejected": "outlast.guard",
     "Reply": "outlast.model.messages",
     "Retry": "outlast.guard",
     "Slots": "outlast.guard",
     "Stream": "outlast.flow.stream",
+    "Ticket": "outlast.queue",
     "Timeout": "outlast.guard",
     "Transport": "outlast.transport",
     "Usage": "outlast.model.messages",
@@ -54,13 +58,14 @@ _PLACES = {
     "guard": "outlast.guard",
     "load": "outlast.config",
     "simulated": "outlast.config",
-    "time_left": "outlast.guard",
+    "time_left": "outlast.edge.deadline",
     "transport": "outlast.transport",
 }
 """Where the public names live; each is imported when it is first used, so that `import outlast` is quick."""
 
 __all__ = [
     "AsyncClient",
+    "AsyncQueue",
     "BlockingStream",
     "Breaker",
     "Chunk",
@@ -73,11 +78,13 @@ __all__ = [
     "Fallback",
     "Guard",
     "Limit",
+    "Queue",
     "Rejected",
     "Reply",
     "Retry",
     "Slots",
     "Stream",
+    "Ticket",
     "Timeout",
     "Transport",
     "Usage",

@@ -16,7 +16,7 @@ import asyncio
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 import msgspec
 
@@ -30,11 +30,10 @@ from outlast.edge.io import AsyncIo
 from outlast.edge.process import Process
 from outlast.engine import Asked, Engine
 from outlast.flow.stream import Stream
-from outlast.model.caller import LIBRARY, PRIORITIES
+from outlast.model.caller import LIBRARY, PRIORITIES, Priority
 from outlast.model.messages import Chunk, Operation, Reply, Request, Usage, Vectors
 from outlast.ports import Io, Sink
 
-Priority = Literal["critical", "high", "normal", "low", "batch"]
 Messages = str | Sequence[Mapping[str, object]]
 """A prompt, or messages as OpenAI's chat completions have them."""
 

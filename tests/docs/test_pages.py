@@ -138,7 +138,7 @@ def test_the_python_of_a_page_runs(page, tmp_path, environment):
     for block in blocks_of(page):
         if block.language == "python" and block.runs:
             program += [""] * (block.line - 1 - len(program)) + block.text.splitlines()
-    script = tmp_path / f"{page.stem}.py"
+    script = tmp_path / f"page_{page.stem.replace('-', '_')}.py"  # a page may be called as a module is
     script.write_text("\n".join(program) + "\n")
     run([sys.executable, "-W", "error", str(script)], tmp_path, environment)
 

@@ -193,7 +193,7 @@ def test_it_imports_little():
         " or name.startswith(('outlast.dialects', 'outlast.edge.', 'outlast.gateway'))])"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == "['outlast.edge.blocking']"
+    assert done.stdout.strip() == "['outlast.edge.blocking', 'outlast.edge.deadline']"
 
 
 def test_a_coroutine_function_needs_its_loop():

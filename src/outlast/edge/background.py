@@ -31,7 +31,7 @@ class Background:
         Raises:
             RuntimeError: called on the background loop itself, which would wait for ever.
         """
-        loop = self._running()
+        loop = self.loop()
         if _current() is loop:
             coroutine.close()
             raise RuntimeError("a blocking call on the background loop would never end: use AsyncClient there")
@@ -43,7 +43,8 @@ class Background:
             raise
 
     @classmethod
-    def _running(cls) -> asyncio.AbstractEventLoop:
+    def loop(cls) -> asyncio.AbstractEventLoop:
+        """The process's background loop, which is started when it is first asked for."""
         with cls._lock:
             if cls._loop is None or cls._pid != Process.pid:
                 if cls._loop is not None:

@@ -12,27 +12,20 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from typing import NamedTuple
 
+Clock = Callable[[], float]
 
-class Deadline(NamedTuple):
-    """A moment, and the clock that it is a moment of."""
-
-    at: float
-    now: Callable[[], float]
-
-    def left(self) -> float:
-        """Seconds until then; 0 once it has passed."""
-        return max(0.0, self.at - self.now())
-
-
-_current: ContextVar[Deadline | None] = ContextVar("outlast_deadline", default=None)
+DUE: ContextVar[tuple[float, Clock] | None] = ContextVar("outlast_due", default=None)
+"""When time is up, and by which clock."""
 
 
 def time_left() -> float | None:
-    """Seconds that are left for what is being done here; 0 when the time is over, None when nobody set a deadline."""
-    deadline = _current.get()
-    return None if deadline is None else deadline.left()
+    """Seconds that are left for what is being done here, 0 when its time is up; None when nobody set a deadline.
+
+    The least of all deadlines around it, those of guards included: use it as the timeout of whatever you call.
+    """
+    due = DUE.get()
+    return None if due is None else max(0.0, due[0] - due[1]())
 
 
 def smaller(timeout: float | None) -> float | None:
@@ -43,29 +36,29 @@ def smaller(timeout: float | None) -> float | None:
     return min(timeout, left)
 
 
-def enter(at: float, now: Callable[[], float]) -> Token[Deadline | None]:
+def enter(at: float, now: Clock) -> Token[tuple[float, Clock] | None]:
     """From here on the deadline is `at`, by the clock `now`, or the one that held before if that is sooner.
 
     Returns:
         What `leave` takes; without that it holds until the end of the context, such as that of the task.
     """
-    outer = _current.get()
-    sooner = outer is not None and outer.left() < at - now()
-    return _current.set(outer if sooner else Deadline(at, now))
+    outer, left = DUE.get(), time_left()
+    sooner = left is not None and left < at - now()
+    return DUE.set(outer if sooner else (at, now))
 
 
-def leave(token: Token[Deadline | None]) -> None:
+def leave(token: Token[tuple[float, Clock] | None]) -> None:
     """Undo `enter`, in the same context."""
-    _current.reset(token)
+    DUE.reset(token)
 
 
 def forget() -> None:
     """No deadline holds from here on, for what outlives whoever asked for it."""
-    _current.set(None)
+    DUE.set(None)
 
 
 @contextmanager
-def within(at: float, now: Callable[[], float]) -> Generator[None, None, None]:
+def within(at: float, now: Clock) -> Generator[None, None, None]:
     """What is done inside has until `at`, by the clock `now`."""
     token = enter(at, now)
     try:

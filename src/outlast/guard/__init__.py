@@ -17,7 +17,6 @@ from types import ModuleType
 
 from outlast.guard.errors import Attempt, Exhausted, OutOfTime, Rejected, Unsatisfying
 from outlast.guard.guarding import Guard, guard
-from outlast.guard.left import time_left
 from outlast.guard.order import OrderError
 from outlast.guard.policies import Breaker, Deadline, Fallback, Limit, Policy, Retry, Slots, Timeout
 
@@ -38,7 +37,6 @@ __all__ = [
     "Timeout",
     "Unsatisfying",
     "guard",
-    "time_left",
 ]
 
 

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextvars import ContextVar, Token
+from contextvars import Token
 from math import inf
 
-Clock = Callable[[], float]
+from outlast.edge.deadline import DUE, Clock
 
-DUE: ContextVar[tuple[float, Clock] | None] = ContextVar("outlast_due", default=None)
-"""When time is up, and by which clock."""
-
-
-def time_left() -> float | None:
-    """Seconds that the guarded call at hand has left, 0 when its time is up; None when it has no limit.
-
-    The least of all guards around it: use it as the timeout of whatever you call.
-    """
-    due = DUE.get()
-    return None if due is None else max(0.0, due[0] - due[1]())
+__all__ = ["DUE", "Clock", "limited", "outer_due"]
 
 
 def outer_due(clock: Clock, now: float) -> float:

@@ -8,7 +8,9 @@ from msgspec import Struct
 
 UserType = Literal["anonymous", "key", "user", "operator"]
 
-PRIORITIES = ("critical", "high", "normal", "low", "batch")
+Priority = Literal["critical", "high", "normal", "low", "batch"]
+
+PRIORITIES: tuple[Priority, ...] = ("critical", "high", "normal", "low", "batch")
 """The five classes, best first; a priority is an index into them."""
 
 NORMAL = PRIORITIES.index("normal")
