@@ -14,8 +14,9 @@ SAYS = "outlast listens on "
 
 
 def environment(tmp_path):
-    """Nothing of ours: no provider's key from outside may be found."""
-    return {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONWARNINGS": "error"}
+    """Nothing of ours but where the code is: no provider's key from outside may be found."""
+    ours = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+    return {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONWARNINGS": "error"} | ours
 
 
 def command(tmp_path, *words, **options):

@@ -27,7 +27,7 @@ NO_DECISIONS = 'the log has no decisions, so waits and reasons are missing: set 
 def why(
     request_id: str,
     *,
-    log: Annotated[str, Parameter(env_var="OUTLAST_LOG")] = "",
+    log: Annotated[str, Parameter(env_var="OUTLAST_LOG", allow_leading_hyphen=True)] = "",
     json: bool = False,
 ) -> None:
     """Tell what happened to a request: what was tried where, what was waited for, and what would have helped.
@@ -76,7 +76,8 @@ def _unknown(search: Search, log: str) -> str:
     broken = f", {search.broken} broken lines skipped" if search.broken else ""
     return (
         f"no request {search.call} in {where}, which goes from {search.since} to {search.until} "
-        f"({search.lines} lines{broken}); the id is what the answer carried as x-request-id"
+        f"({search.lines} lines{broken}); the id is what the answer carried as x-request-id, and a request "
+        "that could not be read or came without a good key has no line"
     )
 
 

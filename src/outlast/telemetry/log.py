@@ -30,6 +30,8 @@ from outlast.telemetry import AS_ASKED_FOR
 from outlast.telemetry.record import LONGEST, fields_of, name_of
 
 Level = Literal["info", "warning", "error"]
+MATTERS = 0.001
+"""Seconds; what an attempt took less than its request has not been waited for."""
 
 
 class AttemptLine(Struct, kw_only=True, omit_defaults=True):
@@ -186,8 +188,15 @@ def _request(event: RequestEnded, now: str) -> RequestLine:
         tokens_in=usage.input if usage else None,
         tokens_out=usage.output if usage else None,
         cost_usd=event.cost,
-        history=() if len(event.history) < 2 and good else tuple(map(_attempt, event.history)),
+        history=() if _at_once(event) else tuple(map(_attempt, event.history)),
     )
+
+
+def _at_once(event: RequestEnded) -> bool:
+    """Was it one good attempt, which took all of the time?"""
+    if event.kind != "ok" or len(event.history) > 1:
+        return False
+    return not event.history or event.history[0].seconds > event.seconds - MATTERS
 
 
 def _attempt(event: AttemptEnded) -> AttemptLine:

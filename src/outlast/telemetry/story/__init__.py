@@ -140,11 +140,13 @@ def _lasted(event: Struct) -> float:
 
 def _place(steps: list[Step], step: Step, *, own: bool) -> None:
     """Put a step where it began; what is told later of the same moment comes later."""
-    step = Step(max(0.0, step.at) if own else step.at, step.event)
+    at = max(0.0, step.at) if own else step.at
     index = len(steps)
-    while index and steps[index - 1].at > step.at + TOLERANCE:
+    while index and steps[index - 1].at > at + TOLERANCE:
         index -= 1
-    steps.insert(index, step)
+    if index:
+        at = max(at, steps[index - 1].at)
+    steps.insert(index, Step(at, step.event))
 
 
 def _complete(steps: list[Step], ended: RequestEnded) -> None:

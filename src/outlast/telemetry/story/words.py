@@ -61,7 +61,8 @@ def _short(value: object) -> str:
 
 def _attempt(event: AttemptEnded) -> str:
     if event.kind == "ok":
-        first = "" if event.first is None else f", first content after {seconds(event.first)}"
+        begins = event.first is not None and event.first < event.seconds - 0.001
+        first = f", first content after {seconds(event.first or 0.0)}" if begins else ""
         cost = "" if event.cost is None else f", {dollars(event.cost)}"
         return f"asks {event.target}: answered in {seconds(event.seconds)}{first}{cost}"
     status = f" {event.status}" if event.status and event.status != 200 else ""
