@@ -46,6 +46,8 @@ def told(log, tmp_path):
 
 def test_the_story_on_the_page_is_what_the_command_tells(tmp_path):
     """When this fails, put the text that it shows into the page."""
-    (block,) = re.findall(r"```text\n\$ outlast why checkout-1402 [^\n]*\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    (block,) = re.findall(
+        r"```text\n\$ outlast why checkout-1402 --log outlast.log\n(.*?)```", PAGE.read_text(), re.DOTALL
+    )
     expected = told(the_log_of_a_bad_minute(), tmp_path)
     assert block == expected, f"docs/why.md must have:\n\n{expected}"

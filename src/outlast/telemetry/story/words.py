@@ -76,7 +76,7 @@ def _details(event: AttemptEnded) -> list[str]:
     if event.timer and event.limit is not None:
         details.append(TIMERS.get(event.timer, event.timer + " {}").format(seconds(event.limit)))
     elif event.message:
-        details.append(event.message)
+        details.append(event.message.removeprefix(event.target).strip())
     if event.hint is not None:
         details.append(f"it wants to be left alone for {seconds(event.hint)}")
     if event.maybe_billed:
