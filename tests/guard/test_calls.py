@@ -1,5 +1,7 @@
 """What a guard does around a function, the same for plain functions and for coroutine functions."""
 
+import pickle
+
 import pytest
 
 import outlast
@@ -539,3 +541,37 @@ def test_a_transient_failure_keeps_its_class(world):
     """The last error is the real one."""
     error = world.fails(world.guarded(Retry(attempts=2, base=0), outcomes=[Transient("no")]))
     assert type(error.last) is Transient
+
+
+def test_a_throttle_with_a_hint_holds_the_limit_for_everybody(world):
+    """The others do not run into it one by one; after its end they do not go all at once."""
+    search = world.guard(Limit(rpm=60))
+    throttled = search(world.dependency(Refused(429, {"retry-after": "30"})))
+    world.fails(throttled)
+    others = search(world.dependency("well"))
+    for _ in range(3):
+        world.call(others)
+    assert world.script.at == pytest.approx([30, 31, 32])
+
+
+def test_errors_go_from_process_to_process(world):
+    """Pickled and back they are what they were: workers and queues send them."""
+    exhausted = world.fails(world.guarded(Retry(attempts=1), outcomes=[Throttled("slow", retry_after=3.0)]))
+    refusal = world.fails(world.guarded(Limit(rpm=1, tpm=1, tokens=len, max_wait=0)), "xx")
+    late = OutOfTime("late", phase="stall")
+    for error in (exhausted, refusal, late):
+        copy = pickle.loads(pickle.dumps(error))
+        assert (type(copy), str(copy), copy.retry_after) == (type(error), str(error), error.retry_after)
+    copy = pickle.loads(pickle.dumps(exhausted))
+    assert (copy.attempts, copy.why, type(copy.last)) == (exhausted.attempts, exhausted.why, Throttled)
+    assert pickle.loads(pickle.dumps(refusal)).gate == "limits"
+
+
+def test_refusals_give_back_their_own_charges(world):
+    """However many come, nothing is spent and nothing is given back twice."""
+    search = world.guard(Limit(rpm=60), Breaker(failures=1, jitter=0))
+    failing = search(world.dependency(OSError))
+    world.fails(failing)
+    for _ in range(20):
+        assert world.fails(failing).gate == "breaker"
+    assert world.state(search).left["rpm"] == pytest.approx(9)

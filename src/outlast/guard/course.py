@@ -159,7 +159,7 @@ class Course:
             if wait > 0:
                 await io.sleep(wait)
                 turn.waited = io.now() - started
-                held.reserved = None
+                held.asleep = False
             return await self._sent(turn)
         finally:
             held.sent = turn.number > 0

@@ -127,6 +127,7 @@ class Desk:
         """
         with self._lock:
             wait = self._charge(held, now)
+            _note_numbers(held)
         self._take_up()
         if isinstance(wait, Rejected):
             raise wait
@@ -142,6 +143,8 @@ class Desk:
         """
         with self._lock:
             wait = self._advance(held, now, waiter)
+            if wait is not None:
+                _note_numbers(held)
         if self._news or self._changes:
             self._take_up()
         if isinstance(wait, Rejected):
@@ -149,11 +152,11 @@ class Desk:
         return wait
 
     def _advance(self, held: Held, now: float, waiter: Callable[[], Waiter]) -> float | Ticket | Rejected | None:
+        held.asleep = False
         if held.paid is None and held.charges:
             wait = self._charge(held, now)
             if wait:
                 return wait
-        held.reserved = None
         machines = held.machines
         if machines.slots is not None and held.slot is None:
             queued = self._queue(machines.slots, held, now, waiter)
@@ -184,8 +187,7 @@ class Desk:
         for charge, of in zip(held.charges, limits, strict=True):
             of.take(charge.costs, now)
         held.paid = limits
-        if longest > 0:
-            held.reserved = tuple(of.numbers() for of in limits)
+        held.asleep = longest > 0
         return longest
 
     def _limits_of(self, machines: Machines, charge: Charge, now: float) -> Limits:
@@ -289,16 +291,24 @@ class Desk:
             held.ticket.slots.leave(held.ticket, now)
         elif held.slot is not None:
             held.slot.free(now)
-        if held.paid is not None:
+        if held.paid is None:
+            return
+        if not held.sent:
             self._refund(held, held.paid, now)
+            return
+        for limits in held.paid:
+            limits.done()
+            if outcome == "throttled" and hint > 0:
+                limits.hold(hint, now)
 
     def _refund(self, held: Held, paid: tuple[Limits, ...], now: float) -> None:
         """Give back what was charged for nothing."""
+        numbers = held.numbers or tuple(limits.numbers() for limits in paid)
         for number, (charge, limits) in enumerate(zip(held.charges, paid, strict=True)):
-            if held.reserved is not None:  # it left before its turn
-                limits.leave(charge.costs, held.reserved[number], now)
+            if held.asleep:
+                limits.leave(charge.costs, numbers[number], now)
             else:
-                limits.settle(charge.costs, charge.costs if held.sent else NOTHING, now)
+                limits.settle(charge.costs, NOTHING, now, numbers[number])
 
     def _gather(self, breaker: Breaker, call: str) -> None:
         """Transitions that a call has brought, to be told when the lock is free."""
@@ -370,6 +380,12 @@ class Desk:
         for kept in self._limits:
             for limits in kept.values():
                 limits.under_way = 0
+
+
+def _note_numbers(held: Held) -> None:
+    """Before others may be charged: which charges were this one's, for they may have to be given back."""
+    if held.paid is not None and held.numbers is None:
+        held.numbers = tuple(limits.numbers() for limits in held.paid)
 
 
 def _longer(one: Denied, other: Denied) -> bool:

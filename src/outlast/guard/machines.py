@@ -70,7 +70,20 @@ def _limits(limit: Limit) -> Limits | None:
 
 
 class Held(Permit, kw_only=True, eq=False):
-    """What one attempt, or one call, holds: charges, a slot or a place in its queue, and the breaker's permit."""
+    """What one attempt, or one call, holds: charges, a slot or a place in its queue, and the breaker's permit.
+
+    Attributes:
+        machines: those of its key.
+        charges: what it is to pay; `paid` to whom, by the charges of these `numbers`; `asleep` before its turn.
+        call: what events call it.
+        caller: whose turn in the queue it is.
+        deadline: when it has no time left.
+        lease_for: seconds after which a probe is taken for lost.
+        slot, ticket: the slot; its place in the queue, if it had to wait.
+        admitted: the breaker has let it through.
+        sent: the function was called.
+        over: it has been settled.
+    """
 
     machines: Machines
     charges: tuple[Charge, ...]
@@ -79,7 +92,8 @@ class Held(Permit, kw_only=True, eq=False):
     deadline: float
     lease_for: float
     paid: tuple[Limits, ...] | None = None
-    reserved: tuple[tuple[int, ...], ...] | None = None
+    numbers: tuple[tuple[int, ...], ...] | None = None
+    asleep: bool = False
     slot: Slots | None = None
     ticket: Ticket | None = None
     admitted: bool = False

@@ -20,6 +20,7 @@ one (`onward`), what does a gate learn from it (`outcome`), and which HTTP statu
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
@@ -82,6 +83,9 @@ class Failure(Exception):  # noqa: N818  (a failure class is the term of the fie
             self.status = status
         if again is not None:
             self.again = again
+
+    def __reduce__(self) -> tuple[Callable[..., Failure], tuple[object, ...]]:
+        return _restored, (type(self), self.args, self.__dict__)
 
     @property
     def retryable(self) -> bool:
@@ -288,6 +292,14 @@ class Internal(Failure):
 
     kind = "internal"
     status = 500
+
+
+def _restored(kind: type[Failure], args: tuple[object, ...], attributes: dict[str, object]) -> Failure:
+    """A failure as it was in another process, whatever its class asks for when it is made."""
+    failure = kind.__new__(kind, *args)
+    failure.args = args
+    failure.__dict__.update(attributes)
+    return failure
 
 
 def outcome_of(error: BaseException | None) -> Outcome:

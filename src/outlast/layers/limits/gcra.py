@@ -109,6 +109,13 @@ class Gcra:
             self.tat = told
             self.lows.note(0.0)
 
+    def hold(self, seconds: float, now: float) -> None:
+        """Whoever is asked wants to be left alone for so long; then one call may go, and no burst."""
+        held = now + seconds + (self.burst - 1.0) * self.spacing
+        if held > self.tat:
+            self.tat = held
+            self.lows.note(0.0)
+
 
 class Costs(Struct, frozen=True):
     """What one request is charged, in each unit."""
@@ -199,6 +206,15 @@ class Limits:
                 bucket.owe(difference, now)
             elif difference < 0:
                 bucket.refund(-difference, numbers[index] if numbers else bucket.lows.number, now)
+
+    def done(self) -> None:
+        """The call is over, and used what it was charged."""
+        self.under_way -= 1
+
+    def hold(self, seconds: float, now: float) -> None:
+        """Nothing may be spent for so long, nor all at once afterwards."""
+        for bucket in self.buckets:
+            bucket.hold(seconds, now)
 
     def numbers(self) -> tuple[int, ...]:
         """The numbers of the charges that were made last; taken after a charge, they are what `settle` needs."""
