@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 
 import pytest
 
@@ -245,6 +246,44 @@ def test_when_all_are_too_slow_the_order_holds(make):
     assert {world.ask().target for _ in range(25)} == {"alpha/m"}
 
 
+def test_a_slow_answer_is_better_than_none(make):
+    """What is too slow is asked when everything else has failed, and is told as passed by once for a call."""
+    world = make(more=route(max_latency=1.0))
+    world.script("alpha/m", *[ok(first=2.0)] * 20, ok())
+    for _ in range(20):
+        world.ask()
+    world.forget()
+    world.script("beta/m", 501)
+    reply = world.ask()
+    assert (reply.target, reply.source, reply.attempts) == ("alpha/m", "primary", 2)
+    assert world.path() == ["beta/m", "alpha/m"]
+    assert [event.target for event in world.events(TargetSkipped)] == ["alpha/m"]
+
+
+def test_too_dear_for_some_and_too_much_for_others(make):
+    """When one cannot and the other is too dear, both reasons are told."""
+    world = make(more=route(max_cost=0.01) + model("alpha", tools=False) + price("beta", 1000))
+    failure = world.fail(max_tokens=1000, tools=[TOOL])
+    assert (failure.kind, world.sent()) == ("caller", 0)
+    assert "it takes no tools" in failure.message
+    assert "at least, and $0.01 is the most" in failure.message
+
+
+def test_what_was_refused_here_is_not_the_caller_s_fault(make):
+    """One target cannot do it, the other could and has no room: that is no bad request."""
+    world = make(more=model("alpha", tools=False) + "[providers.beta.limits]\nconcurrent = 1\n")
+
+    async def story():
+        first = asyncio.ensure_future(world.answer(tools=[TOOL]))
+        await asyncio.sleep(0)
+        refused = await world.heard(tools=[TOOL], timeout=0.5)
+        await first
+        return refused
+
+    world.script("beta/m", ok(first=3.0))
+    assert world.run(story()).kind == "rejected"
+
+
 def test_a_target_that_is_too_dear_is_skipped(make):
     """`max_cost` passes by a target whose price for this request is over it."""
     world = make(more=route(max_cost=0.01) + price("alpha", 1000) + price("beta", 1))
@@ -258,6 +297,48 @@ def test_money_is_not_spent_against_the_word(make):
     failure = world.fail(max_tokens=1000)
     assert (failure.kind, world.sent()) == ("caller", 0)
     assert "would cost" in failure.message
+
+
+# -- many targets ------------------------------------------------------------------------------------------------------
+
+ORDERS = {
+    "priority": "",
+    "latency": 'order = "latency"',
+    "cost": 'order = "cost"',
+    "weighted": 'order = "weighted"',
+    "max_latency": "max_latency = 1.0",
+    "max_cost": "max_cost = 1.0",
+}
+
+
+def work_among(make, many, told, **fields):
+    """How many functions are called for fifty calls of a route with so many targets, once all is known and ranked."""
+    targets = [f"alpha/m{number}" for number in range(many)]
+    world = make(targets, f"[routes.default]\ntargets = {json.dumps(targets)}\n{told}\n")
+    calls = 0
+
+    def count(frame, event, argument):
+        nonlocal calls
+        calls += event in {"call", "c_call"}
+
+    async def story():
+        for _ in range(5):
+            await world.answer(**fields)
+        sys.setprofile(count)
+        try:
+            for _ in range(50):
+                await world.answer(**fields)
+        finally:
+            sys.setprofile(None)
+
+    world.run(story())
+    return calls
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_thousand_targets_are_no_more_work_than_one(make, order):
+    """Whatever the order: a call looks at those that it gets to, and at no others."""
+    assert work_among(make, 1_000, ORDERS[order]) <= 1.3 * work_among(make, 1, ORDERS[order])
 
 
 # -- the operator ------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ A layer is a function from handler to handler, and the stack is a list of layers
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from typing import Protocol
 
 from msgspec import Struct, field
@@ -102,7 +102,7 @@ class Legs(Struct, eq=False):
         racing: both legs are under way.
     """
 
-    order: tuple[Target, ...] = ()
+    order: Collection[Target] = ()
     tried: set[str] = set()
     earlier: int = 0
     racing: bool = False

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect
+from collections.abc import Collection
 from itertools import accumulate
 
 from outlast.flow.call import Call
 from outlast.flow.latencies import Latencies
 from outlast.layers.routing.config import RoutingConfig
+from outlast.layers.routing.order import Order
 from outlast.model.target import Price, Route, Target
 
 
@@ -39,39 +41,41 @@ class Ranking:
         self.smallest_window = min((t.window for t in targets if t.window), default=float("inf"))
         self._cumulative = list(accumulate(max(0.0, target.weight) for target in targets))
 
-    def order(self, call: Call, now: float) -> tuple[Target, ...]:
-        """The targets, best first."""
-        if self._order == "latency":
-            return self._by_latency(call, now)
-        if self._order == "weighted":
-            return self._by_weight(call.io.random())
-        return self.targets
+    def order(self, call: Call, now: float) -> Collection[Target]:
+        """The targets, best first. As long as it is the usual order, it is the same object for every call."""
+        targets, first = (self.targets, 0) if self.fixed else self._led(call, now)
+        tokens = call.request.tokens + (call.request.max_tokens or 0)
+        if tokens <= self.smallest_window:
+            tokens = 0
+        return Order(targets, first=first, tokens=tokens) if first or tokens else targets
 
-    def _by_latency(self, call: Call, now: float) -> tuple[Target, ...]:
-        stream = call.request.stream
+    def _led(self, call: Call, now: float) -> tuple[tuple[Target, ...], int]:
+        """The targets in order, and the index of the one that comes before them all."""
+        if self._order == "latency":
+            targets = self._by_latency(call.request.stream, now)
+            return targets, self._explored(len(targets), call.io.random())
+        return self.targets, self._by_weight(call.io.random())
+
+    def _by_latency(self, stream: bool, now: float) -> tuple[Target, ...]:
         at, targets = self._ranked.get(stream, (float("-inf"), self.targets))
         if now - at >= self._config.rank_every:
             targets = tuple(sorted(self.targets, key=lambda target: self._p50(target, stream, now)))
             self._ranked[stream] = now, targets
-        dice = call.io.random()
-        if dice < self._config.explore and len(targets) > 1:
-            other = 1 + int(dice / self._config.explore * (len(targets) - 1))
-            return _first(targets, other)
         return targets
+
+    def _explored(self, many: int, dice: float) -> int:
+        """Another than the first, now and then, so that no bad sample keeps a target away for ever."""
+        explore = self._config.explore
+        return 1 + int(dice / explore * (many - 1)) if dice < explore and many > 1 else 0
 
     def _p50(self, target: Target, stream: bool, now: float) -> float:
         p50 = self._latencies.of(target.name, stream, now).at(0.5, now)
         return -1.0 if p50 is None else p50  # who has no sample is tried first
 
-    def _by_weight(self, dice: float) -> tuple[Target, ...]:
+    def _by_weight(self, dice: float) -> int:
         if not self._cumulative or self._cumulative[-1] <= 0:
-            return self.targets
-        return _first(self.targets, min(bisect(self._cumulative, dice * self._cumulative[-1]), len(self.targets) - 1))
-
-
-def _first(targets: tuple[Target, ...], index: int) -> tuple[Target, ...]:
-    """The same targets with the one at `index` first."""
-    return (targets[index], *targets[:index], *targets[index + 1 :]) if index else targets
+            return 0
+        return min(bisect(self._cumulative, dice * self._cumulative[-1]), len(self.targets) - 1)
 
 
 def _blended(price: Price | None) -> float:

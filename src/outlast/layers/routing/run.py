@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
+from itertools import islice
 from math import inf
 from typing import Protocol
 
@@ -10,10 +11,10 @@ from msgspec import Struct
 
 from outlast.flow.call import Call
 from outlast.layers.routing.config import RoutingConfig
-from outlast.layers.routing.standing import OFF, READY, Peek, Standing
+from outlast.layers.routing.lacks import OFF, Lack, in_words
+from outlast.layers.routing.standing import Peek, Standing
 from outlast.model.errors import Caller, ContextLength, Failure, Rejected, Throttled
 from outlast.model.events import CameBack, FailedOver, GaveUp, TargetSkipped
-from outlast.model.messages import Request
 from outlast.model.target import Target
 
 
@@ -25,8 +26,12 @@ class Knowledge(Protocol):
     attempts: int
     useful: float
 
-    def unfit(self, target: Target, request: Request) -> str | None:
-        """Why the target can not do what is asked, or None."""
+    def unfit(self, target: Target, call: Call) -> Lack | None:
+        """Why the target can not do what is asked, or not for the route's price; or None."""
+        ...
+
+    def slow(self, target: Target, call: Call, limit: float, now: float) -> Lack | None:
+        """That the target takes longer than so many seconds, as far as is known; or None."""
         ...
 
     def can_probe_early(self, target: Target) -> bool:
@@ -50,7 +55,7 @@ class Run(Struct, eq=False):
 
     routing: Knowledge
     call: Call
-    order: tuple[Target, ...]
+    order: Collection[Target]
     earlier: int
     failure: Failure | None = None
     starts: float = 0.0
@@ -58,6 +63,7 @@ class Run(Struct, eq=False):
     tried: set[str] = set()
     _later: dict[str, float] = {}  # targets worth coming back to, and when
     _failed_at: set[str] = set()
+    _slow: dict[str, Target] = {}  # targets that are too slow for the route: for when there are no others
     _diverted: set[str] = set()  # targets that would take it, if no other does
     _previous: Target | None = None
     _why: str = ""
@@ -68,13 +74,15 @@ class Run(Struct, eq=False):
     # -- what the layers below may know ------------------------------------------------------------------------
 
     def healthy(self, now: float) -> int:
-        """How many other targets could take the call now."""
-        return self.call.second + len(self._diverted) + sum(1 for _ in self.ready(now))
+        """How many other targets could take the call now, as far as attempts could reach."""
+        others = islice(self.ready(now), self.routing.attempts)
+        return self.call.second + len(self._diverted) + sum(1 for _ in others)
 
     def ready(self, now: float) -> Iterator[Target]:
         """Those of them that have not been tried, best first."""
-        peek = self.routing.peek
-        return (target for target in self._untried() if peek(target, now).wait <= 0)
+        routing, call, tried = self.routing, self.call, self.tried
+        fit = (t for t in self._quick(now) if t.name not in tried and routing.unfit(t, call) is None)
+        return (target for target in fit if routing.peek(target, now).wait <= 0)
 
     def patience(self, now: float) -> float:
         """The longest wait that is better than moving on, or coming back; infinite without another target."""
@@ -87,10 +95,6 @@ class Run(Struct, eq=False):
         back = self._first_back(now)
         return float("inf") if back is None else max(0.0, self._later[back] - now)
 
-    def _untried(self) -> Iterator[Target]:
-        routing, call, tried = self.routing, self.call, self.tried
-        return (t for t in self.order if t.name not in tried and routing.unfit(t, call.request) is None)
-
     # -- choosing ----------------------------------------------------------------------------------------------
 
     def next(self, now: float) -> Call | None:
@@ -100,7 +104,8 @@ class Run(Struct, eq=False):
             return self._to(target)
         if self._previous is not None and not self._may_go_on(now):
             return None
-        return self._untried_target(now) or self._come_back(now) or self._early_probe(now)
+        untried = self._untried(self._quick(now), now) or self._untried(self._slow.values(), now)
+        return untried or self._come_back(now) or self._early_probe(now)
 
     def _may_go_on(self, now: float) -> bool:
         """Are attempts left, and time for one that is of any use? A second leg stands aside for the first."""
@@ -109,20 +114,47 @@ class Run(Struct, eq=False):
             return False
         return call.story.made - self.earlier < routing.attempts and now + routing.useful < call.deadline
 
-    def _untried_target(self, now: float) -> Call | None:
-        routing, tried, request = self.routing, self.tried, self.call.request
-        for target in self.order:
+    def _quick(self, now: float) -> Iterable[Target]:
+        """The targets in order, but for those that are too slow for the route, which are put aside."""
+        limit = self.call.route.max_latency
+        if limit is None:
+            return self.order
+        return (target for target in self.order if not self._put_aside(target, limit, now))
+
+    def _put_aside(self, target: Target, limit: float, now: float) -> bool:
+        """Is it too slow? A slow answer is better than none: it is asked when no other is left."""
+        if target.name in self._slow or target.name in self.tried:
+            return target.name in self._slow
+        lack = self.routing.slow(target, self.call, limit, now)
+        if lack is None:
+            return False
+        self._slow[target.name] = target
+        self._pass_by(target, lack)
+        return True
+
+    def _untried(self, targets: Iterable[Target], now: float) -> Call | None:
+        """The call bound for the first of these that was not tried and is ready, or worth waiting for."""
+        routing, tried = self.routing, self.tried
+        for target in targets:
             if target.name in tried:
                 continue
-            reason = routing.unfit(target, request)
-            standing = routing.peek(target, now) if reason is None else READY
-            if reason is None and standing.wait <= 0:
+            lack = routing.unfit(target, self.call)
+            if lack is not None:
+                tried.add(target.name)
+                self._pass_by(target, lack)
+                continue
+            standing = routing.peek(target, now)
+            if standing.wait <= 0:
                 return self._to(target)
             tried.add(target.name)
-            if reason is None and self._worth_waiting(target, standing, now):
+            if self._worth_waiting(target, standing, now):
                 return self._to(target)
-            self._skip(target, reason or standing.reason, standing, now)
+            self._skip(target, standing, now)
         return None
+
+    def _pass_by(self, target: Target, lack: Lack) -> None:
+        call = self.call
+        call.io.emit(TargetSkipped(call.id, target.name, lack.reason, None, lack.value, lack.limit))
 
     def _worth_waiting(self, target: Target, standing: Standing, now: float) -> bool:
         """Is the pause of this target shorter than the patience that the next one deserves?"""
@@ -133,16 +165,14 @@ class Run(Struct, eq=False):
         self._previous = previous
         return patience != float("inf") and standing.wait <= patience and now + standing.wait < self.call.deadline
 
-    def _skip(self, target: Target, reason: str, standing: Standing, now: float) -> None:
+    def _skip(self, target: Target, standing: Standing, now: float) -> None:
         call = self.call
-        wait = _finite(standing.wait) if standing.wait > 0 else None
-        call.io.emit(TargetSkipped(call.id, target.name, reason, wait))
-        if standing.wait > 0:
-            self._refused_for(standing.wait)
-            if self._previous is None:
-                self._previous, self._why = target, reason
-            if standing.waitable:
-                self._later[target.name] = now + standing.wait
+        call.io.emit(TargetSkipped(call.id, target.name, standing.reason, _finite(standing.wait)))
+        self._refused_for(standing.wait)
+        if self._previous is None:
+            self._previous, self._why = target, standing.reason
+        if standing.waitable:
+            self._later[target.name] = now + standing.wait
 
     def _come_back(self, now: float) -> Call | None:
         """No untried target is left: the one that is ready first, if that is soon enough."""
@@ -171,7 +201,7 @@ class Run(Struct, eq=False):
         if self.failure is not None or self._probed:  # a gate may have refused the probe: it stays to be had
             return None
         routing = self.routing
-        fit = (t for t in self.order if routing.unfit(t, self.call.request) is None)
+        fit = (t for t in self.order if routing.unfit(t, self.call) is None)
         shut = [(standing.wait, t) for t in fit if (standing := routing.peek(t, now)).open]
         if not shut:
             return None
@@ -257,10 +287,9 @@ class Run(Struct, eq=False):
 
     def _nothing_sent(self) -> Failure:
         route = self.call.route
-        reasons = [reason for t in self.order if (reason := self.routing.unfit(t, self.call.request))]
-        if len(reasons) == len(self.order) and OFF not in reasons:
-            lacks = ", ".join(sorted(set(reasons)))
-            return Caller(f"no target of the route {route.name!r} can take this request: {lacks}")
+        lacks = [lack for target in self.order if (lack := self.routing.unfit(target, self.call))]
+        if lacks and len(lacks) == len(self.order) and OFF not in lacks:
+            return Caller(f"no target of the route {route.name!r} can take this request: {in_words(lacks)}")
         return Rejected(
             f"no target of the route {route.name!r} is available now",
             gate="routing",

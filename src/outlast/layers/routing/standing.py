@@ -21,7 +21,4 @@ class Standing(Struct, frozen=True):
 
 READY = Standing()
 
-OFF = "it is disabled"
-"""What is said of a target that an operator has switched off: nothing that the request could change."""
-
 Peek = Callable[[Target, float], Standing]

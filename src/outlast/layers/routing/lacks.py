@@ -1,0 +1,69 @@
+"""Why a call may not go to a target: what it cannot do, what it would cost, how long it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from outlast.flow.quantiles import Quantiles
+from outlast.layers.routing.config import RoutingConfig
+from outlast.model.messages import NOTHING_SPECIAL, Request
+from outlast.model.target import Target
+
+
+class Lack(Struct, frozen=True):
+    """Why not: in words, and where that is a number over a limit, both."""
+
+    reason: str
+    value: float | None = None
+    limit: float | None = None
+    dear: bool = False
+
+
+OFF = Lack("it is disabled")
+"""An operator has switched it off: nothing that the request could change."""
+NO_EMBEDDINGS = Lack("it makes no embeddings")
+ABILITIES = (
+    ("tools", Lack("it takes no tools")),
+    ("vision", Lack("it takes no images")),
+    ("schema", Lack("it cannot be held to a schema")),
+    ("documents", Lack("it takes no documents")),
+)
+"""Abilities that a request may need, and what is said of a target without them."""
+
+
+def unable(target: Target, request: Request) -> Lack | None:
+    """What the request needs and the target cannot do."""
+    if request.operation == "embed":
+        return None if target.embeds else NO_EMBEDDINGS
+    needs = request.needs
+    if needs is NOTHING_SPECIAL or needs == NOTHING_SPECIAL:
+        return None
+    return next((lack for ability, lack in ABILITIES if getattr(needs, ability) and not getattr(target, ability)), None)
+
+
+def too_dear(target: Target, request: Request, limit: float, config: RoutingConfig) -> Lack | None:
+    """That its estimated price is over so many US dollars; one that is not known is not."""
+    if target.price is None:
+        return None
+    cost = target.price.of(request.tokens, request.max_tokens or config.expected_output)
+    return Lack(f"it would cost ${cost:.4g}", cost, limit, dear=True) if cost > limit else None
+
+
+def too_slow(known: Quantiles, limit: float, now: float, config: RoutingConfig) -> Lack | None:
+    """That its live p99 is over so many seconds; with too few samples nothing is known."""
+    p99 = known.at(0.99, now, config.least_samples)
+    if p99 is None or p99 <= limit:
+        return None
+    return Lack(f"its p99 of {p99:.3g} s is too long", p99, limit)
+
+
+def in_words(lacks: Sequence[Lack]) -> str:
+    """Why none of the targets will do, with the mend where it is the price."""
+    reasons = sorted({lack.reason for lack in lacks if not lack.dear})
+    dear = [lack for lack in lacks if lack.dear]
+    if dear:
+        least = min(dear, key=lambda lack: lack.value or 0.0)
+        reasons.append(f"{least.reason} at least, and ${least.limit:.4g} is the most; max_tokens makes it cheaper")
+    return ", ".join(reasons)
