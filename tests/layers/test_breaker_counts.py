@@ -4,7 +4,7 @@ import pytest
 
 from .breaker_story import NEVER, Circuit
 
-START = 1_000.0
+START = 1_001.0
 """A clock that has run for a while, so that adding and taking away are not the same."""
 
 
@@ -38,7 +38,8 @@ def test_an_answer_is_counted_once_and_not_after_its_end():
     left = circuit.breaker.admit(0.0)
     circuit.breaker.settle(left, "neutral", 0.0)
     circuit.breaker.answered(left, 0.0)
-    assert (circuit.breaker._window.total, circuit.breaker.flying) == (1, 0)
+    window = circuit.breaker._window
+    assert (window.total, window.slow, circuit.breaker.flying) == (1, 0, 0)
 
 
 def test_what_is_landed_twice_is_landed_once():
@@ -154,6 +155,17 @@ def test_the_level_of_before_is_kept_until_it_has_been_reached():
     assert levels == [8, 1, 1]
 
 
+def test_the_level_is_the_most_that_was_in_flight_and_not_what_is():
+    """Eight were, and seven have ended, before the call that opens it."""
+    circuit = Circuit(failures=1)
+    for _ in range(8):
+        circuit.attempt(START)
+    for _ in range(7):
+        circuit.end("N", START)
+    circuit.call("F", START)
+    assert circuit.breaker.level == 8
+
+
 # -- what it tells
 
 
@@ -162,8 +174,8 @@ def test_a_change_tells_the_numbers_behind_it():
     circuit = Circuit(failures=2, successes=1)
     circuit.call("F", 0.0, slow=True)
     circuit.call("F", 0.0, hint=15.0)
-    circuit.call("F", 15.0)
-    circuit.call("S", 35.0)
+    circuit.call("F", 16.0)
+    circuit.call("S", 37.0)
     told = [
         (change.before, change.after, change.seconds, change.run, change.calls, change.failed, change.slow)
         for change in circuit.breaker.changes
@@ -205,10 +217,24 @@ def test_who_only_observes_counts_anew_after_each_time():
 def test_an_operators_words_are_told_with_the_time_that_they_hold():
     """Until his time is over, and then for no time at all."""
     circuit = Circuit()
+    circuit.breaker.operate("disabled", 0.0)
     circuit.breaker.operate("forced_open", 10.0, until=70.0)
-    circuit.breaker.operate("observe", 20.0)
     circuit.breaker.operate(None, 30.0)
-    told = [(change.before, change.after, change.seconds) for change in circuit.breaker.changes]
-    assert told == [("closed", "forced_open", 60.0), ("forced_open", "observe", 0.0), ("observe", "closed", 0.0)]
+    changes = circuit.breaker.changes
+    told = [(change.before, change.after, change.seconds) for change in changes]
+    assert told == [("closed", "disabled", 0.0), ("disabled", "forced_open", 60.0), ("forced_open", "closed", 0.0)]
+    for change in changes:  # nothing was counted, and nothing reached
+        counts = (change.run, change.calls, change.failed, change.slow, change.threshold, change.hint, change.openings)
+        assert counts == (0, 0, 0, 0, 0.0, 0.0, 0)
     with pytest.raises(ValueError, match="cannot be set to 'half_open': use forced_open"):
         circuit.breaker.operate("half_open", 0.0)
+
+
+def test_an_operators_word_is_a_new_beginning():
+    """How often it opened, and how many calls it bore before, count no more."""
+    circuit = Circuit.slow_starting(8, START)
+    circuit.call("F", START + 1.0)
+    circuit.breaker.operate(None, START + 1.0)
+    assert (circuit.breaker.openings, circuit.breaker.level) == (0, 0)
+    circuit.call("F", START + 1.0)
+    assert circuit.breaker.until == START + 2.0

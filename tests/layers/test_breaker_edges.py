@@ -7,7 +7,7 @@ from outlast.layers.breaker import Breaker, BreakerConfig, Refusal
 from .breaker_story import NEVER, Circuit
 
 PROBES_OUT = "the circuit is half-open and its probes are out"
-START = 1_000.0
+START = 1_001.0
 """A clock that has run for a while, so that adding and taking away are not the same."""
 
 
@@ -44,6 +44,8 @@ def test_ready_tells_what_admit_would_say():
     circuit.opened()
     assert [circuit.breaker.ready(now) for now in (4.0, 10.0)] == [6.0, 0.0]
     assert circuit.breaker.state == "open"
+    refusal = circuit.breaker.admit(4.0)
+    assert (refusal.retry_after, refusal.diverted, refusal.flying, refusal.allowed) == (6.0, False, 0, 0.0)
 
 
 def test_after_an_operators_time_calls_are_calls_and_no_probes():

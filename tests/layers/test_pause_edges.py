@@ -102,7 +102,8 @@ def test_nobody_waits_for_a_model_that_is_missing_however_short_that_is():
     pauses, io = taken_out(Missing("no such model"), config=config)
     assert isinstance(pauses.admit(calling(io), START), Rejected)
 
-    io = Late(meanwhile=lambda: end(pauses, io, Missing("no such model")))
+    found = [Missing("no such model")]
+    io = Late(meanwhile=lambda: found and end(pauses, io, found.pop()))
     pauses, io = taken_out(Throttled("slow down", retry_after=1.0), io=io, config=config)
     with pytest.raises(Rejected, match="is paused"):
         waited(pauses, io)
@@ -159,6 +160,16 @@ def test_a_stream_counts_when_its_first_content_is_there_and_not_again_at_its_en
     stream.settle(call, End("success"), io.time)
     end(pauses, io, Throttled("slow down"))
     assert pauses.left(ALPHA.name, "alpha", io.time) == (2.0, True)
+
+
+def test_an_answer_from_before_a_pause_does_not_end_it():
+    """Nor of a call that holds leave because another target is paused."""
+    pauses, io = taken_out(Throttled("slow down", retry_after=50.0), target=BETA)
+    call = calling(io)
+    before = pauses.admit(call, START)
+    end(pauses, io, Throttled("slow down", retry_after=20.0))
+    before.answered(call, START + 1.0)
+    assert pauses.left(ALPHA.name, "alpha", START + 1.0) == (19.0, True)
 
 
 def test_only_who_must_wait_waits():

@@ -7,14 +7,14 @@ from outlast.layers.breaker.window import Window
 
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("wait"), st.sampled_from([0.0, 0.5, 1.0, 1.5, 3.9, 4.0, 7.0, 100.0])),
+        st.tuples(st.just("wait"), st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.9, 2.0, 3.5, 100.0])),
         st.tuples(st.sampled_from(["success", "failure"]), st.booleans()),
         st.tuples(st.just("take back"), st.integers(0, 5)),
         st.tuples(st.just("clear"), st.none()),
     ),
     max_size=40,
 )
-SPAN, BUCKETS, WIDTH = 4.0, 4, 1.0
+SPAN, BUCKETS, WIDTH = 2.0, 4, 0.5
 
 
 @given(steps=STEPS, start=st.sampled_from([0.0, 0.5, 1_000.25]))
@@ -51,7 +51,16 @@ def test_a_success_of_the_first_bucket_can_be_taken_back():
     window = Window(SPAN, BUCKETS)
     window.take_back_success(window.add_success(0.0, slow=True), slow=True)
     assert (window.ok, window.slow) == (0, 0)
-    window.move(4.0)
+    window.move(SPAN)
+    assert (window.ok, window.slow) == (0, 0)
+
+
+def test_a_success_that_has_fallen_out_is_not_taken_back():
+    """It is counted no more, to the moment: its bucket has others now."""
+    window = Window(SPAN, BUCKETS)
+    number = window.add_success(0.0, slow=True)
+    window.move(SPAN)
+    window.take_back_success(number, slow=True)
     assert (window.ok, window.slow) == (0, 0)
 
 

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,7 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("parts", nargs="*", help="only files whose paths hold one of these, such as layers/breaker")
     parser.add_argument("--since", metavar="REF", help="only files that differ from that commit")
     parser.add_argument("--survivors", action="store_true", help="only those that no test noticed the last time")
+    parser.add_argument("--unlisted", action="store_true", help="not those that the list accounts for")
     parser.add_argument("--fresh", action="store_true", help="forget what was found out the last time")
     parser.add_argument("--grace", type=float, default=2.0, help="seconds beyond five times what a test takes usually")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="so many at once")
@@ -121,8 +122,9 @@ def chosen(args: argparse.Namespace) -> list[Mutant]:
 class Run:
     """One run over some mutants."""
 
-    def __init__(self, args: argparse.Namespace, mutants: list[Mutant]) -> None:
+    def __init__(self, args: argparse.Namespace, mutants: list[Mutant], passed_over: Container[str]) -> None:
         self._args = args
+        self._passed_over = passed_over
         self._mutants = mutants
         self._out = os.fdopen(os.dup(1), "w", buffering=1)
         state = Path(args.state)
@@ -147,7 +149,7 @@ class Run:
         self._cold([mutant for mutant in todo if self.results.of(mutant) in {None, AT_IMPORT}])
 
     def _is_open(self, mutant: Mutant) -> bool:
-        if self._args.survivors and not self.results.survived(mutant):
+        if mutant.name in self._passed_over or (self._args.survivors and not self.results.survived(mutant)):
             return False
         return self.results.of(mutant) in {None, AT_IMPORT}
 
@@ -266,7 +268,7 @@ def main() -> int:
     if not mutants:
         sys.stdout.write("nothing to change there\n")
         return 0
-    run = Run(args, mutants)
+    run = Run(args, mutants, listed if args.unlisted else ())
     run.all()
     return 0 if report(mutants, run.results, listed) else 1
 

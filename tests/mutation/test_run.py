@@ -149,6 +149,8 @@ def test_survivors_that_are_accounted_for_are_enough(shop):
     assert code == 0, told
     assert "6 survivors accounted for, 0 not" in told
 
+    assert "28 mutants, 22 to try" in run(shop, "--unlisted", "--fresh")[1]
+
     checks = shop / "checks" / "test_till.py"
     checks.write_text(CHECKS + "\n\ndef test_four():\n    assert Basket(4).heavy is True\n")
     code, told = run(shop, "--survivors")

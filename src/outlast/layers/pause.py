@@ -80,7 +80,7 @@ class Held(Struct, eq=False):
 
     pauses: Pauses
     call: Call
-    waits: bool = False
+    waits: bool
     works: bool = False
 
     async def wait(self, call: Call) -> None:

@@ -62,8 +62,7 @@ class Held(Permit, AtOnce, kw_only=True, eq=False):
         """The attempt is over."""
         circuit, error = self.circuit, end.error
         if error is None:
-            if not self.succeeded:
-                circuit.answered(self, now, self._slow(call))
+            circuit.answered(self, now, self._slow(call))
             circuit.land(self)
         else:
             slow = isinstance(error, TimedOut) or getattr(error, "stalled", False)
