@@ -1,9 +1,12 @@
 """A second target beside a slow first one: who speaks first answers, and nobody pays more than was agreed."""
 
 import asyncio
+import json
 
 import pytest
 
+from outlast.dialects import DIALECTS
+from outlast.engine import Asked
 from outlast.model.events import (
     AttemptEnded,
     FailedOver,
@@ -14,7 +17,7 @@ from outlast.model.events import (
     HedgeWon,
     RequestEnded,
 )
-from outlast.testing import ok, silent, stall
+from outlast.testing import Behaviour, ok, silent, stall
 
 from .hedging import HEDGED, HEDGES, QUICK, THREE, kinds, late, learned, near
 from .world import World, read
@@ -155,6 +158,22 @@ def test_a_prompt_that_does_not_fit_waits_for_the_other(make):
     world.script("alpha/m", late(0.3, 400, error="context_length_exceeded"))
     world.script("beta/m", ok(first=1.0))
     assert world.ask().target == "beta/m"
+
+
+def test_embeddings_are_hedged_too(make):
+    """They change nothing at a provider, so they may be asked for twice."""
+    world = make(more=HEDGED)
+    world.script_all(ok(first=QUICK))
+    body = json.dumps({"model": "default", "input": ["a", "b"]}).encode()
+
+    def embed(number):
+        return world.engine.answer(DIALECTS["openai"].parse("embed", body), Asked(id=str(number)))
+
+    for number in range(20):
+        world.run(embed(number))
+    world.script("alpha/m", ok(first=5.0))
+    answer = world.run(embed(21))
+    assert (answer.target, answer.attempts, len(answer.vectors)) == ("beta/m", 2, 2)
 
 
 # -- what it may cost --------------------------------------------------------------------------------------------------
@@ -299,7 +318,44 @@ def test_a_caller_that_leaves_teaches_the_same(make):
     assert [event.kind for event in world.events(HedgeLost)] == ["cancelled"]
 
 
+def test_a_refusal_of_ours_is_not_told_in_place_of_a_failure(make):
+    """The first has failed, the second never got a slot: the caller hears of the real failure."""
+    world = learned(make, more=HEDGED.replace("extra", "full = 1.0\nextra") + "[bulkhead]\nslots = 1\nwait = 1.0\n")
+    world.script("alpha/m", late(0.5, 501))
+    world.script("beta/m", ok(first=9.0))
+
+    async def story():
+        holds = asyncio.ensure_future(world.answer(model="beta/m"))
+        await asyncio.sleep(0)
+        heard = await world.heard()
+        await holds
+        return heard
+
+    failure = world.run(story())
+    assert (failure.kind, failure.target) == ("unsupported", "alpha/m")
+    assert [event.kind for event in world.events(HedgeLost)] == ["rejected"]
+
+
+def test_a_refusal_alone_is_what_it_is(make):
+    """Nothing was sent at all: the caller hears why, as without hedging."""
+    world = learned(make)
+    for target in world.targets:
+        world.breaker(target).operate("forced_open", world.now)
+    failure = world.fail()
+    assert (failure.kind, world.sent()) == ("rejected", 0)
+    assert kinds(world, *HEDGES) == []
+
+
 # -- both at once ------------------------------------------------------------------------------------------------------
+
+
+def at_the_moment(world, moment):
+    """Says its first word then."""
+
+    def play(asked):
+        yield from ok(first=moment - world.now, between=1.0).play(asked)
+
+    return play
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -311,9 +367,11 @@ def test_a_late_winner_is_let_go(stream, seed):
     for _ in range(20):
         world.hear(stream=stream)
     world.forget()
+    began = world.now
     world.script("alpha/m", ok(first=3 * QUICK, between=1.0))
-    world.script("beta/m", ok(first=2 * QUICK, between=1.0))
+    world.script("beta/m", Behaviour("at the same moment", at_the_moment(world, began + 3 * QUICK)))
     world.hear(stream=stream)
+    assert abs(world.io.sent_to("beta/m")[0].at - began - QUICK) < 0.002
     assert world.sent() == 2
     assert len(world.events(AttemptEnded)) == 2
     assert len(world.events(RequestEnded)) == 1
