@@ -20,7 +20,7 @@ from bench.inprocess.work import Work
 Loop = Literal["asyncio", "uvloop"]
 
 LAYERS = ("routing", "breaker", "bulkhead", "limits", "pause", "retry", "admission")
-"""Every layer that can be switched off, in the order in which the rows add them: from the attempt outwards."""
+"""Every layer that is on unless switched off, in the order in which the rows add them: from the attempt outwards."""
 
 
 class Contender(Struct, frozen=True):
