@@ -50,7 +50,7 @@ def made(sheets: Sequence[Sheet], plots: Path) -> dict[str, str]:
         "gateway": _plots(contents.GATEWAY_PLOTS, plots) + _tables(sheets, contents.GATEWAY),
         "inprocess": [
             *_plots(contents.INPROCESS_PLOTS, plots),
-            *_tables(sheets, [contents.LIBRARIES]),
+            *_tables(sheets, [contents.LIBRARIES, contents.IN_THREADS, contents.MACHINES]),
             *_layers(sheets),
             *_tables(sheets, contents.CALLS),
         ],

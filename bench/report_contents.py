@@ -52,6 +52,12 @@ LIBRARIES = Table(
     _columns("cpu", ("libraries", "µs")),
     against="tenacity async",
 )
+IN_THREADS = Table(
+    "The same in sixteen threads at once: µs of CPU for each call",
+    _columns("cpu", ("threads-16", "µs")),
+    against="tenacity sync + pybreaker",
+)
+MACHINES = Table("Our machines by themselves: µs for each call that they let pass", _columns("cpu", ("machines", "µs")))
 CALLS = (
     Table(
         "Over a socket, one call at a time: µs of CPU in our process for each call",

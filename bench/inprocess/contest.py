@@ -1,6 +1,8 @@
 """Who runs: the rows of the in-process tables, and the contenders of each.
 
 libraries        a no-op coroutine inside each resilience library; our engine answers a chat, which is more
+machines         one machine of ours by itself: asked, told of the answer, told of the end
+threads-16       the no-op function in sixteen threads at once, through one retry and one circuit
 layers           our engine without a network, one layer after another switched on
 library-call-1   whole calls to an upstream on the same machine, one after another
 library-call-16  the same, sixteen under way at a time
@@ -76,12 +78,29 @@ LIBRARIES = tuple(
         ("stamina async", "stamina_retry", "asynchronous"),
         ("backoff async", "backoff_retry", "asynchronous"),
         ("purgatory async", "purgatory_breaker", "alone"),
+        ("outlast.guard async, retry", "guarded", "retry"),
+        ("outlast.guard sync, retry", "guarded", "retry_blocking"),
+        ("outlast.guard async, breaker", "guarded", "breaker"),
+        ("outlast.guard async, retry and breaker", "guarded", "retry_and_breaker"),
+        ("outlast.guard sync, retry and breaker", "guarded", "retry_and_breaker_blocking"),
+        ("outlast.guard async, five policies", "guarded", "every"),
+        ("outlast.guard sync, five policies", "guarded", "every_blocking"),
         ("outlast", "engine", "every"),
         ("outlast, quota kept", "engine", "with_quota"),
         ("outlast, quota, log and metrics", "engine", "with_sinks"),
         ("outlast, AsyncClient.chat", "engine", "whole_call"),
         ("litellm Router, mocked answer", "litellm_router", "mocked"),
     )
+)
+
+MACHINES = (
+    Contender("machines", "circuit breaker", "guarded", "breaker_cycle"),
+    Contender("machines", "limit", "guarded", "limit_cycle"),
+)
+
+IN_THREADS = (
+    Contender("threads-16", "tenacity sync + pybreaker", "tenacity_retry", "with_breaker_in_threads"),
+    Contender("threads-16", "outlast.guard sync, five policies", "guarded", "in_threads"),
 )
 
 STEPS = tuple(
@@ -106,4 +125,5 @@ CALLS = tuple(
     )
 )
 
-CONTEST: dict[str, Contender] = {contender.name: contender for contender in (*LIBRARIES, *STEPS, *CALLS)}
+EVERYBODY = (*LIBRARIES, *MACHINES, *IN_THREADS, *STEPS, *CALLS)
+CONTEST: dict[str, Contender] = {contender.name: contender for contender in EVERYBODY}

@@ -86,6 +86,22 @@ class CountedAtOnce:
         return self._inner.done - before
 
 
+class Cycles:
+    """One machine by itself, asked and told again and again."""
+
+    __slots__ = ("_cycle",)
+
+    def __init__(self, cycle: Callable[[], None]) -> None:
+        self._cycle = cycle
+
+    async def make(self, calls: int) -> int:
+        """Make so many cycles; all of them, for nothing else could have happened."""
+        cycle = self._cycle
+        for _ in range(calls):
+            cycle()
+        return calls
+
+
 class Answered:
     """Calls over a socket, `at_once` of them under way at a time; each answer is looked at.
 
