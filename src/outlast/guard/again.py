@@ -92,7 +92,9 @@ class Again:
                         why, retry_after = refusal.message, refusal.retry_after
                         break
                     failed = refusal
-                except Exception as error:  # noqa: BLE001  (whatever it is, `_next` says what becomes of it)
+                except Exception as error:
+                    if turn.number == made:
+                        raise  # a function of the user's that says what a call costs, say
                     failed = error
                 finally:
                     self._desk.drawn(draw, turn.io.now(), sent=turn.number > made)

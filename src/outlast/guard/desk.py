@@ -18,18 +18,16 @@ from threading import Lock
 from typing import TypeVar
 
 from outlast.flow.kept import Kept
-from outlast.guard.machines import Charge, Held, Machines
+from outlast.guard.machines import Held, Machines
 from outlast.guard.order import Plan
-from outlast.guard.policies import Limit
+from outlast.guard.till import Till, numbers_of
 from outlast.layers.breaker import Breaker, Change, Override, Refusal
 from outlast.layers.bulkhead import Full, Slots, Ticket
-from outlast.layers.limits import Costs, Denied, Limits
 from outlast.layers.retry import Draw
 from outlast.model.caller import NORMAL
 from outlast.model.errors import Outcome, Rejected
 from outlast.ports import Waiter
 
-NOTHING = Costs(0.0, 0.0, 0.0)
 T = TypeVar("T")
 
 News = tuple[Held, Outcome, float, bool, float]
@@ -52,13 +50,13 @@ class Desk:
         "_changes",
         "_dice",
         "_kept",
-        "_limits",
         "_lock",
         "_name",
         "_news",
         "_only",
         "_plan",
         "_rule",
+        "_till",
     )
 
     def __init__(
@@ -73,7 +71,7 @@ class Desk:
         self._changes: deque[tuple[Change, str]] = deque()
         self._kept: Kept[Machines] = Kept()
         self._only = Machines(plan, name)
-        self._limits: list[Kept[Limits]] = [Kept(10_000) for _ in (*plan.calls, *plan.attempts)]
+        self._till = Till(plan, name)
         self._rule: tuple[Override, float] | None = None
 
     # -- machines ----------------------------------------------------------------------------------------------
@@ -83,11 +81,11 @@ class Desk:
         if key is None:
             return self._only
         return self._kept.get(key) or self.locked(
-            lambda: self._kept.get(key) or self._kept.put(key, self._new(now), now)
+            lambda: self._kept.get(key) or self._kept.put(key, self._new(now, key), now)
         )
 
-    def _new(self, now: float) -> Machines:
-        machines = Machines(self._plan, self._name)
+    def _new(self, now: float, key: str) -> Machines:
+        machines = Machines(self._plan, self._name, key)
         if machines.breaker is not None and self._rule is not None:
             override, until = self._rule
             machines.breaker.operate(override, now, until=until)
@@ -126,8 +124,9 @@ class Desk:
             Rejected: a limit said no. Nothing is charged.
         """
         with self._lock:
-            wait = self._charge(held, now)
-            _note_numbers(held)
+            self._still_kept(held)
+            wait = self._till.charge(held, now)
+            self._note(held)
         self._take_up()
         if isinstance(wait, Rejected):
             raise wait
@@ -142,19 +141,31 @@ class Desk:
             Rejected: a gate said no. What was held before it is to be settled, as after any failure.
         """
         with self._lock:
+            self._still_kept(held)
             wait = self._advance(held, now, waiter)
             if wait is not None:
-                _note_numbers(held)
+                self._note(held)
         if self._news or self._changes:
             self._take_up()
         if isinstance(wait, Rejected):
             raise wait
         return wait
 
+    def _still_kept(self, held: Held) -> None:
+        """Machines that were forgotten between being asked for and being used are kept again, or their successors."""
+        key = held.machines.key
+        if key is not None:
+            held.machines = self._kept.setdefault(key, held.machines)
+
+    def _note(self, held: Held) -> None:
+        """Before others are charged: what this one may have to give back."""
+        if held.paid is not None and held.numbers is None:
+            held.numbers = numbers_of(held.paid)
+
     def _advance(self, held: Held, now: float, waiter: Callable[[], Waiter]) -> float | Ticket | Rejected | None:
         held.asleep = False
         if held.paid is None and held.charges:
-            wait = self._charge(held, now)
+            wait = self._till.charge(held, now)
             if wait:
                 return wait
         machines = held.machines
@@ -170,45 +181,6 @@ class Desk:
         breaker.let_through(held)
         held.admitted = True
         return None
-
-    def _charge(self, held: Held, now: float) -> float | Rejected:
-        """All limits of the call pay, or none; seconds to sleep."""
-        limits = tuple([self._limits_of(held.machines, charge, now) for charge in held.charges])
-        longest = 0.0
-        denied: tuple[Denied, Limit] | None = None
-        for charge, of in zip(held.charges, limits, strict=True):
-            wait = of.ask(charge.costs, now, min(charge.limit.max_wait, held.deadline - now))
-            if isinstance(wait, Denied):
-                denied = (wait, charge.limit) if denied is None or _longer(wait, denied[0]) else denied
-            elif wait > longest:
-                longest = wait
-        if denied is not None:
-            return self._over(*denied)
-        for charge, of in zip(held.charges, limits, strict=True):
-            of.take(charge.costs, now)
-        held.paid = limits
-        held.asleep = longest > 0
-        return longest
-
-    def _limits_of(self, machines: Machines, charge: Charge, now: float) -> Limits:
-        own = machines.limits[charge.number]
-        if own is not None:
-            return own
-        kept, key = self._limits[charge.number], charge.key or ""
-        limit = charge.limit
-        return kept.get(key) or kept.put(key, Limits.of(limit.config, burst_seconds=limit.burst), now)
-
-    def _over(self, denied: Denied, limit: Limit) -> Rejected:
-        """A limit that has keys is that of whoever calls, any other that of what is called."""
-        hint = denied.retry_after
-        more = "a repetition cannot change it" if hint is None else f"try again in {hint:.3g} s"
-        return Rejected(
-            f"{self._name}: the limit {denied.limit} is used up; {more}",
-            gate="limits" if limit.key is None else "caller_limits",
-            code="insufficient_quota" if hint is None else "rate_limit_exceeded",
-            status=429,
-            retry_after=hint,
-        )
 
     def _queue(self, slots: Slots, held: Held, now: float, waiter: Callable[[], Waiter]) -> Ticket | Rejected | None:
         """A slot: held at once, or by waiting with the ticket, or not at all."""
@@ -291,24 +263,8 @@ class Desk:
             held.ticket.slots.leave(held.ticket, now)
         elif held.slot is not None:
             held.slot.free(now)
-        if held.paid is None:
-            return
-        if not held.sent:
-            self._refund(held, held.paid, now)
-            return
-        for limits in held.paid:
-            limits.done()
-            if outcome == "throttled" and hint > 0:
-                limits.hold(hint, now)
-
-    def _refund(self, held: Held, paid: tuple[Limits, ...], now: float) -> None:
-        """Give back what was charged for nothing."""
-        numbers = held.numbers or tuple(limits.numbers() for limits in paid)
-        for number, (charge, limits) in enumerate(zip(held.charges, paid, strict=True)):
-            if held.asleep:
-                limits.leave(charge.costs, numbers[number], now)
-            else:
-                limits.settle(charge.costs, NOTHING, now, numbers[number])
+        if held.paid is not None:
+            self._till.settle(held, held.paid, now, hint if outcome == "throttled" else 0.0)
 
     def _gather(self, breaker: Breaker, call: str) -> None:
         """Transitions that a call has brought, to be told when the lock is free."""
@@ -377,17 +333,4 @@ class Desk:
         self._only = self._only.in_child()
         for key, machines in list(self._kept.items()):
             self._kept[key] = machines.in_child()
-        for kept in self._limits:
-            for limits in kept.values():
-                limits.under_way = 0
-
-
-def _note_numbers(held: Held) -> None:
-    """Before others may be charged: which charges were this one's, for they may have to be given back."""
-    if held.paid is not None and held.numbers is None:
-        held.numbers = tuple(limits.numbers() for limits in held.paid)
-
-
-def _longer(one: Denied, other: Denied) -> bool:
-    """Is the one time to come back later than the other? None is never."""
-    return other.retry_after is not None and (one.retry_after is None or one.retry_after > other.retry_after)
+        self._till.begin_anew()

@@ -21,6 +21,8 @@ from outlast.guard.policies import (
 )
 
 WIDTH = 10
+MOST_KEYS = 20
+"""Of so many keys is told how they stand."""
 
 
 class State(Struct, frozen=True):
@@ -57,7 +59,10 @@ def explained(
     """All of it, in some lines."""
     lines = [f"guard {name}: what it is applied to goes through, outermost first"]
     lines += [f"  {type(policy).__name__.lower():{WIDTH}} {described(policy)}" for policy in policies]
-    lines += [f"  {'now':{WIDTH}} {line}" for key, state in states for line in _standing(key, state)]
+    standing = list(states)
+    lines += [f"  {'now':{WIDTH}} {line}" for key, state in standing[:MOST_KEYS] for line in _standing(key, state)]
+    if len(standing) > MOST_KEYS:
+        lines.append(f"  {'':{WIDTH}} and {len(standing) - MOST_KEYS} more keys")
     lines += [f"  {'around':{WIDTH}} {function}" for function in applied]
     return "\n".join(lines)
 

@@ -29,12 +29,14 @@ class Machines:
     """What one key has learned, and what is under way for it.
 
     Attributes:
+        key: whose they are; None: everybody's.
         gone: what is under way belongs to the process that this one was forked from.
     """
 
-    __slots__ = ("breaker", "budget", "gone", "limits", "slots")
+    __slots__ = ("breaker", "budget", "gone", "key", "limits", "slots")
 
-    def __init__(self, plan: Plan, name: str) -> None:
+    def __init__(self, plan: Plan, name: str, key: str | None = None) -> None:
+        self.key = key
         self.gone = False
         self.breaker = None if plan.breaker is None else Breaker(plan.breaker.config)
         self.slots = None if plan.slots is None else Slots(plan.slots.config, "slots", name)
