@@ -179,7 +179,7 @@ def _failed(call: Call, failure: Failure, started: float) -> None:
 
 def _broke(call: Call, fault: Exception, started: float) -> Internal:
     """There is no answer because of a fault of our own, which is told; what the caller is told instead."""
-    call.io.emit(Fault("engine", told(fault)))
+    call.io.emit(Fault("engine", told(fault), call.id))
     internal = Internal("an internal error; it has been logged")
     _failed(call, internal, started)
     return internal

@@ -17,7 +17,7 @@ def test_a_debtor_that_fails_keeps_what_it_was_told_to_itself(world):
 
     async def story():
         stream = await world.answer(stream=True)
-        stream.owe(SimpleNamespace(io=world.io), [Broken()])
+        stream.owe(SimpleNamespace(io=world.io, id="1"), [Broken()])
         async for _ in stream:
             pass
         return stream

@@ -298,6 +298,15 @@ def test_an_opening_tells_the_counts_that_led_to_it(make):
     assert 9.0 <= event.seconds <= OPENED
 
 
+def test_an_operator_s_word_is_no_call_s_doing(make):
+    """It is told when the next call comes by, and names none."""
+    world = make(["alpha/m"], NO_RETRY)
+    world.ask()
+    world.breaker().operate("observe", world.now)
+    world.ask()
+    assert [(event.after, event.call) for event in world.events(BreakerChanged)] == [("observe", "")]
+
+
 def test_an_opening_by_rate_tells_the_rate(make):
     """Half of ten calls, and the hint that the last of them came with."""
     world = make(["alpha/m"], NO_RETRY)
@@ -382,6 +391,26 @@ def test_a_pause_is_told_from_its_beginning_to_its_end(make):
     assert (waited.call, waited.target, waited.patience) == ("2", "alpha/m", 2.5)
     assert 2.0 <= waited.seconds <= 2.2
     assert only(world, BackIn) == BackIn("target", "alpha/m", "2")
+
+
+def test_a_pause_that_grows_while_it_is_waited_for_is_told_again(make):
+    """Each wait with its own seconds; what they add up to is what the call has waited."""
+    world = make(more=NO_RETRY)
+    world.script("alpha/m", throttled(1), throttled(1.5), ok())
+    world.fail(model="alpha/m")
+
+    async def story():
+        waiting = asyncio.ensure_future(world.heard())
+        await asyncio.sleep(0.5)
+        world.stack.pauses._targets["alpha/m"].until += 0.75  # as another call's end would
+        return await waiting
+
+    world.forget()
+    began = world.now
+    world.run(story())
+    waits = world.events(PauseAwaited)
+    assert [event.seconds for event in waits] == [pytest.approx(1.05, abs=0.05), pytest.approx(0.75)]
+    assert sum(event.seconds for event in waits) == pytest.approx(world.now - began)
 
 
 def test_a_credential_is_told_from_its_beginning_to_its_end(make):

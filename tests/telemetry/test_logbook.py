@@ -13,6 +13,7 @@ from outlast.model.events import (
     BackIn,
     BreakerChanged,
     FailedOver,
+    Fault,
     RequestEnded,
     RetryScheduled,
     TakenOut,
@@ -71,6 +72,7 @@ def story(*lines, call="r1"):
         TakenOut("target", "a/m", "throttled", 2.5, call="r1", hint=2.0, times=1),
         TakenOut("credential", "a", "quota", 30.0, call="r1"),
         BackIn("credential", "a", "r1"),
+        Fault("engine", "ValueError at outlast.engine:7", "r1"),
     ],
     ids=lambda event: type(event).__name__,
 )

@@ -1,6 +1,7 @@
 """The story of a call: what was tried where, what was waited for, and what would have helped."""
 
 from math import isfinite
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -278,6 +279,22 @@ def test_attempts_and_budgets_that_ran_out_are_named(make):
     world.script_all(500)
     world.fail()
     assert any("fewer failures of alpha/m and beta/m" in text for text in world.why().helping)
+
+
+def test_a_fault_of_ours_is_named_with_its_place(make):
+    """What it was and where, never what it said."""
+    world = make()
+
+    def broken(model):
+        raise KeyError("what the caller said")
+
+    world.engine.routes = SimpleNamespace(find=broken)
+    world.fail()
+    text = world.text()
+    assert "meets a fault of our own in engine: KeyError at tests.telemetry.test_story:" in text
+    assert "what the caller said" not in text
+    assert "help: a report to whoever maintains outlast" in text
+    assert names(world.logged()) == names(world.why()) == ["fault"]
 
 
 def test_a_caller_that_left_is_told_of_its_patience():

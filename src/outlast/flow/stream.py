@@ -54,7 +54,7 @@ def pay(debts: Iterable[Debt], call: Call, end: End) -> None:
         try:
             debt.settle(call, end, now)
         except Exception as fault:  # noqa: BLE001  (ours, and told)
-            io.emit(Fault(f"settle {type(debt).__name__}", told(fault)))
+            io.emit(Fault(f"settle {type(debt).__name__}", told(fault), call.id))
 
 
 def _remembered(error: BaseException) -> Failure:

@@ -139,7 +139,7 @@ class App:
             idle.set_result(None)
 
     async def _apologise(self, fault: Exception, conversation: Conversation) -> None:
-        self._io.emit(Fault("gateway", told(fault)))
+        self._io.emit(Fault("gateway", told(fault), conversation.inbound.id))
         if conversation.started:
             conversation.cut_off()
             return

@@ -59,7 +59,7 @@ class Flow:
                 return self._fail(failure)
             except Exception as fault:  # noqa: BLE001  (a fault of our own must end the stream honestly too)
                 self._stream.abort()
-                self._emit(Fault("gateway stream", told(fault)))
+                self._emit(Fault("gateway stream", told(fault), self._id))
                 return self._fail(Internal("an internal error"))
             if piece:
                 return piece

@@ -87,8 +87,11 @@ class Held(Struct, eq=False):
         """The end of the pause."""
         io = call.io
         since = io.now()
-        while (left := self.pauses.bearable(call, io.now(), since)) > 0:
-            await io.sleep(left)  # when it is over, another call may have made it longer
+        left = self.pauses.bearable(call, since, since)
+        while left > 0:
+            await io.sleep(left)
+            if (left := self.pauses.bearable(call, io.now(), since)) > 0:  # another call has made it longer
+                _awaited(call, left, io.now())
 
     def tries(self, call: Call) -> bool:
         """Is it that call's leave?"""
@@ -164,8 +167,7 @@ class Pauses:
         out = self._credentials.get(target.provider.name)
         held = Held(self, call, waits=left > 0)
         if left > 0:
-            patience = call.others.patience(now)
-            call.io.emit(PauseAwaited(call.id, target.name, left, patience if patience < inf else None))
+            _awaited(call, left, now)
         if out is not None:
             call.io.emit(ProbeSent(call.id, target.name, "pause"))
             out.probing = held
@@ -250,6 +252,11 @@ class Pauses:
         if out is not None and not (isinstance(out.probing, Held) and out.probing.tries(call)):
             left = max(left, out.until - now, 1.0)
         return _paused(call, left) if left > 0 else None
+
+
+def _awaited(call: Call, left: float, now: float) -> None:
+    patience = call.others.patience(now)
+    call.io.emit(PauseAwaited(call.id, call.target.name, left, patience if patience < inf else None))
 
 
 def _paused(call: Call, left: float) -> Rejected:

@@ -376,10 +376,11 @@ class Shed(Struct, frozen=True):
 
 
 class Fault(Struct, frozen=True):
-    """Something of our own went wrong in a place that must not spoil an answer, such as a sink or a finisher."""
+    """Something of our own went wrong, in `call` if that is known; `error` is what and where, never what it said."""
 
     where: str
     error: str
+    call: str = ""
 
 
 class LoopBlocked(Struct, frozen=True):

@@ -219,7 +219,12 @@ def _notice(event: BreakerChanged | TakenOut | BackIn | Fault | LoopBlocked, now
         return NoticeLine(time=now, level="warning", event="loop_blocked", seconds=round(event.seconds, 3))
     if isinstance(event, Fault):
         return NoticeLine(
-            time=now, level="error", event="fault", where=event.where[:LONGEST], reason=event.error[:LONGEST]
+            time=now,
+            level="error",
+            event="fault",
+            where=event.where[:LONGEST],
+            reason=event.error[:LONGEST],
+            request_id=event.call,
         )
     target, credential = (event.name, "") if event.scope == "target" else ("", event.name)
     if isinstance(event, BackIn):

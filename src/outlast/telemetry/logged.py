@@ -49,6 +49,8 @@ def _event(name: str, call: str, said: Mapping[str, object]) -> Struct:
         scope = "credential" if "credential" in fields else "target"
         fields |= {"scope": scope, "name": fields.get(scope), "call": call, "kind": fields.get("reason")}
         return msgspec.convert(fields, TakenOut if name == "taken_out" else BackIn)
+    if name == "fault":
+        fields["error"] = fields.pop("reason", "")
     return event_of(name, call, fields)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from outlast.layers.breaker.config import BreakerConfig
-from outlast.layers.breaker.permit import Change, Override, Permit, Refusal, State
+from outlast.layers.breaker.permit import OPERATOR, Change, Override, Permit, Refusal, State
 from outlast.layers.breaker.window import Window
 from outlast.model.errors import Outcome
 
@@ -371,5 +371,5 @@ class Breaker:
         self.until = until if override == "forced_open" else 0.0
         self.openings = 0
         self.level = 0
-        self._enter("closed", now, "an operator's word")
-        self.changes[-1] = Change(before, override or "closed", max(0.0, self.until - now), "an operator's word")
+        self._enter("closed", now, OPERATOR)
+        self.changes[-1] = Change(before, override or "closed", max(0.0, self.until - now), OPERATOR)

@@ -9,6 +9,8 @@ from msgspec import Struct
 State = Literal["closed", "open", "half_open"]
 Override = Literal["forced_open", "disabled", "observe"]
 Kind = Literal["call", "probe", "early"]
+OPERATOR = "an operator's word"
+"""The reason of a transition that no call has brought about."""
 
 
 class Permit(Struct, eq=False):

@@ -63,7 +63,7 @@ def _request(ended: RequestEnded, events: Events) -> str | None:  # noqa: ARG001
         case "cancelled":
             return f"more patience: the caller left after {seconds(ended.seconds)}"
         case "internal":
-            return "the log: its line `fault` of the same moment names the place, which is a fault of ours"
+            return "a report to whoever maintains outlast, with the place that the fault names"
     return None
 
 

@@ -13,6 +13,7 @@ from outlast.model.events import (
     CameBack,
     Diverted,
     FailedOver,
+    Fault,
     GaveUp,
     HedgeLost,
     HedgeRefused,
@@ -210,6 +211,10 @@ def _slot(event: SlotAwaited) -> str:
     return f"waits {seconds(event.seconds)} for a slot of {event.queue}, {ahead}{expected}{got}"
 
 
+def _fault(event: Fault) -> str:
+    return f"meets a fault of our own in {event.where}: {event.error}"
+
+
 def _shed(event: Shed) -> str:
     waited = f" after {seconds(event.waited)}" if event.waited else ""
     full = f"{many(event.waiting, 'call')} waiting for {many(event.slots, 'slot')}"
@@ -240,4 +245,5 @@ TELLERS: dict[type, Callable[..., str]] = {
     Overdrawn: _overdrawn,
     SlotAwaited: _slot,
     Shed: _shed,
+    Fault: _fault,
 }
