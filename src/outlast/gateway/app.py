@@ -101,7 +101,7 @@ class App:
         if task is None:
             raise RuntimeError("an ASGI application runs in a task")
         headers = dict(scope["headers"])
-        inbound = Inbound(scope["method"], scope["path"], headers, b"", request_id(headers))
+        inbound = Inbound(scope["method"], _below(scope), headers, b"", request_id(headers))
         await self.serve(Guest(inbound, task, receive, send, self.be_patient))
 
     def be_patient(self, conversation: Conversation) -> None:
@@ -249,6 +249,13 @@ def request_id(headers: dict[bytes, bytes]) -> str:
     if given and len(given) <= LONGEST_ID and ID_CHARACTERS.issuperset(given):
         return given.decode("ascii")
     return new_id()
+
+
+def _below(scope: Scope) -> str:
+    """The path below where we are mounted."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    return path[len(root) :] if root and path.startswith(f"{root}/") else path
 
 
 def _larger(length: bytes, most: int) -> bool:

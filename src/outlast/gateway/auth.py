@@ -45,7 +45,7 @@ class Door:
         """
         if not self._callers and self._tokens is None:
             return self._everybody
-        key = _presented(headers)
+        key = presented(headers)
         if not key:
             raise Unauthorized("no API key: send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'")
         caller = self._callers.get(hashlib.sha256(key).hexdigest()) if len(key) <= LONGEST else None
@@ -60,7 +60,8 @@ class Door:
         return caller
 
 
-def _presented(headers: Mapping[bytes, bytes]) -> bytes:
+def presented(headers: Mapping[bytes, bytes]) -> bytes:
+    """The key or token that a request comes with; empty where there is none."""
     scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
     if token and scheme.lower() == b"bearer":
         return token.strip()

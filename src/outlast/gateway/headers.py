@@ -61,8 +61,8 @@ def of_failure(failure: Failure) -> Headers:
         headers.append((b"outlast-target", plain(failure.target)))
     wait = failure.retry_after
     if wait is not None:
-        headers.append((b"retry-after", b"%d" % ceil(wait)))
-        headers.append((b"retry-after-ms", b"%d" % ceil(wait * 1000)))
+        headers.append((b"retry-after", b"%d" % max(1, ceil(wait))))  # "0" would mean: at once, and for ever
+        headers.append((b"retry-after-ms", b"%d" % max(1, ceil(wait * 1000))))
     if not failure.retryable or (wait is not None and wait > LONGEST_SLEEP):
         headers.append((b"x-should-retry", b"false"))
     return headers
