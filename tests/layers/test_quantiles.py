@@ -120,3 +120,10 @@ def test_a_share_that_is_a_whole_number_of_values_is_not_rounded_up(share, count
 def test_a_share_above_all_is_all():
     """The largest value, no error."""
     assert of([1.0, 2.0]).at(1.5, 0.0) == 2.0
+
+
+def test_a_value_that_was_cut_stands_for_none_that_is_too_old():
+    """A minute's answer of five minutes ago is forgotten, so what was cut after a second counts as that second."""
+    quantiles = of([60.0])
+    quantiles.add_cut(1.0, 300.0, 0.0)
+    assert quantiles.at(1.0, 300.0) == 1.0
