@@ -97,6 +97,27 @@ def test_how_long_a_target_is_not_ready():
     assert breakers.ready("alpha/closed", 4.0) == 0.0
 
 
+def test_an_opening_is_told_with_all_its_numbers():
+    """Which target, whose end it was, how long it lasts, and what led to it."""
+    io = Ear()
+    breakers, call = Breakers(BreakerConfig(failures=1, jitter=0.0)), a_call(io)
+    failure = TimedOut("no content")
+    failure.retry_after = 15.0
+    breakers.admit(call, 0.0).settle(call, ended_by(failure), 0.0)
+    counts = {"run": 1, "calls": 1, "failed": 1, "slow": 1, "threshold": 1.0, "hint": 15.0, "openings": 1}
+    assert io.events == [BreakerChanged(NAME, "closed", "open", 15.0, "1 failures in a row", call="r1", **counts)]
+
+
+def test_an_operators_word_is_told_with_the_next_call():
+    """Also with one that is refused for it."""
+    io = Ear()
+    breakers = Breakers(BreakerConfig())
+    breakers.of(NAME).operate("forced_open", 0.0)
+    refused = breakers.admit(a_call(io), 1.0)
+    assert (refused.gate, refused.code, refused.retry_after) == ("breaker", "circuit_open", None)
+    assert [type(event) for event in io.events] == [BreakerChanged, Refused]
+
+
 def test_a_refusal_says_why_and_for_how_long():
     """To the caller and to the sinks."""
     io = Ear()

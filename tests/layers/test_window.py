@@ -1,5 +1,6 @@
 """The counts of the last seconds, beside a list of everything that was ever counted."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -70,3 +71,15 @@ def test_a_long_rest_is_no_work():
     window.add_failure(0.0, slow=False)
     window.add_failure(1e12, slow=False)
     assert window.failed == 1
+
+
+@pytest.mark.parametrize("forgotten", [lambda window: window.move(SPAN), lambda window: window.clear()])
+def test_what_is_forgotten_is_not_forgotten_a_second_time(forgotten):
+    """Not when its bucket falls out, nor when that has been used anew and falls out again."""
+    window = Window(SPAN, BUCKETS)
+    window.add_success(0.0, slow=True)
+    window.add_failure(0.0, slow=False)
+    forgotten(window)
+    for now in (SPAN, 2 * SPAN):
+        window.move(now)
+        assert (window.ok, window.failed, window.slow) == (0, 0, 0)

@@ -166,9 +166,8 @@ class Breakers:
         if breaker.changes:
             _tell(breaker, call)
         if held.kind != "call":
-            early = held.kind == "early"
-            left = max(0.0, breaker.until - now) if early else 0.0
-            call.io.emit(ProbeSent(call.id, call.target.name, "breaker", early, left))
+            left = max(0.0, breaker.until - now)
+            call.io.emit(ProbeSent(call.id, call.target.name, "breaker", held.kind == "early", left))
 
     def layer(self) -> Layer:
         """Ask the target's circuit before every attempt, and tell it how the attempt ended."""
