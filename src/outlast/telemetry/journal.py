@@ -16,6 +16,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import msgspec
 from msgspec import Struct, field
 
 from outlast.model.errors import Failure
@@ -172,6 +173,22 @@ class Journal:
 
 
 def size_of(event: Struct) -> int:
-    """The bytes of an event, about."""
-    fields = event.__struct_fields__
-    return 64 + 24 * len(fields) + sum(len(value) for name in fields if isinstance(value := getattr(event, name), str))
+    """The bytes of an event, about: what any of its kind takes, and its words."""
+    size, words = SIZES[type(event)] if type(event) in SIZES else _measured(type(event))
+    for name in words:
+        said = getattr(event, name)
+        if said is not None:
+            size += len(said)
+    return size
+
+
+def _measured(kind: type[Struct]) -> tuple[int, tuple[str, ...]]:
+    """What an event of that kind takes without its words, and the names of its fields that are words."""
+    fields = msgspec.structs.fields(kind)
+    words = tuple(field.name for field in fields if field.type in {str, str | None})
+    SIZES[kind] = 64 + 24 * len(fields), words
+    return SIZES[kind]
+
+
+SIZES: dict[type[Struct], tuple[int, tuple[str, ...]]] = {}
+"""What is known of kinds of events, by now."""
