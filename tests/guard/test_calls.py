@@ -249,6 +249,21 @@ def test_a_retry_does_not_run_into_a_breaker_that_it_has_opened(world):
     assert error.retry_after == 10.0
 
 
+def test_a_refusal_of_a_guard_inside_hides_no_failure(world):
+    """What was sent and failed before is told: only who never sent anything is `Rejected`."""
+    inner = world.guard(Breaker(failures=2, jitter=0), name="inner")
+    again = world.guard(Retry(attempts=5, base=0.1))
+    error = world.fails(again(inner(world.dependency(OSError))))
+    assert type(error) is Exhausted
+    assert type(error.last) is OSError
+    assert [attempt.kind for attempt in error.attempts] == ["connect", "connect", "rejected"]
+    assert "the circuit is open" in error.why
+    assert 9 < error.retry_after <= 10
+    assert type(world.fails(again(inner(world.dependency(OSError))))) is Rejected
+    patient = world.guard(Retry(attempts=2, base=100, on=Rejected))
+    assert world.call(patient(inner(world.dependency("well")))) == "well"
+
+
 def test_an_operator_has_the_last_word(world):
     """Force it open, let all pass, look on, and let go; also for keys that nobody has used yet."""
     search = world.guard(Breaker(failures=1), key=lambda who: who)

@@ -88,7 +88,7 @@ class Again:
                     turn.waited += delay
                     return await self._once(turn)
                 except Rejected as refusal:
-                    if turn.number == made:
+                    if turn.number == made or not self._judge.named(refusal):
                         why, retry_after = refusal.message, refusal.retry_after
                         break
                     failed = refusal

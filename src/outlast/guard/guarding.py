@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from outlast.edge.blocking import BlockingIo
 from outlast.guard import contexts, forks, generators, plain, threads
+from outlast.guard.blocks import Block
 from outlast.guard.classify import Classify
 from outlast.guard.course import Course
 from outlast.guard.desk import Desk
@@ -125,9 +126,19 @@ class Guard:
     def entering(self, manager: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """The context manager that this gives, guarded: for classes and functions of which only a human knows it.
 
-        `with guard.entering(nullcontext):` guards a block.
+        To have entered it is a success, until the block breaks; for what succeeds when it is over, use `block`.
         """
         return self._enter(manager, args, kwargs)
+
+    def block(self, *args: object, **kwargs: object) -> Block:
+        """For `with` or `async with`: what stands inside is one attempt, from its first line to its last.
+
+        Takes what `key=` takes, where there is one; good for one time.
+
+        Raises:
+            TypeError: the guard would have to repeat, interrupt or replace the block, which nobody can.
+        """
+        return Block(self._course, self._io or _BLOCKING, self._io, args, kwargs)
 
     def state(self, key: str | None = None) -> State:
         """How it stands, for that key where the guard has `key=`."""

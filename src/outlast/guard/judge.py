@@ -84,8 +84,12 @@ class Judge:
             return Move("once more was enough")
         return decision
 
+    def named(self, error: Exception) -> bool:
+        """Is it one of those that `on=` names?"""
+        return self._on is not None and matches(self._on, error)
+
     def _worth_it(self, error: Exception) -> bool:
-        return self._on is None or isinstance(error, Unsatisfying) or matches(self._on, error)
+        return self._on is None or isinstance(error, Unsatisfying) or self.named(error)
 
     def degrades(self, error: Exception, fallback: Fallback) -> bool:
         """Is it one for which something else is given?"""
