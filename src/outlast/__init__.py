@@ -27,14 +27,27 @@ if TYPE_CHECKING:
     from outlast.model.errors import Failure
     from outlast.model.messages import Chunk, Reply, Usage, Vectors
     from outlast.queue import AsyncQueue, Queue, Ticket
+    from outlast.recipes import (
+        Answer,
+        CircuitBreaker,
+        RateLimiter,
+        Recent,
+        backoff,
+        degrade,
+        first_of,
+        tiers,
+        timeouts,
+    )
     from outlast.transport import Transport, transport
 
 _PLACES = {
+    "Answer": "outlast.recipes",
     "AsyncClient": "outlast.client",
     "AsyncQueue": "outlast.queue",
     "BlockingStream": "outlast.client",
     "Breaker": "outlast.guard",
     "Chunk": "outlast.model.messages",
+    "CircuitBreaker": "outlast.recipes",
     "Client": "outlast.client",
     "Config": "outlast.config",
     "ConfigError": "outlast.config",
@@ -45,6 +58,8 @@ _PLACES = {
     "Guard": "outlast.guard",
     "Limit": "outlast.guard",
     "Queue": "outlast.queue",
+    "RateLimiter": "outlast.recipes",
+    "Recent": "outlast.recipes",
     "Rejected": "outlast.guard",
     "Reply": "outlast.model.messages",
     "Retry": "outlast.guard",
@@ -55,20 +70,27 @@ _PLACES = {
     "Transport": "outlast.transport",
     "Usage": "outlast.model.messages",
     "Vectors": "outlast.model.messages",
+    "backoff": "outlast.recipes",
+    "degrade": "outlast.recipes",
+    "first_of": "outlast.recipes",
     "guard": "outlast.guard",
     "load": "outlast.config",
     "simulated": "outlast.config",
+    "tiers": "outlast.recipes",
     "time_left": "outlast.edge.deadline",
+    "timeouts": "outlast.recipes",
     "transport": "outlast.transport",
 }
 """Where the public names live; each is imported when it is first used, so that `import outlast` is quick."""
 
 __all__ = [
+    "Answer",
     "AsyncClient",
     "AsyncQueue",
     "BlockingStream",
     "Breaker",
     "Chunk",
+    "CircuitBreaker",
     "Client",
     "Config",
     "ConfigError",
@@ -79,6 +101,8 @@ __all__ = [
     "Guard",
     "Limit",
     "Queue",
+    "RateLimiter",
+    "Recent",
     "Rejected",
     "Reply",
     "Retry",
@@ -89,10 +113,15 @@ __all__ = [
     "Transport",
     "Usage",
     "Vectors",
+    "backoff",
+    "degrade",
+    "first_of",
     "guard",
     "load",
     "simulated",
+    "tiers",
     "time_left",
+    "timeouts",
     "transport",
 ]
 

@@ -1,0 +1,191 @@
+"""Less than was asked for, and an answer that says so: stale, weaker, simplified, static."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Never, ParamSpec, Protocol, TypeVar, overload
+
+from outlast.guard.classify import Classify
+from outlast.guard.guarding import guard
+from outlast.guard.kinds import kind_of
+from outlast.guard.policies import NOTHING, Policy, Timeout
+from outlast.guard.world import World
+from outlast.ports import Sink
+from outlast.recipes.answer import Answer, Source
+from outlast.recipes.ladder import Failed, Ladder, Rung, Ways
+from outlast.recipes.shelf import Shelf
+from outlast.recipes.unkept import refuse
+from outlast.recipes.way import Arguments, Clock, Given, Way
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+UNKEPT = {
+    "fallback_model": "use weaker=, a function that asks it",
+    "fallback": "say which: weaker=, simpler=, or a value as static=",
+    "default": "use static=",
+    "cache": "use stale=",
+    "exceptions": "give classify=: what is a failure is decided once",
+    "timeout": "say which: within= for each attempt, deadline= for the whole",
+}
+"""Why not, and what to use."""
+
+
+class Cache(Protocol):
+    """The least that a cache has. It may have `set(key, value)` or be assigned to, with coroutine functions or not."""
+
+    def get(self, key: str, /) -> Any:  # noqa: ANN401  (what was put there)
+        """What is kept under that key."""
+        ...
+
+
+@overload
+def degrade(  # type: ignore[overload-overlap]  # who is awaited comes first
+    primary: Callable[P, Coroutine[Any, Any, T]],
+    *,
+    stale: Cache | None = None,
+    weaker: Callable[P, Any] | None = None,
+    simpler: Callable[P, Any] | None = None,
+    static: object = NOTHING,
+    within: float | None = None,
+    deadline: float | None = None,
+    key: Callable[P, str] | None = None,
+    classify: Classify | None = None,
+    name: str | None = None,
+    sinks: Iterable[Sink] = (),
+    io: World | None = None,
+    **_unkept: Never,
+) -> Ways[P, Coroutine[Any, Any, Answer[T]]]: ...
+
+
+@overload
+def degrade(
+    primary: Callable[P, T],
+    *,
+    stale: Cache | None = None,
+    weaker: Callable[P, Any] | None = None,
+    simpler: Callable[P, Any] | None = None,
+    static: object = NOTHING,
+    within: float | None = None,
+    deadline: float | None = None,
+    key: Callable[P, str] | None = None,
+    classify: Classify | None = None,
+    name: str | None = None,
+    sinks: Iterable[Sink] = (),
+    io: World | None = None,
+    **_unkept: Never,
+) -> Ways[P, Answer[T]]: ...
+
+
+def degrade(
+    primary: Callable[..., Any],
+    *,
+    stale: Cache | None = None,
+    weaker: Callable[..., Any] | None = None,
+    simpler: Callable[..., Any] | None = None,
+    static: object = NOTHING,
+    within: float | None = None,
+    deadline: float | None = None,
+    key: Callable[..., str] | None = None,
+    classify: Classify | None = None,
+    name: str | None = None,
+    sinks: Iterable[Sink] = (),
+    io: World | None = None,
+    **_unkept: Never,
+) -> Any:
+    """A function that gives what the primary gives, or else the best of what is left, in this order.
+
+        ask = outlast.degrade(ask_model, stale=outlast.Recent(), simpler=ask_shorter, static="Please try again later.")
+        answer = await ask("hi")                    # answer.value, .source, .degraded, .failures
+
+    Only good answers are kept, and whatever they say: an empty one is one. A cache that fails is passed by. A request
+    that is wrong, or a caller over his own limit, gets the error and nothing instead.
+
+    Args:
+        primary: what is wanted.
+        stale: any cache, to which good answers are added: the last one to the same arguments.
+        weaker: takes the same, and asks somebody cheaper.
+        simpler: takes the same, and asks for less.
+        static: a value.
+        within: primary, weaker and simpler have so many seconds each. Plain functions run in threads then.
+        deadline: all have; what comes after it is what takes no time.
+        key: what an answer is kept under; by default a hash of all arguments, so that nobody gets another's.
+        classify: takes an exception and says "failure", "throttled", "neutral" (a wrong request), or None: as usual.
+        name: what errors and events call it.
+        sinks: who hears of every event.
+        io: the clock, the dice and the places to wait, where a test brings its own.
+
+    Raises:
+        Exception: by calls, that of the primary as it is, when nothing is left; its notes say what else was tried.
+        TypeError, ValueError: a parameter is out of bounds, or promises what is not kept here.
+    """
+    refuse("degrade", _unkept, UNKEPT)
+    _different(primary, weaker, simpler)
+    if deadline is not None and not deadline > 0:
+        raise ValueError(f"degrade(deadline={deadline!r}): use a number of seconds above 0")
+    if stale is None and weaker is None and simpler is None and static is NOTHING:
+        raise TypeError("degrade() has nothing else to give: use stale=, weaker=, simpler= or static=")
+    ears = tuple(sinks)
+
+    def way(called: str, source: Source, function: Callable[..., Any]) -> Way:
+        policies: list[Policy] = []
+        if within is not None:
+            policies.append(Timeout(within, in_thread=kind_of(function) == "function"))
+        own = guard(*policies, name=called, classify=classify, sinks=ears, io=io)
+        return Way(called, source, function, own, judged=source == "primary")
+
+    called = name or str(getattr(primary, "__name__", "primary"))
+    first = way(called, "primary", primary)
+    shelf = None if stale is None else Shelf(stale, key, ears, io)
+    ways: list[Rung] = [first if shelf is None else _Kept(first, shelf)]
+    if shelf is not None:
+        ways.append(shelf)
+    if weaker is not None:
+        ways.append(way("weaker", "weaker", weaker))
+    if simpler is not None:
+        ways.append(way("simpler", "simplified", simpler))
+    if static is not NOTHING:
+        ways.append(Given(static))
+    return Ladder(ways, _as_it_was, deadline=deadline, classify=classify, io=io).as_function(primary, called)
+
+
+class _Kept:
+    """The primary, whose good answers are kept. Looks like a `Way`."""
+
+    __slots__ = ("_shelf", "_way", "awaits", "guard", "judged", "name", "source")
+
+    def __init__(self, way: Way, shelf: Shelf) -> None:
+        self._way = way
+        self._shelf = shelf
+        self.name, self.source, self.guard = way.name, way.source, way.guard
+        self.awaits, self.judged = way.awaits, way.judged
+
+    async def ask(self, arguments: Arguments, clock: Clock, due: float) -> Any:  # noqa: ANN401  (what the way gives)
+        """What it gives."""
+        self._shelf.key_of(arguments)  # who cannot be told apart hears of it at once, not when it fails
+        given = await self._way.ask(arguments, clock, due)
+        if not isinstance(given, Answer):
+            await self._shelf.keep(arguments, given, clock, due)
+        elif not given.degraded:
+            await self._shelf.keep(arguments, given.value, clock, due)
+        return given
+
+
+def _different(primary: Callable[..., Any], weaker: object, simpler: object) -> None:
+    for name, function in (("weaker", weaker), ("simpler", simpler)):
+        if function is primary:
+            raise ValueError(
+                f"degrade({name}=…) is the primary itself, which has just failed: ask somebody else, or less"
+            )
+
+
+def _as_it_was(failed: Failed) -> Exception:
+    """The primary's error; its notes say what else was tried."""
+    error = failed[0][2]
+    known = getattr(error, "__notes__", ())
+    for _, why, _ in failed[1:]:
+        for attempt in why:
+            note = f"outlast: {attempt.target}, {attempt}"
+            if note not in known:
+                error.add_note(note)
+    return error
