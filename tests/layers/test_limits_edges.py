@@ -136,3 +136,44 @@ def test_limits_are_as_good_as_new_when_nothing_is_under_way_and_every_bucket_is
     limits.settle(NOTHING, Costs(0.0, 3_000.0), 0.0)
     assert not limits.idle(2.9)
     assert limits.idle(3.0)
+
+
+def test_who_wants_to_be_left_alone_is_and_no_burst_follows():
+    """For ten seconds; then one call goes, and the next a second later. A shorter wish shortens nothing."""
+    limits = Limits([bucket()])
+    limits.hold(10.0, 100.0)
+    limits.hold(3.0, 100.0)
+    of = limits.buckets[0]
+    assert [of.wait(1.0, now) for now in (100.0, 104.0)] == [pytest.approx(10.0), pytest.approx(6.0)]
+    assert of.wait(1.0, 110.0) == 0.0
+    of.take(1.0, 110.0)
+    assert of.wait(1.0, 110.0) == pytest.approx(1.0)
+
+
+def test_what_was_charged_before_somebody_wanted_to_be_left_alone_does_not_come_back():
+    """The refund of an earlier call would let another go too soon."""
+    limits = Limits([Gcra("rpm", "requests", 120.0, 60.0, 5.0)])
+    limits.take(Costs(), 0.0)
+    limits.hold(10.0, 0.0)
+    limits.settle(Costs(), NOTHING, 0.0, (1,))
+    assert limits.buckets[0].wait(1.0, 0.0) == pytest.approx(10.0)
+
+
+def test_a_call_that_used_what_it_was_charged_is_over_and_that_is_all():
+    """Its place at once is free, its charge stays."""
+    limits = Limits([bucket()], concurrent=1)
+    limits.take(Costs(), 0.0)
+    limits.done()
+    assert (limits.under_way, left(limits)) == (0, [4])
+
+
+def test_a_place_that_has_been_taken_is_none_any_more():
+    """Ten seconds after its time the bucket is full again, and what comes back then was there anyway."""
+    of = Gcra("rpm", "requests", 60.0, 60.0, 1.0)
+    for _ in range(2):
+        of.take(1.0, 0.0)
+    of.refund(1.0, 2, 1.5)
+    assert of.tat == pytest.approx(1.5)
+    of.refund(1.0, 2, 12.0)
+    assert of.wait(1.0, 12.0) == 0.0
+    assert of.remaining(12.0) == 1.0
