@@ -96,3 +96,39 @@ def test_in_a_child_process_no_retry_is_under_way():
     of.withdraw(1.0, 0.0)
     of.ground()
     assert [of.withdraw(1.0, 20.0) is None for _ in range(3)] == [False, False, True]
+
+
+def test_what_has_expired_leaves_nothing_not_even_what_rounding_left():
+    """Three times 0.2 less three times 0.2 is nothing."""
+    of = budget((0.0, 1), (1.0, 1), (2.0, 1))
+    assert of.balance(62.0) == 0.0
+    assert of.withdraw(1e-12, 62.0) is not None
+    assert of.balance(62.0) == 0.0
+
+
+def test_what_is_undone_is_there_again_beside_the_rest():
+    """Ten deposits of which five were drawn are ten again."""
+    of = budget((0.0, 1), (30.0, 50))
+    draw = of.withdraw(1.0, 30.0)
+    draw.undo(30.0)
+    assert of.balance(30.0) == pytest.approx(10.2)
+
+
+def test_a_free_place_that_is_free_again_anyway_is_not_given_back():
+    """Undone after its ten seconds, when others have been taken note of."""
+    of = budget()
+    draw = of.withdraw(1.0, 0.0)
+    assert of.balance(20.0) == 0.0
+    draw.undo(20.0)
+    assert of.idle(20.0)
+
+
+def test_a_retry_ends_once():
+    """However often it is said."""
+    of = budget()
+    draw = of.withdraw(1.0, 0.0)
+    draw.done()
+    draw.done()
+    draw.undo(0.0)
+    assert of.idle(10.0)
+    assert [of.withdraw(1.0, 10.0) is None for _ in range(3)] == [False, False, True]

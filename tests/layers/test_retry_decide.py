@@ -207,3 +207,24 @@ def test_an_attempt_that_could_not_end_in_time_is_not_made():
     """What is useful must fit in whole; a moment more and it is made."""
     for left, delay in ((0.25 + CONFIG.useful, "move"), (0.26 + CONFIG.useful, 0.25)):
         assert chosen(Transient("no"), left=left) == delay
+
+
+WHY = {
+    "no attempts left": {"made": CONFIG.total},
+    "no attempts left on this target": {"here": CONFIG.on_last},
+    "the attempts left are for the other targets": {"healthy": CONFIG.total - 1},
+    "another target is ready sooner": {"patience": 0.2},
+    "no time left before the deadline": {"left": 0.2},
+}
+
+
+@pytest.mark.parametrize("reason", WHY)
+def test_who_moves_on_although_the_failure_might_pass_says_why(reason):
+    """The first reason that there is, for the sinks."""
+    assert decide(CONFIG, Transient("no"), so_far(**WHY[reason]), 0.0, 1.0).reason == reason
+
+
+def test_a_requests_attempts_are_counted_over_all_its_routed_calls():
+    """Twelve, however few this one has made."""
+    decision = decide(CONFIG, Transient("no"), so_far(total=CONFIG.per_request), 0.0, 1.0)
+    assert decision.reason == "no attempts left"
