@@ -13,7 +13,8 @@ from tests.guard.world import Script, Takes, play
 import outlast
 from outlast import Breaker, Exhausted, Rejected, first_of
 from outlast.model.errors import Caller, Credential, Throttled
-from outlast.model.events import AttemptEnded
+from outlast.model.events import AttemptEnded, FailedOver
+from outlast.testing import ScriptedIo, run
 
 
 class Provider:
@@ -324,6 +325,8 @@ def test_every_attempt_is_told(world, providers):
     world.call(ask)
     told = [(event.target, event.kind) for event in events if isinstance(event, AttemptEnded)]
     assert told == [("one", "connect"), ("two", "ok")]
+    (moved,) = [event for event in events if isinstance(event, FailedOver)]
+    assert (moved.from_target, moved.to_target, moved.kind) == ("one", "two", "connect")
 
 
 def test_classify_has_the_first_word(world, providers):
@@ -350,6 +353,63 @@ def test_an_answer_does_not_tell_what_it_is_where_it_should_not(world, providers
     assert "secret" not in repr(answer)
     with pytest.raises(TypeError, match="ask for its value"):
         bool(answer)
+
+
+class Bodied(Exception):
+    """An error of a library that has read the body itself, and keeps no response."""
+
+    def __init__(self, status, body):
+        super().__init__("no")
+        self.status_code, self.body = status, body
+
+
+class Unread(Exception):
+    """An error whose response was never read, which raises who asks for it."""
+
+    def __init__(self, status):
+        super().__init__("no")
+        self.response = type("Response", (), {"status_code": status, "content": property(self._raise)})()
+
+    def _raise(self, _):
+        raise RuntimeError("never read")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (Bodied(429, {"code": "insufficient_quota"}), "quota"),
+        (Bodied(429, {"error": {"type": "rate_limit_error"}}), "throttled"),
+        (Bodied(503, {"odd": object()}), "transient"),
+        (Bodied(500, None), "transient"),
+        (Unread(529), "transient"),
+    ],
+)
+def test_an_error_is_read_as_far_as_it_can_be(world, providers, error, kind):
+    """By its status where nothing else is known."""
+    _, _, ask = providers([error])
+    assert [why.kind for why in world.call(ask).failures] == [kind]
+
+
+def test_a_client_of_ours_tells_all_that_it_tried():
+    """Its own attempts are among the reasons."""
+    config = outlast.simulated("http://127.0.0.1:1")
+
+    async def story():
+        io = ScriptedIo()
+        for target in config.routes.find("default").targets:
+            io.script(target.name, 503)
+
+        async def other(prompt):
+            return prompt
+
+        async with outlast.AsyncClient(config, io=io) as client:
+            return await first_of(client.chat, other, io=io)("hi")
+
+    answer = run(story())
+    assert (answer.value, answer.by) == ("hi", "other")
+    assert len(answer.failures) >= 2
+    assert {why.kind for why in answer.failures} == {"transient"}
+    assert {why.target for why in answer.failures} == {t.name for t in config.routes.find("default").targets}
 
 
 @pytest.mark.parametrize(

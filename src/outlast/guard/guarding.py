@@ -207,14 +207,14 @@ def guard(
     """
     plan = planned(policies)
     called = name or f"guard-{next(_NUMBERS)}"
-    tell = _ears(tuple(sinks), io)
+    tell = ears_of(tuple(sinks), io)
     desk = Desk(plan, called, (io or _BLOCKING).random, _changed(called, tell))
     forks.register(desk)
     judge = Judge(plan, classify)
     return Guard(Course(plan, desk, called, judge, key=key, failed=failed, tell=tell), desk, io)
 
 
-def _ears(sinks: tuple[Sink, ...], io: World | None) -> Callable[[Event], None] | None:
+def ears_of(sinks: tuple[Sink, ...], io: World | None) -> Callable[[Event], None] | None:
     """Who hears of events: the sinks, or an io that brings its own; None where nobody does."""
     if not sinks:
         return None if io is None else io.emit

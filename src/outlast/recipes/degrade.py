@@ -146,7 +146,8 @@ def degrade(
         ways.append(way("simpler", "simplified", simpler))
     if static is not NOTHING:
         ways.append(Given(static))
-    return Ladder(ways, _as_it_was, deadline=deadline, classify=classify, io=io).as_function(primary, called)
+    ladder = Ladder(ways, _as_it_was, deadline=deadline, classify=classify, sinks=ears, io=io)
+    return ladder.as_function(primary, called)
 
 
 class _Kept:

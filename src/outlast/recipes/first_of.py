@@ -211,6 +211,7 @@ def _ladder(
         deadline=deadline,
         max_latency=max_latency,
         classify=settings.classify,
+        sinks=settings.sinks,
         io=settings.io,
     )
     return ladder.as_function(next(iter(options.values())), name)

@@ -15,10 +15,11 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast
 from outlast.edge.blocking import BlockingIo, driven
 from outlast.guard.classify import Classify
 from outlast.guard.errors import Attempt
-from outlast.guard.guarding import Guard
+from outlast.guard.guarding import Guard, ears_of
 from outlast.guard.world import World
 from outlast.model.errors import Rejected, TimedOut
-from outlast.model.events import AttemptEnded
+from outlast.model.events import AttemptEnded, FailedOver
+from outlast.ports import Sink
 from outlast.recipes.answer import Answer, Source
 from outlast.recipes.meaning import meaning_of, onward
 from outlast.recipes.way import Arguments, Clock, NothingHere, Way
@@ -91,10 +92,11 @@ class Ladder:
         deadline: seconds for all of them.
         max_latency: seconds; a way whose live p99 is above comes last.
         classify: what an exception means, asked before the usual classification.
+        sinks: who hears that one way was taken for another.
         io: the world; the system's when None.
     """
 
-    __slots__ = ("_classify", "_deadline", "_max_latency", "_nothing_left", "_random", "_ways", "clock")
+    __slots__ = ("_classify", "_deadline", "_max_latency", "_nothing_left", "_random", "_tell", "_ways", "clock")
 
     def __init__(
         self,
@@ -104,8 +106,10 @@ class Ladder:
         deadline: float | None,
         max_latency: float | None = None,
         classify: Classify | None = None,
+        sinks: tuple[Sink, ...] = (),
         io: World | None = None,
     ) -> None:
+        self._tell = ears_of(sinks, io)
         self._ways = tuple(ways)
         self._nothing_left = nothing_left
         self._deadline = inf if deadline is None else deadline
@@ -136,7 +140,7 @@ class Ladder:
                 failed.append((way, why, error))
             else:
                 self._took(way, started, None)
-                return _answer(way, value, failed)
+                return self._answer(way, value, failed)
         try:
             raise self._nothing_left(failed)
         finally:
@@ -168,6 +172,16 @@ class Ladder:
         name, kind, of = way.name, verdict.kind, type(error).__name__
         return (Attempt("", name, name, "", number, kind, seconds, message=verdict.message, error=of, waited=0.0),)
 
+    def _answer(self, way: Rung, value: Any, failed: Failed) -> Answer[Any]:  # noqa: ANN401  (what the way has given)
+        before = history(failed)
+        if failed and self._tell is not None:
+            self._tell(FailedOver("", failed[-1][0].name, way.name, before[-1].kind))
+        failed.clear()
+        if not isinstance(value, Answer):
+            return Answer(value, way.source, way.name, before)
+        source = value.source if way.source == "primary" or value.degraded else way.source
+        return Answer(value.value, source, value.by, (*before, *value.failures))
+
     def as_function(self, like: Callable[..., Any], name: str) -> Ways[Any, Any]:
         """A function of this ladder: a coroutine function if any of its ways is one."""
         awaits = self._ways[0].awaits
@@ -197,15 +211,6 @@ class Ladder:
             return driven(self.climb((args, kwargs)))
 
         return asked
-
-
-def _answer(way: Rung, value: Any, failed: Failed) -> Answer[Any]:  # noqa: ANN401  (what the way has given)
-    before = history(failed)
-    failed.clear()
-    if not isinstance(value, Answer):
-        return Answer(value, way.source, way.name, before)
-    source = value.source if way.source == "primary" or value.degraded else way.source
-    return Answer(value.value, source, value.by, (*before, *value.failures))
 
 
 def _attempt_of(ended: AttemptEnded) -> Attempt:
