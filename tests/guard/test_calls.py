@@ -1,5 +1,6 @@
 """What a guard does around a function, the same for plain functions and for coroutine functions."""
 
+import asyncio
 import pickle
 
 import pytest
@@ -7,8 +8,9 @@ import pytest
 import outlast
 from outlast import Breaker, Deadline, Exhausted, Failure, Fallback, Limit, Rejected, Retry, Slots, Timeout
 from outlast.guard import OutOfTime
-from outlast.model.errors import Connect, Throttled, Transient
+from outlast.model.errors import Connect, Throttled, TimedOut, Transient
 from outlast.model.events import AttemptEnded, BreakerChanged, FailedOver, LimitHit, RetryRefused, RetryScheduled
+from outlast.model.events import Refused as Refused_
 
 from .world import Takes
 
@@ -590,3 +592,110 @@ def test_refusals_give_back_their_own_charges(world):
     for _ in range(20):
         assert world.fails(failing).gate == "breaker"
     assert world.state(search).left["rpm"] == pytest.approx(9)
+
+
+def test_what_on_does_not_name_is_judged_as_ever(world):
+    """A mistake stays neutral, a failure is one for the breaker, though it is not tried again."""
+    for error, state in ((ValueError, "closed"), (OSError, "open")):
+        search = world.guard(Retry(on=KeyError), Breaker(failures=1))
+        assert type(world.fails(search(world.dependency(error)))) is error
+        assert world.state(search).breaker == state
+
+
+def test_what_on_names_keeps_its_class_where_it_may_be_repeated(world):
+    """A throttle is still one: the breaker does not count it. What is named and was neutral is a failure."""
+    search = world.guard(Retry(on=Exception, attempts=2, base=0), Breaker(failures=1))
+    assert world.fails(search(world.dependency(Refused(429)))).attempts[0].kind == "throttled"
+    assert world.state(search).breaker == "closed"
+    named = world.fails(search(world.dependency(Refused(400))))
+    assert named.attempts[0].kind == "transient"
+    assert world.state(search).breaker == "open"
+    hinting = world.guarded(Retry(on=Exception, attempts=1), outcomes=[Refused(400, {"retry-after": "3"})])
+    assert world.fails(hinting).retry_after == 3.0
+
+
+def test_a_conflict_is_tried_once_more(world):
+    """Whatever the number of attempts; a timeout of the engine likewise."""
+    for error in (Refused(409), TimedOut("slow")):
+        gave_up = world.fails(world.guarded(Retry(attempts=9, base=0), outcomes=[error]))
+        assert (len(gave_up.attempts), gave_up.why) == (2, "once more was enough")
+
+
+def test_a_timeout_of_the_engine_is_tried_again_only_with_a_whole_limit_left(world):
+    """What took so long will take so long again."""
+    for deadline, attempts in ((11.0, 2), (9.0, 1)):
+        policies = (Deadline(deadline), Retry(attempts=9, base=0), Timeout(5))
+        gave_up = world.fails(world.guarded(*policies, outcomes=[Takes(4.5, TimedOut("slow"))]))
+        assert len(gave_up.attempts) == attempts
+
+
+def test_slow_answers_open_a_circuit(world):
+    """Those beyond `slow_after`, and whatever ran into a timer."""
+    search = world.guard(Breaker(failures=99, min_calls=5, failure_rate=2, slow_after=1))
+    slow = search(world.dependency(Takes(1.1)))
+    quick = search(world.dependency(Takes(1.0)))
+    for _ in range(5):
+        world.call(quick)
+    assert world.state(search).breaker == "closed"
+    world.wait(100)
+    for _ in range(5):
+        world.call(slow)
+    assert world.state(search).breaker == "open"
+    search = world.guard(Breaker(failures=99, min_calls=5, failure_rate=2))
+    timing_out = search(world.dependency(TimeoutError))
+    for _ in range(5):
+        world.fails(timing_out)
+    assert world.state(search).breaker == "open"
+
+
+def test_who_has_no_time_left_is_never_sent(world):
+    """An outer deadline that has passed refuses what is inside of it."""
+    inner = world.guarded(Retry(), Breaker(), name="inner")
+    io = world.io
+
+    def late():
+        io.pass_time(2)
+        return inner()
+
+    async def alate():
+        try:
+            await io.sleep(2)
+        except asyncio.CancelledError:
+            return await inner()
+
+    refusal = world.fails(world.guard(Deadline(1), name="outer")(late if world.face == "plain" else alate))
+    assert (type(refusal), refusal.gate, refusal.code) == (Rejected, "deadline", "deadline")
+    assert str(refusal) == "inner: no time is left before the deadline"
+    assert world.script.calls == []
+
+
+def test_refusals_are_events(world):
+    """Each gate's with its own name and time."""
+    heard = []
+    search = world.guard(Breaker(failures=1, jitter=0), sinks=[heard.append])
+    failing = search(world.dependency(OSError))
+    world.fails(failing)
+    refusal = world.fails(failing)
+    assert heard[-1] == Refused_("dep-2", "dep", "breaker", refusal.message, 10.0)
+    strict = world.guard(Limit(rpm=60, burst=1, max_wait=0), sinks=[heard.append])(world.dependency())
+    world.call(strict)
+    world.fails(strict)
+    assert (heard[-1].scope, heard[-1].retry_after) == ("dep", 1.0)
+
+
+def test_the_history_says_what_the_class_says(world):
+    """In our words, never the exception's."""
+    error = world.fails(world.guarded(Retry(attempts=1), outcomes=[Refused(503)]))
+    [attempt] = error.attempts
+    assert (attempt.message, attempt.error, attempt.target, attempt.call) == ("status 503", "Refused", "dep", "dep-1")
+
+
+def test_waiting_for_a_limit_counts_as_waiting(world):
+    """The history tells how long was waited before each attempt, whatever for."""
+    outer = world.guard(Limit(rpm=60, burst=1), Retry(attempts=1))
+    failing = outer(world.dependency(OSError))
+    world.fails(failing)
+    assert world.fails(failing).attempts[0].waited == pytest.approx(1)
+    inner = world.guard(Retry(attempts=2, base=0), Limit(rpm=60, burst=1))
+    waits = [attempt.waited for attempt in world.fails(inner(world.dependency(OSError))).attempts]
+    assert waits == pytest.approx([0, 1])

@@ -275,6 +275,14 @@ def test_errors_are_freed_without_the_collector(world, policies, error):
     assert left == [None] * len(kept)
 
 
+def test_an_attempt_that_the_deadline_cut_late_is_a_failure(loop):
+    """A second is enough to answer in; less is, where the timeout is less."""
+    for deadline, timeout, state in ((1.0, 9, "open"), (0.9, 9, "closed"), (0.5, 0.5, "open"), (0.4, 0.5, "closed")):
+        search = loop.guard(Deadline(deadline), Breaker(failures=1), Timeout(timeout))
+        assert isinstance(loop.fails(search(asyncio.sleep), 60), OutOfTime)
+        assert loop.state(search).breaker == state
+
+
 def test_scripted_worlds_are_at_hand_for_users():
     """A guard is tested without a second of waiting."""
     io = ScriptedIo()
