@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import msgspec
 
@@ -30,10 +31,12 @@ from outlast.edge.io import AsyncIo
 from outlast.edge.process import Process
 from outlast.engine import Asked, Engine
 from outlast.flow.stream import Stream
+from outlast.learned import learned, restore
 from outlast.model.caller import LIBRARY, PRIORITIES, Priority
 from outlast.model.messages import Chunk, Operation, Reply, Request, Usage, Vectors
 from outlast.ports import Io, Sink
 
+T = TypeVar("T")
 Messages = str | Sequence[Mapping[str, object]]
 """A prompt, or messages as OpenAI's chat completions have them."""
 
@@ -184,6 +187,18 @@ class AsyncClient:
         """Return when the prices are known, so that `Reply.cost` is filled in; until then it is None."""
         await self._home.outlast.priced()
 
+    def state(self) -> str:
+        """What has been learned of the targets, as JSON to keep elsewhere: which are out, and for how long."""
+        return learned(self.outlast.stack, self.outlast.io.now(), time.time())
+
+    def restore(self, state: str) -> None:
+        """Begin with what another process has learned, as far as it still holds. What is known already stays.
+
+        Raises:
+            ValueError: this is not what `state` gave.
+        """
+        restore(self.outlast.stack, state, self.outlast.io.now(), time.time())
+
     async def aclose(self) -> None:
         """Close every connection."""
         await self._home.outlast.aclose()
@@ -294,6 +309,14 @@ class Client:
         """Return when the prices are known."""
         self._loop.run(self._client.priced())
 
+    def state(self) -> str:
+        """What has been learned of the targets: see `AsyncClient.state`."""
+        return self._loop.run(_at_once(self._client.state))
+
+    def restore(self, state: str) -> None:
+        """Begin with what another process has learned: see `AsyncClient.restore`."""
+        self._loop.run(_at_once(lambda: self._client.restore(state)))
+
     def close(self) -> None:
         """Close every connection."""
         self._loop.run(self._client.aclose())
@@ -305,6 +328,11 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+async def _at_once(do: Callable[[], T]) -> T:
+    """What that gives, as a coroutine: on the loop nothing else happens meanwhile."""
+    return do()
 
 
 def _messages(messages: Messages) -> object:

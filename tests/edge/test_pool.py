@@ -4,6 +4,7 @@ import asyncio
 import gc
 import socket
 import threading
+import time
 
 import pytest
 
@@ -362,3 +363,16 @@ def test_twelve_thousand_cancellations(run, world, say):
             assert at.io.connections == 0
 
     run(story())
+
+
+def test_one_whose_time_is_over_is_not_used_although_nobody_had_a_turn_to_close_it(run, world, say):
+    """A process that was frozen, or a loop that was blocked: the peer may have forgotten the connection long ago."""
+
+    async def story():
+        async with world(serving(say.answer()), bounds=Bounds(idle=0.05)) as at:
+            await at.whole()
+            time.sleep(0.1)  # noqa: ASYNC251  (it is what this is about)
+            await at.whole()
+            return at.connected
+
+    assert run(story()) == 2

@@ -34,11 +34,16 @@ class Shelf:
         self._idle: dict[Connection, None] = {}
 
     def take(self) -> Connection | None:
-        """The connection that was put here last and still stands; None if there is none."""
+        """The connection that was put here last and still stands; None if there is none.
+
+        One whose time is over is closed, even if nobody had a turn to notice: a process may have been frozen for hours.
+        """
         while self._idle:
             connection, _ = self._idle.popitem()
             if connection.stage is IDLE:
-                return connection
+                if connection.due > self._pool.sweeper.now():
+                    return connection
+                connection.abort()
         return None
 
     def opened(self, connection: Connection) -> None:

@@ -127,6 +127,10 @@ class Free(AtOnce):
             self._pauses.learn(call, self, end.error, now)
 
 
+Out = dict[str, tuple[float, int]]
+"""By name: seconds, and how often in a row."""
+
+
 class Pauses:
     """All pauses, by target and by credential. Those that are over and forgotten cost nothing."""
 
@@ -155,6 +159,15 @@ class Pauses:
         if pause is None or pause.until <= now:
             return IN
         return pause.until - now, pause.times > 0
+
+    def known(self, now: float) -> tuple[Out, Out]:
+        """The targets and the credentials that are out: for how many seconds more, and how often in a row they were."""
+        return _out(self._targets, now), _out(self._credentials, now)
+
+    def restore(self, targets: Out, credentials: Out, now: float) -> None:
+        """They are out as another process knew it, where nothing is known of them here yet."""
+        _put_out(self._targets, targets, self._config.hint_max, now)
+        _put_out(self._credentials, credentials, self._config.credential_max, now)
 
     def admit(self, call: Call, now: float) -> Held | Free | Rejected:
         """The gate: leave to try the target, after its pause if that is short enough."""
@@ -252,6 +265,17 @@ class Pauses:
         if out is not None and not (isinstance(out.probing, Held) and out.probing.tries(call)):
             left = max(left, out.until - now, 1.0)
         return _paused(call, left) if left > 0 else None
+
+
+def _out(pauses: Kept[Pause], now: float) -> Out:
+    return {name: (pause.until - now, pause.times) for name, pause in pauses.items() if pause.until > now}
+
+
+def _put_out(pauses: Kept[Pause], out: Out, longest: float, now: float) -> None:
+    for name, (seconds, times) in out.items():
+        if name not in pauses and seconds > 0:
+            pause = pauses.put(name, Pause(), now)
+            pause.until, pause.times = now + min(seconds, longest), max(0, min(times, 60))
 
 
 def _awaited(call: Call, left: float, now: float) -> None:

@@ -26,7 +26,7 @@ from outlast.flow.kept import Kept
 from outlast.flow.stream import End
 from outlast.layers.breaker.circuit import Breaker
 from outlast.layers.breaker.config import BreakerConfig
-from outlast.layers.breaker.permit import OPERATOR, Change, Override, Permit, Refusal, State
+from outlast.layers.breaker.permit import OPERATOR, RESTORED, Change, Override, Permit, Refusal, State
 from outlast.layers.breaker.window import Window
 from outlast.model.errors import Failure, Rejected, TimedOut
 from outlast.model.events import BreakerChanged, Diverted, ProbeSent, Refused
@@ -91,7 +91,7 @@ def changed(change: Change, target: str, call: str) -> BreakerChanged:
         change.after,
         change.seconds,
         change.reason,
-        call="" if change.reason == OPERATOR else call,
+        call="" if change.reason in {OPERATOR, RESTORED} else call,
         run=change.run,
         calls=change.calls,
         failed=change.failed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from outlast.layers.breaker.config import BreakerConfig
-from outlast.layers.breaker.permit import OPERATOR, Change, Override, Permit, Refusal, State
+from outlast.layers.breaker.permit import OPERATOR, RESTORED, Change, Override, Permit, Refusal, State
 from outlast.layers.breaker.window import Window
 from outlast.model.errors import Outcome
 
@@ -326,6 +326,15 @@ class Breaker:
         if window.slow >= config.slow_rate * total:
             return f"{window.slow} of {total} calls were slow", config.slow_rate
         return None
+
+    def restore(self, seconds: float, openings: int, now: float) -> None:
+        """Open for so many seconds more, as another process knew it, where nothing is known here yet."""
+        if self._last or self.epoch or self.override is not None or seconds <= 0:
+            return
+        config = self._config
+        self.openings = max(1, min(openings, 60))
+        self.until = now + min(seconds, max(config.open_max * (1.0 + config.jitter), config.hint_max))
+        self._enter("open", now, RESTORED)
 
     # -- transitions -------------------------------------------------------------------------------------------
 

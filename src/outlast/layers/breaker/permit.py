@@ -10,6 +10,7 @@ State = Literal["closed", "open", "half_open"]
 Override = Literal["forced_open", "disabled", "observe"]
 Kind = Literal["call", "probe", "early"]
 OPERATOR = "an operator's word"
+RESTORED = "as it was known before"
 """The reason of a transition that no call has brought about."""
 
 
