@@ -106,6 +106,7 @@ def tell(call: Call, end: End, so_far: Told, now: float) -> None:
             call.deadline - so_far.started,
             code,
             retry_after,
+            story.resumed,
         )
     )
 
@@ -154,7 +155,8 @@ class Engine:
         now = io.now()
         so_far = Told(started, now - started, answer.target, answer.source)
         if isinstance(answer, Stream):
-            request.forget()
+            if not answer.keeps_request:
+                request.forget()
             answer.owe(call, (so_far,))
         else:
             tell(call, End("success", None, answer.usage, answer.cost), so_far, now)

@@ -167,6 +167,10 @@ class Reader(Protocol):
         """
         ...
 
+    def complete(self) -> Batch:
+        """What ends an answer of which every choice has finished, whatever came behind that."""
+        ...
+
     def close(self) -> Batch:
         """The body has ended: what the last bytes were. `last` is False if the answer is not complete."""
         ...
@@ -177,6 +181,10 @@ class Writer(Protocol):
 
     def start(self, opening: Opening) -> bytes:
         """What must stand before the first chunk."""
+        ...
+
+    def go_on(self, opening: Opening) -> bytes:
+        """What must stand before the first chunk where the beginning went out in the provider's own bytes."""
         ...
 
     def write(self, chunks: list[Chunk]) -> bytes:

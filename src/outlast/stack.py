@@ -2,6 +2,7 @@
 
     once per request     caller's limits    a caller over its limit must not take a place from others
                          admission          the gateway's slots and its priority queue
+                         resume             outside routing: a stream that breaks is routed anew, for its rest
                          hedge              outside routing, since its second leg is routed too
                          routing            tries the targets; it only peeks at circuits and pauses
     once per attempt     retry              inside routing, so that a retry is rare where another target exists
@@ -31,6 +32,7 @@ from outlast.layers.bulkhead import GATEWAY, Bulkhead, BulkheadConfig, SlotsConf
 from outlast.layers.hedge import HedgeConfig, Hedges
 from outlast.layers.limits import Keeper, LimitsConfig, ScopesOf
 from outlast.layers.pause import PauseConfig, Pauses
+from outlast.layers.resume import ResumeConfig, resume
 from outlast.layers.retry import Draw, Retries, RetryConfig
 from outlast.layers.routing import READY, Routing, RoutingConfig, Standing
 from outlast.model.target import Target
@@ -48,6 +50,7 @@ class LayersConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Slots of each target, the queue for them, and how they adapt."""
     admission: SlotsConfig = GATEWAY
     """Requests under way in the gateway, and the queue for them."""
+    resume: ResumeConfig = ResumeConfig()
     hedge: HedgeConfig = HedgeConfig()
     routing: RoutingConfig = RoutingConfig()
     attempt: AttemptConfig = AttemptConfig()
@@ -96,6 +99,8 @@ class Stack:
             can_probe_early=lambda target: self.breakers.of(target.name).can_probe_early(),
             latencies=latencies,
             attempts=config.retry.total,
+            per_request=config.retry.per_request,
+            most_breaks=2 if config.retry.enabled else 1,
             useful=config.retry.useful,
         )
         self.hedges = Hedges(config.hedge, latencies, self)
@@ -109,6 +114,8 @@ class Stack:
             _on(config.limits.enabled and self.caller_limits.needed, self.caller_limits.admit),
             _on(config.admission.enabled, self.admission.admit),
         )
+        if config.resume.enabled:
+            yield resume(config.resume, config.retry.per_request)
         if self.hedging:
             yield self.hedges.layer()
         yield self.routing.layer()

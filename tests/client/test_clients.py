@@ -49,7 +49,8 @@ def test_a_stream_comes_piece_by_piece(provider, client):
 
 def test_a_stream_that_breaks_raises(provider, client):
     """What came is there; what is missing is told."""
-    provider.script("alpha", cut(3))
+    provider.script("alpha", default=cut(3))
+    provider.script("beta", default=status(500))  # nobody is left to go on
     words = []
     with pytest.raises(BrokenStream), client.stream("hi") as stream:  # noqa: PT012
         for chunk in stream:

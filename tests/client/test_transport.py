@@ -143,7 +143,8 @@ def test_errors_are_of_the_sdks_classes(provider, under):
 @pytest.mark.parametrize("how", [cut(3), ended(3)], ids=["cut", "ended silently"])
 def test_a_stream_that_breaks_raises(provider, under, how):
     """In both SDKs, also where the provider itself would have deceived them."""
-    provider.script("alpha", how, how)
+    provider.script("alpha", default=how)
+    provider.script("beta", default=status(500))  # nobody is left to go on
     sdks = under()
     with pytest.raises(openai.APIError):
         list(sdks.each(sdks.ask(stream=True)))

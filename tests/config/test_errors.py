@@ -56,10 +56,6 @@ WRONG = {
             'did you mean "latency"?'
         ),
     ),
-    "later": (
-        OPENAI + '[routes.a]\ntargets = ["openai/x"]\non_break = "resume"',
-        ':5: routes.a.on_break: "resume" is not in this version; "error" is',
-    ),
     "text for a number": ('[retry]\nbase = "x"', ':2: retry.base: expected a number, not "x"'),
     "number for a text": ("[server]\nhost = 5", ":2: server.host: expected a text, not 5"),
     "fraction": ("[retry]\ntotal = 1.5", ":2: retry.total: expected a whole number, not 1.5"),

@@ -8,6 +8,7 @@ import contextlib
 import threading
 from typing import NamedTuple
 
+from outlast.lab.going_on import words
 from outlast.model.events import AttemptEnded, RequestEnded
 
 from .rows import ROWS, TLS
@@ -43,8 +44,8 @@ class Case(NamedTuple):
 
     @property
     def model(self):
-        """What is asked for: the only target, or the route of two."""
-        return self.name if self.paired else f"{self.name}/m"
+        """What is asked for: its route, or its only target where that has none."""
+        return self.name if self.paired or self.kind == "broken_stream" else f"{self.name}/m"
 
     @property
     def asked_as(self):
@@ -84,6 +85,17 @@ class Case(NamedTuple):
     def spared(self):
         """Does the other target answer?"""
         return self.paired and self.wanted.onward
+
+    @property
+    def resumed(self):
+        """Does the other target go on with what was said?"""
+        return self.spared and self.kind == "broken_stream"
+
+    @property
+    def gone_on(self):
+        """The text of an answer that the other target goes on with."""
+        whole = USUAL.format(provider=SPARE)
+        return whole if whole.startswith(self.said) else self.said + "".join(words(whole)[len(words(self.said)) :])
 
     @property
     def said(self):
@@ -203,6 +215,8 @@ def toml_of(url, cases, *, elsewhere=None, ca_file=""):
         lines += [f'ca_file = "{ca_file}"'] if ca_file else []
         if case.paired:
             lines += [f"[routes.{case.name}]", f'targets = ["{case.name}/m", "{SPARE}/{case.name}"]']
+        elif case.kind == "broken_stream":
+            lines += [f"[routes.{case.name}]", f'targets = ["{case.name}/m"]', 'on_break = "error"']
     lines += ["[routes.default]", f'targets = ["{SPARE}/m"]']
     return "\n".join(lines)
 

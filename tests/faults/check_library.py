@@ -19,7 +19,10 @@ def check(library, case, answer):
     assert not any(attempt.maybe_billed for attempt in attempts if attempt.kind in UNBILLED)
     assert library.held() == {"slots": 0, "queue": 0, "target queues": 0}
     if case.spared:
-        check_answer(case, answer, USUAL.format(provider=SPARE), f"{SPARE}/{case.name}", "fallback")
+        if case.resumed:
+            check_answer(case, answer, case.gone_on, f"{case.name}/m", "primary", attempts=1)
+        else:
+            check_answer(case, answer, USUAL.format(provider=SPARE), f"{SPARE}/{case.name}", "fallback")
         return
     assert library.ear.ended(case.name).kind == case.kind
     if case.kind == "ok":
@@ -29,11 +32,11 @@ def check(library, case, answer):
         check_failure(case, answer, attempts)
 
 
-def check_answer(case, answer, text, target, source):
-    """All of the text, one finish, and who gave it."""
+def check_answer(case, answer, text, target, source, attempts=None):
+    """All of the text, one finish, who began it, and after how many attempts."""
     assert answer.failure is None
     assert (answer.text, answer.target, answer.source) == (text, target, source)
-    assert (answer.attempts, answer.finishes) == (len(case.kinds), 1)
+    assert (answer.attempts, answer.finishes) == (attempts or len(case.kinds), 1)
     assert answer.finish in {"stop", "length", "tool_calls", case.facts.finish}
 
 
@@ -49,7 +52,7 @@ def check_failure(case, answer, attempts):
         assert failure.retryable
     if case.kind == "broken_stream":
         assert case.holds(answer.text)
-        assert answer.finish is None or case.facts.finished
+        assert answer.finish is None
     else:
         assert (answer.text, answer.finish) == ("", None)
         assert list(failure.attempts) == attempts

@@ -24,11 +24,12 @@ yours.
 - **comes to** is the [class](errors.md): the `type` that the gateway logs, and the `kind` of the `Failure` that the
   library raises, when no other target is left.
 - **gateway** is the status on OpenAI's / Anthropic's surface. An *error event* ends a stream that had begun: exactly
-  the good beginning, the error, and no end marker.
+  the good beginning, the error, and no end marker; so it is with `on_break = "error"`, or when nobody else is left.
 - **library** is the `status` of the `Failure`; *raises* means that it comes while the stream is read, after exactly the
   good beginning.
 - **attempts** are those on the only target; in brackets those on the first of two.
-- **with another target** tells who answers then: *the next*, or *nobody*, because no repetition could help.
+- **with another target** tells who answers then: *the next*; *goes on*: the next, from where the stream broke; or
+  *nobody*, because no repetition could help.
 
 Limits of time are short here for what stays silent, and hints of a second or more are not waited for. A listening
 socket can show A1 and A9 only as a reset; the real ones are in `tests/edge`, with their own classes and hints.
@@ -85,7 +86,7 @@ def _outcome(row, *, streamed):
         return "the answer", "", "", "1", ""
     attempts = f"{wanted.alone} ({wanted.first})"
     if kind == "broken_stream":
-        return f"`{kind}`", "error event", "raises", attempts, "nobody"
+        return f"`{kind}`", "error event", "raises", attempts, "goes on" if wanted.onward else "nobody"
     statuses = f"{wanted.openai}" if wanted.openai == wanted.anthropic else f"{wanted.openai} / {wanted.anthropic}"
     return f"`{kind}`", statuses, f"{wanted.native}", attempts, "the next" if wanted.onward else "nobody"
 

@@ -42,8 +42,10 @@ ROWS = {
     "E34-html-mid-stream": stream(
         "a web page in the middle", "broken_stream", said=FOUR, anthropic={"said": TWO}, must="never passed on"
     ),
-    "E36-line-16-mib": stream("a line of 16 MiB before the end marker", "broken_stream", said=USUAL, finished=True),
-    "E37-endless": Row("tokens without end", "timeout", "broken_stream", said=" on", timers={"whole": 0.3}),
+    "E36-line-16-mib": stream("a line of 16 MiB before the end marker", must="it has finished before"),
+    "E37-endless": Row(
+        "tokens without end", "timeout", "broken_stream", said=" on", timers={"whole": 0.3}, goes_on=False
+    ),
     "E38-slow-tokens": Row("a token each second", said=TWO, max_tokens=2),
     "E39-tool-calls": Row("tool calls interleaved, numbers that jump", "bad_response", "ok", said=""),
     "E40-fin-close-delimited": stream(
@@ -185,11 +187,15 @@ ROWS = {
     "E76-error-in-plain-words": Row(
         "as usual", anthropic={"what": "an error event in plain words", "streamed": "broken_stream", "said": "one"}
     ),
-    "E80-arguments-cut": Row("closes inside a tool's arguments", "bad_response", "broken_stream", said=""),
-    "E80-arguments-end-in-order": Row(
-        "ends in order inside a tool's arguments", "bad_response", "broken_stream", said=""
+    "E80-arguments-cut": Row(
+        "closes inside a tool's arguments", "bad_response", "broken_stream", said="", goes_on=False
     ),
-    "E80-arguments-stall": Row("silence inside a tool's arguments", "timeout", "broken_stream", said="", timers=STALLS),
+    "E80-arguments-end-in-order": Row(
+        "ends in order inside a tool's arguments", "bad_response", "broken_stream", said="", goes_on=False
+    ),
+    "E80-arguments-stall": Row(
+        "silence inside a tool's arguments", "timeout", "broken_stream", said="", goes_on=False, timers=STALLS
+    ),
     "E81-arguments-no-json": Row("half a tool's arguments, and a finish", said="", must="the caller's to judge"),
     "E81-arguments-object": Row("a tool's arguments as an object", said=""),
     "E81-arguments-null": Row("a tool's arguments begin with null", said=""),

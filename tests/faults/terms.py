@@ -41,7 +41,7 @@ CLASSES = {
     "context_length": Class(400, 400, 413, 1, 1, False),
     "content_filter": Class(400, 400, 422, 1, 1, False),
     "legal": Class(451, 451, 422, 1, 1, True),
-    "broken_stream": Class(200, 200, 502, 1, 1, False, "failure"),
+    "broken_stream": Class(200, 200, 502, 1, 1, True, "failure"),
     "ok": Class(200, 200, 200, 1, 1, False, "success"),
 }
 
@@ -69,7 +69,7 @@ class Row(NamedTuple):
         hint: seconds that the caller must be told to wait at least.
         said: text of a good answer, or of the good beginning of a broken one, if not the usual.
         finish: the provider's own word for why it stopped, where that must reach the caller.
-        finished: the caller got the finish reason before the stream broke.
+        goes_on: another target goes on with the stream, where it breaks.
         timers: of the target, for faults that are silence.
         max_tokens: what the caller asks for, for faults that are slowness.
         must: what holds beside.
@@ -86,7 +86,7 @@ class Row(NamedTuple):
     hint: float | None = None
     said: str | None = None
     finish: str | None = None
-    finished: bool = False
+    goes_on: bool = True
     timers: dict[str, float] | None = None
     max_tokens: int | None = None
     must: str = ""
@@ -104,6 +104,8 @@ class Row(NamedTuple):
         base = CLASSES[self.kind(streamed=streamed)]
         said = {name: getattr(self, name) for name in ("alone", "first", "onward")}
         said |= dict.fromkeys((*DIALECTS, "native"), self.status)
+        if self.kind(streamed=streamed) == "broken_stream":
+            said["onward"] = self.goes_on
         return base._replace(**{name: value for name, value in said.items() if value is not None})
 
 

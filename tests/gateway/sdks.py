@@ -16,9 +16,10 @@ CLAUDE_TOOL = {"name": "get_weather", "input_schema": WEATHER}
 
 
 class Part:
-    """What a streamed answer was: its pieces, and the error that ended it, if any."""
+    """What a streamed answer was: everything that came, the pieces of its text, and the error that ended it, if any."""
 
     def __init__(self):
+        self.items = []
         self.pieces = []
         self.finish = None
         self.error = None
@@ -74,6 +75,7 @@ class Openai(Sdk):
         part = Part()
         try:
             for chunk in self.each(self.stream(messages, **fields)):
+                part.items.append(chunk)
                 for choice in chunk.choices:
                     part.pieces.append(choice.delta.content or "")
                     part.finish = choice.finish_reason or part.finish
@@ -98,6 +100,7 @@ class Claude(Sdk):
         part = Part()
         try:
             for event in self.each(self.stream(messages, **fields)):
+                part.items.append(event)
                 if event.type == "content_block_delta" and event.delta.type == "text_delta":
                     part.pieces.append(event.delta.text)
                 if event.type == "message_delta":

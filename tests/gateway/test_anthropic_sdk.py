@@ -7,7 +7,7 @@ import pytest
 from outlast.testing import behaviour, cut, ended, error_event, ok, pings, stall, status, throttled
 
 from .sdks import CLAUDE_TOOL, HI
-from .test_openai_sdk import DOWN, FAST
+from .test_openai_sdk import DOWN, FAST, WHOLE
 
 THEIRS = {"alpha": "anthropic", "beta": "anthropic"}
 
@@ -85,14 +85,31 @@ def test_the_first_provider_fails_and_nobody_notices(provider, sdk, how, kind):
     assert len(provider.requests("beta")) == 1
 
 
-@pytest.mark.parametrize(
+BREAKS = pytest.mark.parametrize(
     "how",
     [cut(3), cut(3, "rst"), ended(3), stall(3), error_event(3, "overloaded_error")],
     ids=["fin", "rst", "silently", "stall", "told"],
 )
-def test_a_stream_that_breaks_is_never_taken_for_whole(provider, sdk, gateway, how):
-    """What came is kept, then the SDK raises an error of a type that it knows."""
+
+
+@BREAKS
+def test_a_stream_that_breaks_is_gone_on_with(provider, sdk, gateway, how):
+    """The SDK sees one message with one block, one start and one end; the usage is that of both pieces."""
     provider.script("alpha", how)
+    part = sdk.streamed()
+    assert (part.text, part.finish, part.error) == (WHOLE.format("beta"), "end_turn", None)
+    kinds = [event.type for event in part.items if event.type not in {"content_block_delta", "ping"}]
+    assert kinds == ["message_start", "content_block_start", "content_block_stop", "message_delta", "message_stop"]
+    ended = gateway.heard()[0]
+    assert (ended.kind, ended.resumed) == ("ok", 1)
+    assert ended.usage == ended.history[0].usage + ended.history[1].usage
+
+
+@BREAKS
+def test_a_stream_that_breaks_is_never_taken_for_whole(provider, sdk, gateway, how):
+    """With nobody left what came is kept, then the SDK raises an error of a type that it knows."""
+    provider.script("alpha", default=how)
+    provider.script("beta", default=status(401))
     part = sdk.streamed()
     assert (part.text, part.finish) == ("This is the", None)
     assert isinstance(part.error, anthropic.APIStatusError)
@@ -154,10 +171,13 @@ def test_an_openai_provider_behind_it(provider, open_house, claude_of):
     assert (part.text, part.finish) == ("one two three", "end_turn")
     reply = sdk.whole(tools=[CLAUDE_TOOL], tool_choice={"type": "any"})
     assert (reply.stop_reason, reply.content[0].input) == ("tool_use", {"city": "text"})
-    provider.script("alpha", cut(3))
+    provider.script("alpha", cut(3), 400)
     part = sdk.streamed()
     assert (part.text, part.finish) == ("This is the", None)
     assert isinstance(part.error, anthropic.APIStatusError)
+    provider.script("alpha", cut(3), ok())
+    part = sdk.streamed()
+    assert (part.text, part.finish, part.error) == (WHOLE.format("alpha"), "end_turn", None)
     assert {seen.path for seen in provider.requests()} == {"/alpha/v1/chat/completions"}
 
 

@@ -11,6 +11,7 @@ from outlast.testing import behaviour, cut, ended, garbled, ok, reset, silent, s
 from .sdks import HI, OPENAI_TOOL, WEATHER
 
 FAST = "[timers]\nfirst_content = 0.3\nwhole = 0.3\nstall = 0.3"
+WHOLE = "This is the simulated provider {}, no model at all. You said: hi"
 DOWN = {
     "down": status(503),
     "broken": status(500),
@@ -119,18 +120,38 @@ def test_the_first_provider_fails_and_nobody_notices(provider, sdk, how, kind):
     assert len(provider.requests("beta")) == 1
 
 
-@pytest.mark.parametrize(
+BREAKS = pytest.mark.parametrize(
     "how", [cut(3), cut(3, "rst"), ended(3), stall(3), garbled(3)], ids=["fin", "rst", "silently", "stall", "garbled"]
 )
-def test_a_stream_that_breaks_is_never_taken_for_whole(provider, sdk, gateway, how):
-    """What came is kept, then the SDK raises; also where it would have been deceived by the provider itself."""
+
+
+@BREAKS
+def test_a_stream_that_breaks_is_gone_on_with(provider, sdk, gateway, how):
+    """The SDK sees one answer, under one id, with one role and one finish; the usage is that of both pieces."""
     provider.script("alpha", how)
+    part = sdk.streamed(stream_options={"include_usage": True})
+    assert (part.text, part.finish, part.error) == (WHOLE.format("beta"), "stop", None)
+    assert len({chunk.id for chunk in part.items}) == 1
+    assert len({chunk.model for chunk in part.items}) == 1
+    roles = [choice.delta.role for chunk in part.items for choice in chunk.choices if choice.delta.role]
+    finishes = [choice.finish_reason for chunk in part.items for choice in chunk.choices if choice.finish_reason]
+    assert (roles, finishes) == (["assistant"], ["stop"])
+    ended = gateway.heard()[0]
+    assert (ended.kind, ended.resumed) == ("ok", 1)
+    assert part.items[-1].usage.completion_tokens == ended.usage.output
+    assert ended.usage == ended.history[0].usage + ended.history[1].usage
+
+
+@BREAKS
+def test_a_stream_that_breaks_is_never_taken_for_whole(provider, sdk, gateway, how):
+    """With nobody left what came is kept, then the SDK raises; also where the provider would have deceived it."""
+    provider.script("alpha", default=how)
+    provider.script("beta", default=status(401))
     part = sdk.streamed()
     assert (part.text, part.finish) == ("This is the", None)
     assert isinstance(part.error, openai.APIError)
     assert part.error.code == "broken_stream"
     assert gateway.heard()[0].kind == "broken_stream"
-    assert len(provider.requests()) == 1
 
 
 def test_errors_are_of_the_sdks_classes(provider, open_house, openai_of):
@@ -215,7 +236,10 @@ def test_an_anthropic_provider_behind_it(provider, open_house, openai_of):
     assert (part.text, part.finish) == ("one two three", "stop")
     choice = sdk.whole(tools=[OPENAI_TOOL], tool_choice="required").choices[0]
     assert json.loads(choice.message.tool_calls[0].function.arguments) == {"city": "text"}
-    provider.script("alpha", cut(3))
+    provider.script("alpha", cut(3), 400)
     part = sdk.streamed()
     assert (part.text, part.finish, type(part.error)) == ("This is the", None, openai.APIError)
+    provider.script("alpha", cut(3), ok())
+    part = sdk.streamed()
+    assert (part.text, part.finish, part.error) == (WHOLE.format("alpha"), "stop", None)
     assert {seen.path for seen in provider.requests()} == {"/alpha/v1/messages"}

@@ -25,7 +25,7 @@ def told(provider, open_house):
     provider.script("alpha", default=status(503))
     assert house.chat("hi", mine).headers["outlast-source"] == "fallback"
     provider.script("beta", cut(2))
-    house.chat("hi", mine, stream=True)
+    house.chat("hi", mine, stream=True, n=2)  # which nobody goes on with
     provider.script("beta", ok("Hello there."))
     assert house.chat("hi", mine).status == 200
     assert house.chat("hi", mine).status == 200

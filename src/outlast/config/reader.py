@@ -25,10 +25,6 @@ Shape = TypeVar("Shape", bound=Struct)
 _EXPECTED = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 _HIDDEN = {"key", "sha256", "headers", "proxy", "base_url"}
 _TOKEN = re.compile(r"(?=[A-Za-z0-9_-]*[0-9])(?=[A-Za-z0-9_-]*[A-Za-z])[A-Za-z0-9_-]{16}")
-_LATER = {
-    ("on_break", "resume"): 'is not in this version; "error" is',
-    ("on_break", "restart"): 'is not in this version; "error" is',
-}
 
 
 class Reader:
@@ -99,7 +95,7 @@ class Reader:
         try:
             made = msgspec.convert(value, shape, strict=not expanded)
         except msgspec.ValidationError:
-            raise ConfigError(_problem(value, shape, path, said), path) from None
+            raise ConfigError(_problem(value, shape, said), path) from None
         if isinstance(made, int | float) and not 0 <= made < math.inf:
             raise ConfigError(f"expected a finite number, 0 or more{said}", path)
         return made
@@ -113,10 +109,8 @@ def _plain(shape: Any) -> Any:  # noqa: ANN401
     return shape
 
 
-def _problem(value: object, shape: Any, path: Path, said: str) -> str:  # noqa: ANN401
+def _problem(value: object, shape: Any, said: str) -> str:  # noqa: ANN401
     """Our words for a value that does not fit."""
-    if later := _LATER.get((str(path[-1]), str(value))):
-        return f'"{value}" {later}'
     if get_origin(shape) is Literal:
         choices = [choice for choice in get_args(shape) if choice]
         close = mend(value, choices) if isinstance(value, str) and said else ""

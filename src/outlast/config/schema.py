@@ -15,7 +15,7 @@ from msgspec import Meta, Struct, field
 
 from outlast.engine import EngineConfig
 from outlast.layers.limits import LimitConfig
-from outlast.model.target import REASONING_TIMERS, Auth, Price, Quirks, Secret, Timers
+from outlast.model.target import REASONING_TIMERS, Auth, OnBreak, Price, Quirks, Secret, Timers
 from outlast.stack import LayersConfig
 
 Port = Annotated[int, Meta(ge=0, le=65535, description="a port from 0 to 65535")]
@@ -137,8 +137,8 @@ class RouteSection(Struct, frozen=True, forbid_unknown_fields=True):
     """US dollars for one request, estimated; a dearer target is skipped."""
     hedge: bool | None = None
     """Ask a second target when the first takes long; left out: as `[hedge]` says."""
-    on_break: Literal["error"] = "error"
-    """What happens when a stream breaks after content was handed over."""
+    on_break: OnBreak = "resume"
+    """When a stream breaks after content was handed over: another target goes on with it, or it ends with an error."""
     weights: dict[str, float] = field(default_factory=dict)
     """Target → share, for `order = "weighted"`; 1 when left out."""
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
-from outlast.dialects import wire
+from outlast.dialects import going_on, wire
 from outlast.dialects.anthropic_blocks import blocks_of, result_block
 from outlast.model.messages import Chat, Message, Reasoning, Request, Tool, ToolCall, ToolResult
 from outlast.model.target import Target
@@ -38,11 +39,25 @@ def passed_on(request: Request, target: Target) -> tuple[bytes, tuple[str, ...]]
     if target.max_output and request.max_tokens and request.max_tokens > target.max_output:
         fields["max_tokens"] = Raw(b"%d" % target.max_output)
         dropped.append(f"max_tokens above {target.max_output}")
+    if request.begun is not None:
+        _pass_on_begun(fields, request, target, dropped)
     if request.stream:
         fields["stream"] = wire.TRUE
     elif fields.get("stream") == wire.TRUE:
         del fields["stream"]
     return _ENCODER.encode(fields), tuple(dropped)
+
+
+def _pass_on_begun(fields: dict[str, Raw], request: Request, target: Target, dropped: list[str]) -> None:
+    """Ask for the rest of an answer; a prefill goes with no thinking, and with no format for a whole answer."""
+    begun, prefill = request.begun, going_on.prefills(request.begun, target)
+    if begun is None:
+        return
+    fields["messages"] = going_on.with_raw_turns(fields["messages"], begun, prefill=prefill)
+    if request.max_tokens:
+        fields["max_tokens"] = Raw(b"%d" % request.max_tokens)
+    if prefill:
+        wire.take_out(fields, frozenset({"thinking", "output_config", "output_format"}), dropped)
 
 
 def written(request: Request, target: Target, own: bool) -> tuple[bytes, tuple[str, ...]]:
@@ -55,6 +70,12 @@ def written(request: Request, target: Target, own: bool) -> tuple[bytes, tuple[s
         raise TypeError("not a chat")
     dropped: list[str] = []
     system, turns = _turns(chat, dropped)
+    prefill = going_on.prefills(request.begun, target)
+    if request.begun is not None:
+        turns = going_on.with_turns(turns, request.begun, prefill=prefill)
+        chat = replace(chat, max_tokens=request.max_tokens)
+    if prefill:
+        chat = replace(chat, schema=None, effort=None, extra=_without_thinking(chat.extra))
     body: dict[str, object] = {"model": target.model, "max_tokens": _limit(chat, target, dropped), "messages": turns}
     if system:
         body["system"] = system[0]["text"] if len(system) == 1 else system
@@ -67,6 +88,11 @@ def written(request: Request, target: Target, own: bool) -> tuple[bytes, tuple[s
         body["stream"] = True
     dropped.extend(name for name in target.provider.quirks.drops if body.pop(name, None) is not None)
     return wire.dumps(body), tuple(dict.fromkeys(dropped))
+
+
+def _without_thinking(extra: dict[str, object]) -> dict[str, object]:
+    """A prefill is the beginning of what is said; the thinking is done."""
+    return {name: value for name, value in extra.items() if name != "thinking"}
 
 
 def _limit(chat: Chat, target: Target, dropped: list[str]) -> int:

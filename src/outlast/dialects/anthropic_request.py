@@ -148,8 +148,9 @@ def parse(body: bytes, dialect: str) -> Request:
         body=body,
         tokens=estimate.of_body(body, seen.inline, seen.pictures),
         max_tokens=ask.max_tokens,
-        needs=_needs(ask, seen),
-        read=lambda: chat(ask, body),
+        needs=(needs := _needs(ask, seen)),
+        json=needs.schema,
+        read=lambda: chat(wire.ask(_ASK, body), body),  # an open stream has its prompt in memory once, not twice
     )
 
 

@@ -19,7 +19,7 @@ from outlast.dialects.anthropic_reply import WINDOW, Block, WireUsage, finish_re
 from outlast.dialects.classify import in_band
 from outlast.dialects.stream import EventReader
 from outlast.model.errors import BadResponse, ContextLength
-from outlast.model.messages import Chunk, Opening, Request, ToolDelta, Usage
+from outlast.model.messages import Chunk, Request, ToolDelta, Usage
 from outlast.model.target import Target
 
 
@@ -104,13 +104,16 @@ class AnthropicReader(EventReader):
         if kind == "message_stop":
             return self._stop(chunks)
         if kind == "message_start" and event.message is not None:
-            self.opening = Opening(id=event.message.id, model=event.message.model)
+            self.opening.id, self.opening.model = event.message.id, event.message.model
             self._count(event.message.usage)
         elif kind == "content_block_start" and event.content_block is not None:
+            self.opening.blocks, self.opening.block = event.index + 1, event.content_block.type
             self._block(event.index, event.content_block, chunks)
-        elif kind == "content_block_stop" and event.index in self._blank:
-            self._blank.discard(event.index)
-            chunks.append(Chunk(tool=ToolDelta(self._tools[event.index], arguments="{}")))
+        elif kind == "content_block_stop":
+            self.opening.block = ""
+            if event.index in self._blank:
+                self._blank.discard(event.index)
+                chunks.append(Chunk(tool=ToolDelta(self._tools[event.index], arguments="{}")))
         return True
 
     def _delta(self, index: int, delta: _Delta, chunks: list[Chunk]) -> None:

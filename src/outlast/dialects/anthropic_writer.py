@@ -60,6 +60,16 @@ class AnthropicWriter:
         }
         return _event("message_start", {"message": message})
 
+    def go_on(self, opening: Opening) -> bytes:
+        """What ends an open block of thoughts; words go on in theirs."""
+        self._started = True
+        self._index = opening.blocks - 1
+        self._open = opening.block
+        events: list[bytes] = []
+        if self._open != "text":
+            self._close(events)
+        return b"".join(events)
+
     def write(self, chunks: list[Chunk]) -> bytes:
         """Events for what the chunks say; of several answers only the first."""
         events: list[bytes] = []

@@ -99,7 +99,8 @@ class Native:
             tokens=estimate.of_body(body, sum(len(part.data) for part in pictures), len(pictures)),
             max_tokens=ask.max_tokens,
             needs=Needs(bool(ask.tools), bool(pictures), ask.schema is not None, len(media) > len(pictures)),
-            read=lambda: chat,
+            json=ask.schema is not None,
+            read=lambda: _chat(wire.ask(_ASK, body)),  # an open stream has its prompt in memory once, not twice
         )
 
     def encode(self, request: Request, target: Target) -> Outgoing:
@@ -211,6 +212,10 @@ class NativeWriter:
         """Nothing: what is known of the answer is told at its end."""
         self._opening = opening
         return b""
+
+    def go_on(self, opening: Opening) -> bytes:
+        """Nothing, as at the start."""
+        return self.start(opening)
 
     def write(self, chunks: list[Chunk]) -> bytes:
         """One event for each chunk that says something."""

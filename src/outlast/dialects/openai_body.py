@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
-from outlast.dialects import wire
+from outlast.dialects import going_on, wire
 from outlast.dialects.media import data_url
 from outlast.model.messages import (
     Chat,
@@ -49,12 +50,36 @@ def passed_on(request: Request, target: Target) -> tuple[bytes, tuple[str, ...]]
         wire.take_out(fields, frozenset({"temperature", "top_p"}), dropped)
     if target.max_output and request.max_tokens and request.max_tokens > target.max_output:
         _cap(fields, target.max_output, dropped)
+    if request.begun is not None:
+        _pass_on_begun(fields, request, target, dropped)
     if request.stream:
         _stream(fields, request, quirks.stream_options, dropped)
     elif fields.get("stream") == wire.TRUE:
         fields.pop("stream")
         fields.pop("stream_options", None)
     return _ENCODER.encode(fields), tuple(dropped)
+
+
+def _pass_on_begun(fields: dict[str, Raw], request: Request, target: Target, dropped: list[str]) -> None:
+    """Ask for the rest of an answer; what holds it to JSON would hold the rest to a whole JSON."""
+    begun, prefill = request.begun, going_on.prefills(request.begun, target)
+    if begun is None:
+        return
+    on_turn, beside = _marks(target) if prefill else ({}, {})
+    fields["messages"] = going_on.with_raw_turns(fields["messages"], begun, prefill=prefill, marked=on_turn)
+    fields.update((name, Raw(_ENCODER.encode(value))) for name, value in beside.items())
+    for name in ("max_completion_tokens", "max_tokens"):
+        if name in fields and request.max_tokens:
+            fields[name] = Raw(b"%d" % request.max_tokens)
+    if prefill:
+        wire.take_out(fields, frozenset({"response_format"}), dropped)
+
+
+def _marks(target: Target) -> tuple[dict[str, object], dict[str, object]]:
+    """Fields of the last turn, and of the body, that say that the answer goes on from that turn."""
+    how = target.provider.quirks.prefill
+    on_turn: dict[str, object] = {"prefix": True} if how == "prefix" else {}
+    return on_turn, {"continue_final_message": True, "add_generation_prompt": False} if how == "continue" else {}
 
 
 def _cap(fields: dict[str, Raw], most: int, dropped: list[str]) -> None:
@@ -88,7 +113,14 @@ def written(request: Request, target: Target, own: bool) -> tuple[bytes, tuple[s
     if not isinstance(chat, Chat):
         raise TypeError("not a chat")
     dropped: list[str] = []
-    body: dict[str, object] = {"model": target.model, "messages": _messages(chat, target, dropped)}
+    turns = _messages(chat, target, dropped)
+    body: dict[str, object] = {"model": target.model, "messages": turns}
+    prefill = going_on.prefills(request.begun, target)
+    if request.begun is not None:
+        on_turn, beside = _marks(target) if prefill else ({}, {})
+        body["messages"] = going_on.with_turns(turns, request.begun, prefill=prefill, marked=on_turn)
+        body |= beside
+        chat = replace(chat, max_tokens=request.max_tokens, schema=None if prefill else chat.schema)
     _options(body, chat, target, dropped)
     _tools(body, chat)
     if chat.schema is not None:

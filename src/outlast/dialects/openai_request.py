@@ -165,6 +165,8 @@ def parse(body: bytes, dialect: str) -> Request:
         max_tokens=ask.max_completion_tokens or ask.max_tokens,
         needs=_needs(ask, pictures > 0, files),
         usage_wanted=options is not None and options.include_usage is True,
+        choices=ask.n or 1,
+        json=ask.response_format is not None and ask.response_format.type != "text",
         read=lambda: chat(wire.ask(_ASK, body), body),
     )
 

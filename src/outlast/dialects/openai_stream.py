@@ -302,6 +302,11 @@ class OpenAIWriter:
         self._started = True
         return b""
 
+    def go_on(self, opening: Opening) -> bytes:
+        """Nothing: who speaks has been said."""
+        self._begun.add(0)
+        return self.start(opening)
+
     def write(self, chunks: list[Chunk]) -> bytes:
         """One event for each chunk that says something; the usage waits for the end."""
         events = []

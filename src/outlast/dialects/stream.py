@@ -63,11 +63,18 @@ class EventReader:
         if self._events.failure is not None:
             self._fail(self._events.failure, batch)
         if self.finished and not self._ended:
-            self._ended = True
-            self._total(batch.chunks)
-            batch.raw += self.MARKER
+            end = self.complete()
+            batch.raw += end.raw
+            batch.chunks += end.chunks
         batch.last = self._ended
         return batch
+
+    def complete(self) -> Batch:
+        """What ends an answer of which every choice has finished."""
+        self._ended = True
+        chunks: list[Chunk] = []
+        self._total(chunks)
+        return Batch(self.MARKER, chunks, last=True)
 
     def _batch(self, events: list[bytes]) -> Batch:
         chunks: list[Chunk] = []

@@ -8,6 +8,7 @@ A layer is a function from handler to handler, and the stack is a list of layers
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
+from math import inf
 from typing import Protocol
 
 from msgspec import Struct, field
@@ -85,11 +86,26 @@ class Story(Struct):
         made: upstream calls made.
         tried: those that are over, oldest first.
         allowances: what is left of the caller's limits.
+        resumed: how often another target went on with its stream.
     """
 
     made: int = 0
     tried: list[AttemptEnded] = []
     allowances: list[Allowance] = []
+    resumed: int = 0
+
+
+class Patience:
+    """By when the caller of a stream must have its next words; who set it may move it while the stream is read."""
+
+    __slots__ = ("due",)
+
+    def __init__(self) -> None:
+        self.due = inf
+
+
+ENDLESS = Patience()
+"""As long as the stream's own timers allow."""
 
 
 class Legs(Struct, eq=False):
@@ -129,6 +145,9 @@ class Call(Struct, eq=False):
         made: upstream calls that this view has made.
         legs: what it has in common with the other leg of the call, where there may be one.
         toward: where it goes first, if it is the second leg.
+        avoid: targets that broke off while they answered, in that order: to be asked last, and after two breaks never.
+        ends: monotonic time by which a stream is over, whoever goes on with it.
+        patience: by when its next words must come, beside its own timers.
     """
 
     request: Request
@@ -150,6 +169,9 @@ class Call(Struct, eq=False):
     made: int = 0
     legs: Legs | None = None
     toward: Target | None = None
+    avoid: tuple[str, ...] = ()
+    ends: float = inf
+    patience: Patience = ENDLESS
 
     @property
     def sent(self) -> int:
@@ -193,6 +215,11 @@ class Call(Struct, eq=False):
             first=None,
             made=0,
         )
+
+    def going_on(self, request: Request, avoid: tuple[str, ...], patience: Patience, ends: float) -> Call:
+        """A new routed call for the rest of an answer, which is over by `ends`."""
+        deadline = min(patience.due, ends)
+        return replace(self, request=request, avoid=avoid, deadline=deadline, patience=patience, ends=ends, first=None)
 
 
 def compose(layers: Iterable[Layer], innermost: Handler) -> Handler:

@@ -41,6 +41,10 @@ class Debt(Protocol):
         ...
 
 
+class DebtorSource(Source, Debt, Protocol):
+    """A source that has something to say when all is over."""
+
+
 def ended_by(error: BaseException) -> End:
     """The end that an exception means: what is no `Failure` (a cancellation, say) teaches nothing."""
     return End(outcome_of(error), error)
@@ -117,7 +121,7 @@ class Ending:
         debts, self.debts = self.debts, []
         for call, owed in debts:
             pay(owed, call, end)
-        self.cost = end.cost
+        self.usage, self.cost = end.usage, end.cost
 
     def _give_up(self) -> None:
         """Let go of the source; if that fails, the debts are paid all the same."""
@@ -145,9 +149,21 @@ class Stream:
         dropped: names of what could not be carried over to the target's dialect.
         opening: id, model and time that the provider gave the answer.
         dialect: dialect of the bytes in `Batch.raw`.
+        keeps_request: what is asked may be needed again, until the stream is over.
     """
 
-    __slots__ = ("__weakref__", "_chunks", "_ending", "_head", "_reading", "attempts", "dropped", "source", "target")
+    __slots__ = (
+        "__weakref__",
+        "_chunks",
+        "_ending",
+        "_head",
+        "_reading",
+        "attempts",
+        "dropped",
+        "keeps_request",
+        "source",
+        "target",
+    )
 
     def __init__(self, source: Source, head: Batch, io: Io, *, prompt: int = 0) -> None:
         self._ending = Ending(source, prompt, io)
@@ -158,6 +174,26 @@ class Stream:
         self.source = "primary"
         self.attempts = 1
         self.dropped: tuple[str, ...] = ()
+        self.keeps_request = False
+
+    def outlived_by(self, source: DebtorSource, head: Batch, call: Call) -> Stream:
+        """The stream of the same answer that `source` feeds, of which this one is the first leg; `head` was read."""
+        outer = Stream(source, head, call.io, prompt=call.request.tokens)
+        outer.source, outer.attempts, outer.dropped = self.source, self.attempts, self.dropped
+        outer.keeps_request = True
+        outer.owe(call, (source,))
+        try:
+            if not self._ending.over:
+                outer.live_until(self.ends)
+        except BaseException:
+            outer.abort()
+            raise
+        return outer
+
+    @property
+    def ends(self) -> float:
+        """Monotonic time at which it is ended, read or not; infinite when that is not bounded."""
+        return self._ending.due
 
     @property
     def opening(self) -> Opening:

@@ -29,7 +29,7 @@ class Flow:
         over: the last piece has been given.
     """
 
-    __slots__ = ("_emit", "_id", "_passes", "_started", "_stream", "_writer", "over")
+    __slots__ = ("_emit", "_id", "_passed", "_passes", "_started", "_stream", "_writer", "over")
 
     def __init__(
         self,
@@ -44,6 +44,7 @@ class Flow:
         self._emit = emit
         self._passes = stream.dialect == dialect
         self._id = id_
+        self._passed = False
         self._started = False
         self.over = False
 
@@ -53,6 +54,7 @@ class Flow:
             try:
                 batch = await self._stream.next()
                 if batch is not None and self._passes and batch.raw and not batch.last:
+                    self._passed = True
                     return batch.raw  # as it came: the most of most streams
                 piece = self._piece(batch)
             except Failure as failure:
@@ -83,7 +85,8 @@ class Flow:
         start = b""
         if not self._started:
             self._started = True
-            start = self._writer.start(self._stream.opening)
+            begin = self._writer.go_on if self._passed else self._writer.start
+            start = begin(self._stream.opening)
         return start + self._writer.write(batch.chunks)
 
     def _fail(self, failure: Failure) -> bytes:

@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple, cast
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
+from outlast.lab.going_on import AS_ASKED, Way, begun, text_of, words
 from outlast.lab.instance import instance
 
 Json = dict[str, object]
@@ -68,15 +70,22 @@ def dumps(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def compose(asked: Asked, text: str | None = None, *, finish: str | None = None) -> Said:
-    """The answer to a request: a tool call where one is called for, an instance of its schema, else `text`."""
+def compose(asked: Asked, text: str | None = None, *, finish: str | None = None, way: Way = AS_ASKED) -> Said:
+    """The answer to a request: a tool call where one is called for, an instance of its schema, else `text`.
+
+    Of an answer that somebody else has begun, the rest, in that `way`.
+    """
     prompt = max(1, len(dumps([asked.body.get("messages"), asked.body.get("system")])) // 4)
+    half = begun(asked.body.get("messages")) if asked.kind == "chat" else None
+    if half is not None:
+        asked = replace(asked, body=asked.body | {"messages": half.before})
     tool = _tool(asked) if text is None else None
     if tool is not None:
         name, parameters = tool
         arguments = json.dumps(instance(parameters) or {})
         return Said(tuple(_pieces(arguments)), tool=name, finish="tool_calls", prompt=prompt)
-    tokens = tuple(_words(text if text is not None else _reply(asked)))
+    whole = text if text is not None else _reply(asked)
+    tokens = tuple(words(whole if half is None else half.rest(whole, way)))
     limit = asked.body.get("max_completion_tokens") or asked.body.get("max_tokens")
     if isinstance(limit, int) and len(tokens) > limit:
         return Said(tokens[:limit], finish="length", prompt=prompt)
@@ -88,11 +97,7 @@ def last_text(asked: Asked) -> str:
     messages = asked.body.get("messages")
     if not isinstance(messages, list) or not messages or not isinstance(messages[-1], dict):
         return ""
-    content = messages[-1].get("content")
-    if isinstance(content, str):
-        return content
-    parts = [part for part in content or [] if isinstance(part, dict)]
-    return " ".join(str(part["text"]) for part in parts if "text" in part)
+    return text_of(messages[-1])
 
 
 def _reply(asked: Asked) -> str:
@@ -129,8 +134,8 @@ def _tool(asked: Asked) -> tuple[str, object] | None:
         return None
     if forced in tools:
         return forced, tools[forced]
-    words = set(re.findall(r"[a-z]{4,}", last_text(asked).lower()))
-    named = [name for name in tools if words & {"tool", *re.findall(r"[a-z]{4,}", name.lower())}]
+    said = set(re.findall(r"[a-z]{4,}", last_text(asked).lower()))
+    named = [name for name in tools if said & {"tool", *re.findall(r"[a-z]{4,}", name.lower())}]
     if named or forced == "any":
         name = (named or list(tools))[0]
         return name, tools[name]
@@ -156,11 +161,6 @@ def _forced(asked: Asked) -> str:
 def _is_result(message: Json) -> bool:
     content = message.get("content")
     return isinstance(content, list) and any(isinstance(p, dict) and p.get("type") == "tool_result" for p in content)
-
-
-def _words(text: str) -> list[str]:
-    """Words with the space before them, as tokens have it."""
-    return re.findall(r"\s*\S+|\s+$", text)
 
 
 def _pieces(text: str, size: int = 8) -> Iterator[str]:

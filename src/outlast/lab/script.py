@@ -18,6 +18,7 @@ from typing import Literal
 from msgspec import Struct
 
 from outlast.lab.answer import Asked, SimEvent, compose, dumps
+from outlast.lab.going_on import Begins, Way
 from outlast.lab.rendering import (
     JSON,
     answer_body,
@@ -52,11 +53,25 @@ class Behaviour(Struct, frozen=True):
         return f"Behaviour({self.name!r})"
 
 
-def ok(text: str | None = None, *, first: float = 0.0, between: float = 0.0, finish: str | None = None) -> Behaviour:
-    """A good answer. `first` seconds pass to the first content, `between` to each further piece."""
+def ok(
+    text: str | None = None,
+    *,
+    first: float = 0.0,
+    between: float = 0.0,
+    finish: str | None = None,
+    begins: Begins = "as-asked",
+    repeats: int = 0,
+    introduction: str = "",
+) -> Behaviour:
+    """A good answer. `first` seconds pass to the first content, `between` to each further piece.
+
+    Asked for the rest of an answer, it `begins` as it is asked to, straight on, or anew from the top; instead of the
+    words that it is to repeat it may say the last `repeats` ones again, and an `introduction` before them.
+    """
+    way = Way(begins, repeats, introduction)
 
     def play(asked: Asked) -> Iterator[Step]:
-        said = compose(asked, text, finish=finish)
+        said = compose(asked, text, finish=finish, way=way)
         if asked.stream:
             yield from streamed(asked, said, first=first, between=between)
         else:

@@ -242,7 +242,10 @@ class InvalidOutput(Failure):
 class BrokenStream(Failure):
     """The stream broke after content had been handed over.
 
-    `stalled` says that a timer ended it, `timer` which, and `limit` its seconds.
+    Attributes:
+        stalled: a timer ended it.
+        bounded: it had come as far as any stream may, in seconds or bytes; going on with it is of no use.
+        timer: which, and `limit` its seconds.
     """
 
     kind = "broken_stream"
@@ -251,6 +254,7 @@ class BrokenStream(Failure):
     stalled = False
     timer = ""
     limit: float | None = None
+    bounded = False
 
 
 class Cancelled(Failure):

@@ -47,6 +47,7 @@ class RequestEnded(Struct, frozen=True, gc=False):
 
     `deadline` is how many seconds it had for its answer, or for the first content of a stream; `code` and `retry_after`
     are what a failure told the caller.
+    `resumed` is how often another target went on with its stream.
     """
 
     call: str
@@ -69,6 +70,33 @@ class RequestEnded(Struct, frozen=True, gc=False):
     deadline: float = 0.0
     code: str | None = None
     retry_after: float | None = None
+    resumed: int = 0
+
+
+class StreamBroke(Struct, frozen=True):
+    """A stream broke after `said` characters; `reason` says why nobody goes on with it, "" while somebody may."""
+
+    call: str
+    target: str
+    said: int
+    stalled: bool
+    reason: str = ""
+
+
+class StreamResumed(Struct, frozen=True):
+    """Another target goes on with a stream that broke after `said` characters.
+
+    `way` is how: it took them as the beginning of its answer (prefill), was asked to go on (asking), began with the
+    same words from the top (restart), or begins at all, as nothing but thoughts had been said (anew). `seconds` is how
+    long the caller got nothing new because of it, since the break was noticed.
+    """
+
+    call: str
+    from_target: str
+    to_target: str
+    said: int
+    way: Literal["prefill", "asking", "restart", "anew"]
+    seconds: float
 
 
 class RetryScheduled(Struct, frozen=True):
@@ -392,6 +420,8 @@ class LoopBlocked(Struct, frozen=True):
 Event = (
     AttemptEnded
     | RequestEnded
+    | StreamBroke
+    | StreamResumed
     | RetryScheduled
     | RetryRefused
     | FailedOver

@@ -10,6 +10,9 @@ from collections.abc import Callable
 from typing import Literal
 
 from msgspec import Struct, field
+from msgspec.structs import replace
+
+from outlast.model.continuing import Beginning
 
 Operation = Literal["chat", "embed"]
 Role = Literal["system", "user", "assistant", "tool"]
@@ -137,6 +140,7 @@ class Needs(Struct, frozen=True):
     vision: bool = False
     schema: bool = False
     documents: bool = False
+    prefill: bool = False
 
 
 NOTHING_SPECIAL = Needs()
@@ -155,6 +159,9 @@ class Request(Struct, kw_only=True, eq=False):
         max_tokens: the most output tokens the caller allows; None when it does not say.
         needs: what the target must be able to do.
         usage_wanted: does the caller want the usage in the stream? (OpenAI sends it only then.)
+        choices: how many answers are asked for.
+        json: is the answer to be JSON?
+        begun: what has been said of the answer, where a target is to go on with it.
         read: reads the whole content; `content()` calls it once.
     """
 
@@ -168,6 +175,9 @@ class Request(Struct, kw_only=True, eq=False):
     max_tokens: int | None = None
     needs: Needs = NOTHING_SPECIAL
     usage_wanted: bool = True
+    choices: int = 1
+    json: bool = False
+    begun: Beginning | None = None
     _content: Content | None = None
 
     def content(self) -> Content:
@@ -175,6 +185,25 @@ class Request(Struct, kw_only=True, eq=False):
         if self._content is None:
             self._content = self.read()
         return self._content
+
+    def going_on(self, begun: Beginning | None, tokens: int) -> Request:
+        """What asks for the rest of an answer of which this has been said, in about so many tokens; None: nothing yet.
+
+        Half a JSON can only be gone on with by who takes it as the beginning of the answer.
+        """
+        limit = self.max_tokens
+        return replace(
+            self,
+            begun=begun,
+            tokens=self.tokens + tokens,
+            max_tokens=None if limit is None else max(1, limit - tokens),
+            needs=replace(self.needs, schema=False, prefill=True) if self.json and begun else self.needs,
+        )
+
+    def fold(self) -> None:
+        """Keep no more than the bytes from which it can be read again."""
+        if self.body:
+            self._content = None
 
     def forget(self) -> None:
         """Let go of what is asked: it has been answered, and a stream may be open for long."""
@@ -340,11 +369,16 @@ class Batch(Struct, gc=False):
 
 
 class Opening(Struct, gc=False):
-    """What a stream said of itself at its start."""
+    """What a stream said of itself at its start, and how far its blocks have come, where its dialect has any.
+
+    `blocks` is how many have begun, `block` the kind of the one that is open; empty when none is.
+    """
 
     id: str = ""
     model: str = ""
     created: int = 0
+    blocks: int = 0
+    block: str = ""
 
 
 class Quota(Struct, frozen=True, gc=False):

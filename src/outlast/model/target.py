@@ -64,6 +64,9 @@ class Quirks(Struct, frozen=True):
     """Header that tells how many milliseconds are left for the answer, or for the first content of a stream."""
     attempt_header: str = ""
     """Header that tells which of the request's upstream calls this is, from 1."""
+    prefill: Literal["", "message", "prefix", "continue"] = ""
+    """Every chat model goes on from a last message of the assistant: as it is, with `prefix: true` on it (Mistral), or
+    with `continue_final_message: true` beside it (vLLM)."""
 
 
 class Timers(Struct, frozen=True, forbid_unknown_fields=True):
@@ -149,6 +152,11 @@ class Target(Struct, frozen=True, eq=False):
     weight: float = 1.0
 
 
+OnBreak = Literal["resume", "error"]
+"""What happens when a stream breaks after content was handed over: another target goes on with the answer, or the
+stream ends with an error."""
+
+
 class Route(Struct, frozen=True, eq=False, dict=True):
     """A name that callers use, and the targets behind it in order. Compared by identity, as targets are."""
 
@@ -161,7 +169,7 @@ class Route(Struct, frozen=True, eq=False, dict=True):
     """US dollars for one request, estimated; a dearer target is skipped."""
     hedge: bool | None = None
     """Ask a second target when the first takes long; None: as `[hedge]` says."""
-    on_break: Literal["error"] = "error"
+    on_break: OnBreak = "resume"
     """What happens when a stream breaks after content was handed over."""
 
     def limit(self, streamed: bool) -> float:

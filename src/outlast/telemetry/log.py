@@ -67,6 +67,7 @@ class RequestLine(Struct, kw_only=True, omit_defaults=True):
     provider: str = ""
     model: str = ""
     attempts: int
+    resumed: int = 0
     duration_ms: float
     ttft_ms: float | None = None
     tokens_in: int | None = None
@@ -183,6 +184,7 @@ def _request(event: RequestEnded, now: str) -> RequestLine:
         provider=provider,
         model=model,
         attempts=event.attempts,
+        resumed=event.resumed,
         duration_ms=round(event.seconds * 1000.0, 1),
         ttft_ms=None if event.first is None else round(event.first * 1000.0, 1),
         tokens_in=usage.input if usage else None,

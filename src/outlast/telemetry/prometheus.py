@@ -41,6 +41,8 @@ from outlast.model.events import (
     RetryScheduled,
     Shed,
     SlotAwaited,
+    StreamBroke,
+    StreamResumed,
     TakenOut,
     TargetSkipped,
 )
@@ -111,6 +113,8 @@ class Prometheus(Collector):
         self._takes: dict[type, Callable[..., None]] = {
             AttemptEnded: self._attempt_ended,
             RequestEnded: self._request_ended,
+            StreamBroke: self._stream_broke,
+            StreamResumed: self._stream_resumed,
             RetryScheduled: self._retry_scheduled,
             RetryRefused: self._retry_refused,
             FailedOver: self._failed_over,
@@ -226,6 +230,15 @@ class Prometheus(Collector):
             "timers_fired_total", "Upstream calls that one of our timers ended.", *TARGET, "timer"
         )
 
+        self._broken = self._counter("streams_broken_total", "Streams that broke after their first content.", *TARGET)
+        self._resumed = self._counter(
+            "streams_resumed_total",
+            "Broken streams that another target went on with.",
+            "from_provider",
+            "to_provider",
+            "way",
+        )
+
     def _count_decisions(self) -> None:
         self._retries = self._counter("retries_total", "Repetitions at the same target.", *TARGET, "kind")
         self._refused = self._counter(
@@ -335,6 +348,13 @@ class Prometheus(Collector):
             at((*target, "cache_write")).value += usage.cache_write
         if usage.reasoning:
             at((*target, "reasoning")).value += usage.reasoning
+
+    def _stream_broke(self, event: StreamBroke) -> None:
+        self._broken.at(self._target(event.target)).value += 1
+
+    def _stream_resumed(self, event: StreamResumed) -> None:
+        providers = self._provider(event.from_target) + self._provider(event.to_target)
+        self._resumed.at((*providers, event.way)).value += 1
 
     def _retry_scheduled(self, event: RetryScheduled) -> None:
         self._retries.at((*self._target(event.target), event.kind)).value += 1

@@ -48,7 +48,7 @@ class Mask:
 
     def opening(self, said: Opening) -> Opening:
         """The same without them."""
-        return Opening(self._text(said.id), self._text(said.model), said.created)
+        return Opening(self._text(said.id), self._text(said.model), said.created, said.blocks, said.block)
 
     def _text(self, said: str) -> str:
         for word in self._words:

@@ -14,6 +14,7 @@ class Upstream:
     """The source of one stream: an exchange, the reader of its dialect, and the timers between contents."""
 
     __slots__ = (
+        "_bounded",
         "_config",
         "_exchange",
         "_finished_at",
@@ -23,6 +24,7 @@ class Upstream:
         "_longest",
         "_mask",
         "_over",
+        "_patience",
         "_read",
         "_reader",
         "dialect",
@@ -38,7 +40,9 @@ class Upstream:
         self._config = config
         self._limit = timers.stall
         self._longest = timers.max_stream
-        self.end_by = call.io.now() + timers.max_stream
+        self.end_by = min(call.io.now() + timers.max_stream, call.ends)
+        self._patience = call.patience
+        self._bounded = False
         self._finished_at: float | None = None
         self._mask = mask
         self._held: Batch | None = None
@@ -64,14 +68,20 @@ class Upstream:
         if self._over:
             return None
         try:
-            return await self._until_content(min(self._io.now() + self._limit, self.end_by))
+            return await self._until_content(min(self._io.now() + self._limit, self.end_by, self._patience.due))
         except TimedOut as failure:
             raise self._overdue(failure) from failure
         except Failure as failure:
             raise self._broken("broke before its end", failure) from failure
 
     def _overdue(self, failure: TimedOut) -> BrokenStream:
-        stalled = self._io.now() < self.end_by
+        now = self._io.now()
+        self._bounded = now >= self.end_by
+        if not self._bounded and now >= self._patience.due:
+            broken = self._broken("brought nothing new in the time that was left", failure)
+            broken.outcome = "neutral"
+            return broken
+        stalled = not self._bounded
         why = f"brought no content for {self._limit:g} s" if stalled else "ran longer than its limit"
         broken = self._broken(why, failure)
         broken.timer, broken.limit = ("stall", self._limit) if stalled else ("max_stream", self._longest)
@@ -80,6 +90,7 @@ class Upstream:
     def _broken(self, why: str, cause: Failure) -> BrokenStream:
         broken = BrokenStream(f"the stream {why}", code=cause.code, overloaded=cause.overloaded)
         broken.stalled = isinstance(cause, TimedOut)
+        broken.bounded = self._bounded
         broken.target = self.target
         return broken
 
@@ -105,9 +116,15 @@ class Upstream:
             batch = reader.feed(data) if data else reader.close()
         except Failure:
             reader.failure = None  # as below
-            raise
+            if not reader.finished:
+                raise
+            batch = reader.complete()
+        if reader.failure is not None and reader.finished:  # what comes behind the finish takes nothing from it
+            reader.failure = None
+            batch = self._joined(batch, reader.complete())
         self._read += len(data)
         if self._read > self._config.max_stream_bytes and not batch.last:
+            self._bounded = True
             raise BadResponse("the stream is longer than is allowed")
         if self._mask.secrets:
             self._mask.batch(batch)

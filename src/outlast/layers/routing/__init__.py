@@ -29,12 +29,26 @@ __all__ = ["READY", "Peek", "Routing", "RoutingConfig", "Standing"]
 
 MOST_RANKINGS = 1_000
 """Routes whose order is kept worked out."""
+MOST_BREAKS = 2
+"""A target that breaks off so often in one answer is not asked for its rest."""
 
 
 class Routing:
     """The routes, their live order, and the layer that tries their targets."""
 
-    __slots__ = ("_latencies", "_off", "_orders", "_probe_early", "_rankings", "attempts", "config", "peek", "useful")
+    __slots__ = (
+        "_latencies",
+        "_most_breaks",
+        "_off",
+        "_orders",
+        "_probe_early",
+        "_rankings",
+        "attempts",
+        "config",
+        "peek",
+        "per_request",
+        "useful",
+    )
 
     def __init__(
         self,
@@ -44,12 +58,16 @@ class Routing:
         can_probe_early: Callable[[Target], bool],
         latencies: Latencies | None = None,
         attempts: int = 6,
+        per_request: int = 12,
+        most_breaks: int = MOST_BREAKS,
         useful: float = 0.05,
     ) -> None:
         self.config = config
         self.peek = peek
         self._probe_early = can_probe_early
         self.attempts = attempts
+        self.per_request = per_request
+        self._most_breaks = most_breaks
         self.useful = useful
         self._latencies = latencies or Latencies()
         self._rankings: dict[Route, Ranking] = {}
@@ -139,9 +157,17 @@ class Routing:
 
     def _order(self, call: Call, now: float) -> Collection[Target]:
         """The targets that the call may be sent to, best first."""
-        order = (self._rankings.get(call.route) or self._new_ranking(call.route)).order(call, now)
-        return order if self.config.enabled else (next(iter(order)),)
+        order: Collection[Target] = (self._rankings.get(call.route) or self._new_ranking(call.route)).order(call, now)
+        if not self.config.enabled:
+            order = (next(iter(order)),)
+        return _broken_last(order, call.avoid, self._most_breaks) if call.avoid else order
 
     def _sample(self, view: Call, now: float) -> None:
         if view.first is not None and self._latencies.wanted:
             self._latencies.of(view.target.name, view.request.stream, now).add(view.first, now)
+
+
+def _broken_last(order: Collection[Target], avoid: tuple[str, ...], most: int) -> tuple[Target, ...]:
+    """The same targets, those last that broke off, the earliest first; without those that did so too often."""
+    left = [target for target in order if avoid.count(target.name) < most]
+    return tuple(sorted(left, key=lambda target: avoid.index(target.name) if target.name in avoid else -1))

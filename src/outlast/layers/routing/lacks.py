@@ -29,6 +29,7 @@ ABILITIES = (
     ("vision", Lack("it takes no images")),
     ("schema", Lack("it cannot be held to a schema")),
     ("documents", Lack("it takes no documents")),
+    ("prefill", Lack("it does not go on from half an answer")),
 )
 """Abilities that a request may need, and what is said of a target without them."""
 

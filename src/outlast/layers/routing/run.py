@@ -24,6 +24,7 @@ class Knowledge(Protocol):
     config: RoutingConfig
     peek: Peek
     attempts: int
+    per_request: int
     useful: float
 
     def unfit(self, target: Target, call: Call) -> Lack | None:
@@ -112,7 +113,9 @@ class Run(Struct, eq=False):
         routing, call = self.routing, self.call
         if call.second:
             return False
-        return call.story.made - self.earlier < routing.attempts and now + routing.useful < call.deadline
+        made = call.story.made
+        left = made - self.earlier < routing.attempts and made < routing.per_request
+        return left and now + routing.useful < call.deadline
 
     def _quick(self, now: float) -> Iterable[Target]:
         """The targets in order, but for those that are too slow for the route, which are put aside."""
@@ -145,7 +148,7 @@ class Run(Struct, eq=False):
                 continue
             standing = routing.peek(target, now)
             if standing.wait <= 0:
-                return self._to(target)
+                return self._to(target, revisit=target.name in self.call.avoid)
             tried.add(target.name)
             if self._worth_waiting(target, standing, now):
                 return self._to(target)
