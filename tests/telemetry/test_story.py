@@ -13,7 +13,7 @@ from outlast.model.events import AttemptEnded, RequestEnded, TargetSkipped
 from outlast.telemetry.record import KINDS, Unknown, event_of, fields_of, name_of
 from outlast.telemetry.story import Story, story_of
 from outlast.telemetry.story.words import TELLERS, words_of
-from outlast.testing import ok, silent, stall, status, throttled
+from outlast.testing import cut, ok, silent, stall, status, throttled
 
 from .teller import Teller, names
 
@@ -279,6 +279,22 @@ def test_attempts_and_budgets_that_ran_out_are_named(make):
     world.script_all(500)
     world.fail()
     assert any("fewer failures of alpha/m and beta/m" in text for text in world.why().helping)
+
+
+def test_a_timer_that_cost_too_much_is_named(make):
+    """The answer came from elsewhere, long after the first target had said nothing."""
+    world = make()
+    world.script("alpha/m", silent())
+    world.hear(stream=True)
+    assert world.why().helping == ("a shorter first_content timer for alpha/m: it was waited for during 10 s in vain",)
+
+
+def test_an_answer_that_only_broke_can_be_asked_for_again(make):
+    """No timer would have saved it."""
+    world = make(["alpha/m"], '[routes.default]\ntargets = ["alpha/m"]\non_break = "error"\n')
+    world.script("alpha/m", cut(2))
+    world.hear(stream=True)
+    assert world.why().helping == ("asking again: what was read is not the whole answer",)
 
 
 def test_a_fault_of_ours_is_named_with_its_place(make):

@@ -89,7 +89,7 @@ def _retry(event: RetryScheduled) -> str:
     chance = f" (by chance from {seconds(event.least)} to {seconds(event.most)})" if event.most > event.least else ""
     wait = f"in {seconds(event.delay)}{chance}" if event.delay > 0 else "at once"
     paid = f"the retry budget goes from {number(event.before)} to {number(event.after)}"
-    return f"asks {event.target} again {wait}; {'no budget is needed for a few' if event.floor else paid}"
+    return f"asks {event.target} again {wait}; {'few are under way, so it costs nothing' if event.floor else paid}"
 
 
 def _no_retry(event: RetryRefused) -> str:
