@@ -118,8 +118,18 @@ def arrivals_of(crowd):
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.fixed_dictionaries(dict.fromkeys(TARGETS, outages)), crowds, st.booleans(), st.integers(0, 3))
-@example({target: [Outage(0, 120, FAULTS[0])] for target in TARGETS}, [(0, 60, 0.05, None)], breaking=False, seed=0)
+@given(
+    faults=st.fixed_dictionaries(dict.fromkeys(TARGETS, outages)),
+    crowd=crowds,
+    breaking=st.booleans(),
+    seed=st.integers(0, 3),
+)
+@example(
+    faults={target: [Outage(0, 120, FAULTS[0])] for target in TARGETS},
+    crowd=[(0, 60, 0.05, None)],
+    breaking=False,
+    seed=0,
+)
 def test_over_random_outages(faults, crowd, breaking, seed):
     """The first two promises; without circuits there is more to retry."""
     world, sink = chronicled(TARGETS, "" if breaking else "[breaker]\nenabled = false\n", seed)
