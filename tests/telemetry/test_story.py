@@ -289,6 +289,28 @@ def test_a_timer_that_cost_too_much_is_named(make):
     assert world.why().helping == ("a shorter first_content timer for alpha/m: it was waited for during 10 s in vain",)
 
 
+def test_a_stream_that_another_target_went_on_with(make):
+    """Where it broke, who went on and how, and how long the caller heard nothing new."""
+    world = make()
+    world.script("alpha/m", cut(3, between=0.1))
+    world.script("beta/m", ok(first=0.5))
+    assert world.hear(stream=True).error is None
+    assert names(world.why()) == ["attempt_ended", "stream_broke", "attempt_ended", "stream_resumed"]
+    text = world.text()
+    assert "1 time another target went on with its stream" in text
+    assert "the stream of alpha/m breaks after 11 characters" in text
+    assert "beta/m goes on after 11 characters, as it was asked to; for 0.5 s there was nothing new" in text
+    assert world.logged().told()[1] == world.why().told()[1].replace(" (estimated)", "")
+
+
+def test_a_stream_that_nobody_could_go_on_with(make):
+    """A second target would have helped."""
+    world = make(["alpha/m"])
+    world.script("alpha/m", cut(3))
+    world.hear(stream=True)
+    assert world.why().helping[0] == "a second target on the route default: there was only alpha/m"
+
+
 def test_an_answer_that_only_broke_can_be_asked_for_again(make):
     """No timer would have saved it."""
     world = make(["alpha/m"], '[routes.default]\ntargets = ["alpha/m"]\non_break = "error"\n')

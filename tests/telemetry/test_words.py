@@ -26,6 +26,8 @@ from outlast.model.events import (
     RetryScheduled,
     Shed,
     SlotAwaited,
+    StreamBroke,
+    StreamResumed,
     TakenOut,
     TargetSkipped,
 )
@@ -90,6 +92,16 @@ SENTENCES = {
     ),
     RetryRefused("r", A, "transient", "no attempts left", 0.1, 2.5, 30.0): "does not ask a/m again: no attempts left",
     RetryRefused("r", A, "transient", "it is paused"): "does not ask a/m again: it is paused",
+    StreamBroke("r", A, 11, stalled=False): "the stream of a/m breaks after 11 characters",
+    StreamBroke("r", A, 1, stalled=True, reason="no attempts left"): (
+        "the stream of a/m breaks after 1 character, and nobody goes on with it: no attempts left"
+    ),
+    StreamResumed("r", A, B, 11, "asking", 0.5): (
+        "b/m goes on after 11 characters, as it was asked to; for 0.5 s there was nothing new"
+    ),
+    StreamResumed("r", A, B, 11, "prefill", 0.5): (
+        "b/m goes on after 11 characters, taking them as the beginning of its answer; for 0.5 s there was nothing new"
+    ),
     FailedOver("r", A, B, "timeout"): "moves on from a/m to b/m: timeout",
     HedgeStarted("r", B, A, 1.5): "asks b/m too, since a/m has brought nothing for 1.5 s",
     HedgeWon("r", B, 0.25): "is answered by the second one first: by b/m, 0.25 s after it was asked",

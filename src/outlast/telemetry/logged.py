@@ -76,6 +76,7 @@ class _Request(Struct):
     error_message: str = msgspec.field(default="", name="error.message")
     error_code: str | None = msgspec.field(default=None, name="error.code")
     retry_after: float | None = None
+    resumed: int = 0
     deadline_ms: float = 0.0
     source: str = ""
     target: str = ""
@@ -110,6 +111,7 @@ def _request(call: str, said: Mapping[str, object]) -> RequestEnded:
         deadline=line.deadline_ms / 1000.0,
         code=line.error_code,
         retry_after=line.retry_after,
+        resumed=line.resumed,
     )
 
 

@@ -26,6 +26,8 @@ def ending(ended: RequestEnded | None) -> str:
 def _answered(ended: RequestEnded) -> str:
     source = f" ({ended.source})" if ended.source else ""
     parts = [f"answered by {ended.target}{source} in {seconds(ended.seconds)}{_first(ended)}"]
+    if ended.resumed:
+        parts.append(f"{many(ended.resumed, 'time')} another target went on with its stream")
     return "; ".join(parts + _used(ended))
 
 

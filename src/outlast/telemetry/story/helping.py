@@ -16,6 +16,7 @@ from outlast.model.events import (
     RequestEnded,
     RetryRefused,
     Shed,
+    StreamBroke,
     TargetSkipped,
 )
 from outlast.telemetry.story.times import times_of
@@ -24,9 +25,7 @@ from outlast.telemetry.story.units import amount, many, seconds
 E = TypeVar("E", bound=Struct)
 Events = Sequence[Struct]
 Rule = Callable[[RequestEnded, Events], str | None]
-NOT_THE_TARGETS = frozenset(
-    {"ok", "caller", "context_length", "content_filter", "cancelled", "internal", "conflict", "broken_stream"}
-)
+NOT_THE_TARGETS = frozenset({"ok", "caller", "context_length", "content_filter", "cancelled", "internal", "conflict"})
 """Ends that another target would not have changed."""
 LATE = 1.0
 """Seconds; less waste than this is not worth a word."""
@@ -102,6 +101,8 @@ def _queues(ended: RequestEnded, events: Events) -> str | None:  # noqa: ARG001
 def _others(ended: RequestEnded, events: Events) -> str | None:
     if ended.kind in NOT_THE_TARGETS or _of(LimitHit, events):
         return None
+    if ended.kind == "broken_stream" and not any(not event.reason for event in _of(StreamBroke, events)):
+        return None  # nobody would have gone on with it
     targets = _targets(events)
     if len(targets) == 1:
         return f"a second target on the route {ended.route}: there was only {targets.pop()}".replace(

@@ -29,6 +29,8 @@ from outlast.model.events import (
     RetryScheduled,
     Shed,
     SlotAwaited,
+    StreamBroke,
+    StreamResumed,
     TakenOut,
     TargetSkipped,
 )
@@ -42,6 +44,14 @@ TIMERS = {
     "stall": "no further content for {}",
     "max_stream": "longer than {}",
     "deadline": "the caller's deadline left it {}",
+}
+
+
+WAYS = {
+    "prefill": "taking them as the beginning of its answer",
+    "asking": "as it was asked to",
+    "restart": "beginning again with the same words",
+    "anew": "beginning anew, since only thoughts had been said",
 }
 
 
@@ -83,6 +93,17 @@ def _details(event: AttemptEnded) -> list[str]:
     if event.maybe_billed:
         details.append("it may have been billed")
     return details
+
+
+def _broke(event: StreamBroke) -> str:
+    nobody = f", and nobody goes on with it: {event.reason}" if event.reason else ""
+    return f"the stream of {event.target} breaks after {many(event.said, 'character')}{nobody}"
+
+
+def _resumed(event: StreamResumed) -> str:
+    way = WAYS.get(event.way, event.way)
+    gap = f"for {seconds(event.seconds)} there was nothing new"
+    return f"{event.to_target} goes on after {many(event.said, 'character')}, {way}; {gap}"
 
 
 def _retry(event: RetryScheduled) -> str:
@@ -223,6 +244,8 @@ def _shed(event: Shed) -> str:
 
 TELLERS: dict[type, Callable[..., str]] = {
     AttemptEnded: _attempt,
+    StreamBroke: _broke,
+    StreamResumed: _resumed,
     RetryScheduled: _retry,
     RetryRefused: _no_retry,
     FailedOver: _moved,
