@@ -91,6 +91,20 @@ def test_a_short_wait_is_told_truly_and_may_be_slept_out(provider, open_house):
     assert "x-should-retry" not in answer.headers
 
 
+def test_less_than_a_second_is_not_0_and_no_wait_is_no_header(provider, open_house):
+    """Who reads "0" comes back at once and for ever; who reads "None" breaks."""
+    house = open_house("[retry]\nenabled = false", providers=("alpha",))
+    provider.script("alpha", throttled(0.4), 500)
+    answer = house.chat()
+    assert (answer.status, answer.headers["retry-after"]) == (429, "1")
+    assert 0 < int(answer.headers["retry-after-ms"]) < 1000
+    provider.script("beta", 500)
+    house = open_house("[retry]\nenabled = false", providers=("beta",))
+    answer = house.chat()
+    assert answer.status == 503
+    assert "retry-after" not in answer.headers
+
+
 def test_a_long_wait_is_told_truly_and_not_to_be_slept_out(provider, lone):
     """Above 60 s an SDK would sleep: the true value, and x-should-retry: false. The next caller hears it too."""
     provider.script("alpha", throttled(86400))
