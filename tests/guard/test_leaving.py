@@ -283,6 +283,24 @@ def test_an_attempt_that_the_deadline_cut_late_is_a_failure(loop):
         assert loop.state(search).breaker == state
 
 
+def test_a_timer_that_is_over_keeps_nothing_alive():
+    """On a real loop its entry stays until its time would have come; what was called does not."""
+    kept = []
+
+    async def ask():
+        heavy = Heavy()
+        kept.append(weakref.ref(heavy))
+        return heavy
+
+    async def story():
+        patient = guard(Timeout(3600))
+        await asyncio.create_task(patient.call(ask))
+        await asyncio.sleep(0)
+        return [ref() for ref in kept]
+
+    assert asyncio.run(story()) == [None]
+
+
 def test_scripted_worlds_are_at_hand_for_users():
     """A guard is tested without a second of waiting."""
     io = ScriptedIo()

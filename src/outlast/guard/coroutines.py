@@ -21,7 +21,7 @@ class Alarm:
     __slots__ = ("_before", "_task", "due", "rang")
 
     def __init__(self, task: asyncio.Task[Any]) -> None:
-        self._task = task
+        self._task: asyncio.Task[Any] | None = task
         self._before = task.cancelling()
         self.due = inf
         self.rang = False
@@ -29,11 +29,17 @@ class Alarm:
     def expire(self) -> None:
         """The moment has come."""
         self.rang = True
-        self._task.cancel()
+        if self._task is not None:
+            self._task.cancel()
 
     def ours(self) -> bool:
         """Was the task cancelled by us alone? To be asked once, when what was waited for is over."""
-        return self.rang and self._task.uncancel() <= self._before
+        return self.rang and self._task is not None and self._task.uncancel() <= self._before
+
+    def over(self) -> None:
+        """It will not ring any more, and lets go of the task, which whoever watches it must not keep alive."""
+        self.due = inf
+        self._task = None
 
 
 async def in_time(io: World, waited_for: Awaitable[T], due: float, late: Callable[[], Exception]) -> T:
@@ -56,11 +62,11 @@ async def in_time(io: World, waited_for: Awaitable[T], due: float, late: Callabl
     except BaseException:
         alarm.ours()
         raise
-    finally:
-        alarm.due = inf
-    if alarm.rang:
+    else:
         alarm.ours()
-    return answer
+        return answer
+    finally:
+        alarm.over()
 
 
 async def call(
