@@ -699,3 +699,58 @@ def test_waiting_for_a_limit_counts_as_waiting(world):
     inner = world.guard(Retry(attempts=2, base=0), Limit(rpm=60, burst=1))
     waits = [attempt.waited for attempt in world.fails(inner(world.dependency(OSError))).attempts]
     assert waits == pytest.approx([0, 1])
+
+
+def retried(world, error, calls=60):
+    """How many of so many failing calls the budget has let try again."""
+    failing = world.guarded(Retry(attempts=2, base=0, cap=0), outcomes=[error])
+    return sum(len(world.fails(failing).attempts) - 1 for _ in range(calls))
+
+
+def test_a_throttle_draws_less_on_the_budget(world):
+    """A third of what a failure draws: who says when to come back is not overloaded by it."""
+    assert retried(world, Refused(503)) == 10 + 60 * 0.2 // 1
+    assert retried(world, Throttled("slow")) > 10 + 60 * 0.2 // 1
+
+
+def test_a_retry_is_told_with_its_number_and_its_hint(world):
+    """And so is one that is not made."""
+    heard = []
+    world.fails(world.guarded(Retry(attempts=2), outcomes=[Refused(503, {"retry-after": "2"})], sinks=[heard.append]))
+    [scheduled] = [event for event in heard if isinstance(event, RetryScheduled)]
+    [refused] = [event for event in heard if isinstance(event, RetryRefused)]
+    assert (scheduled.number, scheduled.hint, scheduled.kind) == (2, 2.0, "transient")
+    assert (refused.number, refused.hint, refused.reason) == (3, 2.0, "no attempts left")
+
+
+def test_reraise_puts_the_history_on_our_own_failures(world):
+    """As the engine does."""
+    failure = world.fails(world.guarded(Retry(attempts=2, base=0, reraise=True), outcomes=[Transient("no")]))
+    assert [attempt.number for attempt in failure.attempts] == [1, 2]
+    error = world.fails(world.guarded(Retry(attempts=2, base=0, reraise=True), outcomes=[OSError("no")]))
+    assert not hasattr(error, "attempts")
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_of_several_limits_that_refuse_the_longest_is_told(world, first):
+    """Whoever comes back sooner would be refused again; and for ever is longest."""
+    quick, slow = Limit(rpm=60, burst=1, max_wait=0), Limit(rpm=6, burst=1, max_wait=0)
+    strict = world.guarded(*((quick, slow) if first else (slow, quick)))
+    world.call(strict)
+    refusal = world.fails(strict)
+    assert (refusal.retry_after, refusal.code) == (10.0, "rate_limit_exceeded")
+    assert "try again in 10 s" in refusal.message
+    never = Limit(tpm=60, tokens=lambda: 61)
+    strict = world.guarded(*((quick, never) if first else (never, quick)))
+    world.fails(strict)
+    refusal = world.fails(strict)
+    assert (refusal.retry_after, refusal.code) == (None, "insufficient_quota")
+    assert "a repetition cannot change it" in refusal.message
+
+
+def test_a_limit_of_a_call_is_bounded_by_what_is_left_now(world):
+    """Not by the deadline as a moment."""
+    world.wait(1000)
+    hurried = world.guarded(Deadline(0.5), Limit(rpm=60, burst=1))
+    world.call(hurried)
+    assert world.fails(hurried).retry_after == 1.0

@@ -305,3 +305,38 @@ def test_scripted_worlds_are_at_hand_for_users():
     """A guard is tested without a second of waiting."""
     io = ScriptedIo()
     assert guard(io=io).name.startswith("guard-")
+
+
+@pytest.mark.parametrize("policies", [(Limit(rpm=60, burst=1),), (Limit(rpm=60, burst=1), Retry())], ids=len)
+def test_who_leaves_before_its_turn_gives_back_its_place(loop, policies):
+    """The next one does not wait for it; who had a place behind it keeps the time that it was given."""
+    search = loop.guard(*policies)
+    ask = search(loop.dependency("well"))
+
+    async def story():
+        await ask("first")
+        second = asyncio.create_task(ask("second"))
+        third = asyncio.create_task(ask("third"))
+        await asyncio.sleep(0.25)
+        second.cancel()
+        await asyncio.sleep(0)
+        await third
+        await ask("fourth")
+
+    loop.run(story())
+    assert [call for (call,) in loop.script.calls] == ["first", "third", "fourth"]
+    assert loop.script.at == [0, 2, 3]
+    last = loop.guard(*policies)
+    alone = last(loop.dependency("well"))
+
+    async def another():
+        await alone("first")
+        second = asyncio.create_task(alone("second"))
+        await asyncio.sleep(0.25)
+        second.cancel()
+        await asyncio.sleep(0)
+        await alone("third")
+
+    began = loop.now()
+    loop.run(another())
+    assert [at - began for at in loop.script.at] == [0, 1]
