@@ -148,6 +148,21 @@ def test_what_cannot_be_done_is_refused_at_once(asked, says):
     assert in_queue(story).queue.state.submitted == 0
 
 
+def test_waiting_for_a_result_on_the_queues_own_loop_is_refused():
+    """It would stand still for ever; what is over is given."""
+
+    async def story(bench):
+        ticket = bench.submit("one")
+        with pytest.raises(RuntimeError, match="await it"):
+            ticket.result()
+        with pytest.raises(TimeoutError):
+            ticket.result(0)
+        await ticket
+        assert ticket.result() == "one"
+
+    in_queue(story)
+
+
 # -- order -------------------------------------------------------------------------------------------------------
 
 

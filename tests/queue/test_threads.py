@@ -5,6 +5,8 @@ Nothing waits for time: events say when something has happened.
 
 import asyncio
 import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import CancelledError
 
@@ -220,3 +222,37 @@ def test_a_forked_child_is_told_to_make_its_own(queue):
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
     assert queue.submit("normal", len, "four").result(PATIENCE) == 4
+
+
+ENDS = """
+import asyncio, threading
+from outlast import Queue
+
+begun = threading.Event()
+
+async def waits():
+    begun.set()
+    await asyncio.sleep(SECONDS)
+
+queue = Queue(concurrency=1, name="mail")
+queue.start()
+for _ in range(3):
+    queue.submit("normal", waits)
+begun.wait(20)
+"""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "end", "says"),
+    [
+        (3600, "", "the queue mail was neither drained nor stopped, and 3 pieces"),
+        (0, "queue.drain()", ""),
+        (3600, "queue.stop(0)", ""),
+    ],
+)
+def test_a_process_that_ends_without_ending_its_queue_is_told(seconds, end, says):
+    """What nobody will do any more is lost, but not without a word."""
+    program = ENDS.replace("SECONDS", str(seconds)) + end
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=40, check=True)
+    assert says in done.stderr
+    assert bool(says) == bool(done.stderr)

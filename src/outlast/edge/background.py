@@ -11,6 +11,7 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, ClassVar, TypeVar
 
+from outlast.edge.loops import running_loop
 from outlast.edge.process import Process
 
 T = TypeVar("T")
@@ -32,7 +33,7 @@ class Background:
             RuntimeError: called on the background loop itself, which would wait for ever.
         """
         loop = self.loop()
-        if _current() is loop:
+        if running_loop() is loop:
             coroutine.close()
             raise RuntimeError("a blocking call on the background loop would never end: use AsyncClient there")
         future = asyncio.run_coroutine_threadsafe(coroutine, loop)
@@ -53,13 +54,6 @@ class Background:
                 cls._pid = Process.pid
                 threading.Thread(target=cls._loop.run_forever, name="outlast", daemon=True).start()
             return cls._loop
-
-
-def _current() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
 
 
 def _after_fork() -> None:

@@ -13,6 +13,7 @@ from outlast.edge.bounds import Bounds
 from outlast.edge.dial import Dialer
 from outlast.edge.ears import Ears
 from outlast.edge.exchange import HttpExchange
+from outlast.edge.loops import running_loop
 from outlast.edge.pool import Pool, Shelf
 from outlast.edge.process import Process
 from outlast.edge.race import TaskRace
@@ -102,7 +103,7 @@ class AsyncIo:
         here = self._moorings
         if here is None or here.pid != Process.pid or here.loop.is_closed():
             return
-        if here.loop is _running():
+        if here.loop is running_loop():
             callback()
         else:
             here.loop.call_soon_threadsafe(callback)
@@ -160,7 +161,7 @@ class AsyncIo:
         return self._moor(here)
 
     def _moor(self, before: Moorings | None) -> Moorings:
-        loop = _running()
+        loop = running_loop()
         if self._closed:
             raise RuntimeError("AsyncIo is closed: make a new one")
         if loop is None:
@@ -187,10 +188,3 @@ class AsyncIo:
         prepared = Prepared(provider)
         entry = self._prepared[id(provider)] = (prepared, here.pool.shelf(prepared.origin))
         return entry
-
-
-def _running() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

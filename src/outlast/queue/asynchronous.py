@@ -7,10 +7,11 @@ import inspect
 from types import TracebackType
 from typing import Any, Self
 
+from outlast.edge.loops import running_loop
 from outlast.queue.desk import Desk
 from outlast.queue.standing import Leftover
 from outlast.queue.ticket import Ticket
-from outlast.queue.work import Callback, running_loop
+from outlast.queue.work import Callback
 
 
 class AsyncQueue(Desk):

@@ -8,15 +8,19 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import warnings
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
 from functools import partial
 from math import inf
 from typing import Any, TypeVar, TypeVarTuple, Unpack, overload
+from weakref import WeakSet
 
 from outlast.edge.deadline import forget
 from outlast.edge.io import AsyncIo
+from outlast.edge.loops import running_loop
 from outlast.edge.process import Process
 from outlast.layers.bulkhead import Full
 from outlast.model.caller import PRIORITIES, Priority
@@ -27,7 +31,7 @@ from outlast.queue.counter import Counter, QueueConfig
 from outlast.queue.crew import Crew
 from outlast.queue.standing import Leftover, QueueState
 from outlast.queue.ticket import Ticket
-from outlast.queue.work import Callback, Work, check, running_loop
+from outlast.queue.work import Callback, Work, check
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
@@ -36,6 +40,9 @@ LAST_TURN = 1.0
 """Seconds that cancelled coroutines have to clean up when the queue stops."""
 
 _inside: ContextVar[Desk | None] = ContextVar("outlast_queue", default=None)
+
+
+_desks: WeakSet[Desk] = WeakSet()
 
 
 class Desk:
@@ -78,6 +85,7 @@ class Desk:
         self._stopped = False
         self._given_back: tuple[Ticket[Any], ...] = ()
         self._waiters: set[asyncio.Future[None]] = set()
+        _desks.add(self)
 
     # -- for everybody -----------------------------------------------------------------------------------------
 
@@ -261,6 +269,11 @@ class Desk:
         if _inside.get() is self:
             raise RuntimeError(f"work of the queue {self.name} cannot wait for the end of all work: that includes it")
 
+    @property
+    def abandoned(self) -> int:
+        """How much work nobody will do or hear of, should the process end now."""
+        return 0 if self._stopped or Process.pid != self._pid else len(self._crew.works)
+
     def _state(self) -> QueueState:
         waiting: dict[Priority, int] = dict.fromkeys(PRIORITIES, 0)
         running = 0
@@ -286,3 +299,18 @@ def _answer(answer: Future[T], do: Callable[[], T]) -> None:
         answer.set_result(do())
     except BaseException as error:  # noqa: BLE001  (it belongs to whoever asked)
         answer.set_exception(error)
+
+
+def _last_words() -> None:
+    """At the end of the process: nothing is lost without a word."""
+    for desk in list(_desks):
+        if desk.abandoned:
+            warnings.warn(
+                f"the queue {desk.name} was neither drained nor stopped, and {desk.abandoned} pieces of work are lost: "
+                "use it in a with block",
+                RuntimeWarning,
+                stacklevel=1,
+            )
+
+
+atexit.register(_last_words)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from typing import Any, Generic, Literal, TypeVar
 
+from outlast.edge.loops import running_loop
 from outlast.model.caller import PRIORITIES, Priority
 
 T_co = TypeVar("T_co", covariant=True)
@@ -39,7 +40,7 @@ class Ticket(Generic[T_co]):
         waited: seconds until it began, or until it was clear that it would not; 0 before.
     """
 
-    __slots__ = ("_future", "_take_back", "args", "caller", "fn", "number", "priority", "state", "waited")
+    __slots__ = ("_future", "_home", "_take_back", "args", "caller", "fn", "number", "priority", "state", "waited")
 
     def __init__(
         self,
@@ -56,6 +57,7 @@ class Ticket(Generic[T_co]):
         self.state: State = "waiting"
         self.waited = 0.0
         self._take_back = take_back
+        self._home = running_loop()
         self._future: Future[Any] = Future()
 
     def __repr__(self) -> str:
@@ -82,10 +84,13 @@ class Ticket(Generic[T_co]):
 
         Raises:
             TimeoutError: it is not over yet.
+            RuntimeError: called on the queue's own event loop, which would stand still.
             CancelledError: it was cancelled (`concurrent.futures.CancelledError`).
             Rejected: it has not begun in time, or the queue stopped before it began.
             Exception: whatever the work raised.
         """
+        if not self.over and timeout != 0 and running_loop() is self._home:
+            raise RuntimeError(f"waiting for {self!r} would stop the event loop that it runs on: await it")
         value: T_co = self._future.result(timeout)
         return value
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from asyncio import AbstractEventLoop
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from contextvars import Context, copy_context
@@ -118,11 +117,3 @@ def _attempted(fn: Callable[..., object], args: tuple[object, ...]) -> tuple[obj
         return fn(*args), None
     except BaseException as error:  # noqa: BLE001  (it belongs to whoever holds the ticket)
         return None, error
-
-
-def running_loop() -> AbstractEventLoop | None:
-    """The loop that runs in this thread."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
