@@ -25,7 +25,7 @@ Changed = TypeVar("Changed", bound=Struct)
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
 
-CAPABILITIES = ("window", "max_output", "tools", "vision", "schema", "documents", "prefill", "embeds", "sampling")
+CAPABILITIES = ("window", "max_output", "tools", "vision", "schema", "documents", "embeds", "sampling")
 
 
 class Headers(dict[str, str]):
@@ -166,6 +166,7 @@ class Resolver:
             model=model,
             family=family,
             reasoning=bool(reasoning),
+            prefill=_prefill(told, row, provider),
             price=told.price if told else None,
             weight=told.weight if told else 1.0,
             timers=changed(changed(timers, section.timers), told.timers if told else None),
@@ -256,6 +257,13 @@ def _told(section: ModelSection | None, name: str, row: ModelRow) -> object:
     """What the configuration says of a capability, else what the catalog does."""
     told = getattr(section, name) if section is not None else None
     return getattr(row, name) if told is None else told
+
+
+def _prefill(section: ModelSection | None, row: ModelRow, provider: Provider) -> bool:
+    """Does it go on from an assistant's message? Of some servers every chat model does."""
+    if section is not None and section.prefill is not None:
+        return section.prefill
+    return row.prefill or bool(provider.quirks.prefill)
 
 
 def _auth(section: ProviderSection, row: ProviderRow, key: Secret) -> Auth:

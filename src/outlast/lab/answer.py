@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, cast
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from outlast.lab.going_on import AS_ASKED, Way, begun, text_of, words
+from outlast.lab.going_on import ANEW, AS_ASKED, Prefill, Way, begun, text_of, words
 from outlast.lab.instance import instance
 
 Json = dict[str, object]
@@ -24,7 +24,10 @@ Kind = Literal["chat", "embeddings", "models", "count_tokens"]
 
 
 class Asked(Struct, frozen=True):
-    """One request as a simulated provider sees it. `number` makes ids; `created` is seconds since the epoch."""
+    """One request as a simulated provider sees it. `number` makes ids; `created` is seconds since the epoch.
+
+    `prefill` is what the provider takes for the beginning of its answer.
+    """
 
     vendor: Vendor = "openai"
     kind: Kind = "chat"
@@ -32,6 +35,17 @@ class Asked(Struct, frozen=True):
     number: int = 0
     created: int = 1_767_225_600
     provider: str = ""
+    prefill: Prefill = "message"
+
+    @property
+    def prefilled(self) -> bool:
+        """Is a last message of the assistant the beginning of the answer? Else the model begins anew."""
+        if self.vendor == "anthropic" or self.prefill == "message":
+            return True
+        if self.prefill == "continue":
+            return self.body.get("continue_final_message") is True
+        messages = cast("list[Json]", self.body.get("messages") or [{}])
+        return self.prefill == "prefix" and messages[-1].get("prefix") is True
 
     @property
     def stream(self) -> bool:
@@ -78,6 +92,7 @@ def compose(asked: Asked, text: str | None = None, *, finish: str | None = None,
     prompt = max(1, len(dumps([asked.body.get("messages"), asked.body.get("system")])) // 4)
     half = begun(asked.body.get("messages")) if asked.kind == "chat" else None
     if half is not None:
+        way = way if half.words or asked.prefilled else ANEW
         asked = replace(asked, body=asked.body | {"messages": half.before})
     tool = _tool(asked) if text is None else None
     if tool is not None:

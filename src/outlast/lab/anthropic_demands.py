@@ -184,6 +184,7 @@ def check_messages(asked: Asked, headers: Mapping[str, str]) -> None:
         _newest(asked.body, messages)
     _together(asked.body)
     _answered(messages)
+    _begun(asked.body, messages[-1])
     _of_its_model(asked)
 
 
@@ -251,6 +252,22 @@ def _answered(messages: list[Json]) -> None:
         waiting = {block["id"] for block in blocks if block["type"] == "tool_use"}
     if waiting:
         raise Refusal("each `tool_use` block must have a `tool_result` block in the next message", where)
+
+
+def _begun(body: Json, last: Json) -> None:
+    """A last message of the assistant is the beginning of the answer."""
+    if last["role"] != "assistant":
+        return
+    blocks = _blocks(last)
+    text = last["content"] if isinstance(last["content"], str) else (blocks[-1].get("text") if blocks else "")
+    if isinstance(text, str) and text != text.rstrip():
+        raise Refusal("final assistant content cannot end with trailing whitespace", "messages")
+    thinks = cast("Json", body.get("thinking") or {}).get("type") in {"enabled", "adaptive"}
+    if thinks and (not blocks or blocks[0].get("type") not in {"thinking", "redacted_thinking"}):
+        raise Refusal("a final assistant message must start with a thinking block when thinking is on", "messages")
+    config = cast("Json", body.get("output_config") or {})
+    if config.get("format") or body.get("output_format"):
+        raise Refusal("prefill is not compatible with a format of the output", "messages")
 
 
 def _in_its_role(message: Json, blocks: list[Json], where: str) -> None:

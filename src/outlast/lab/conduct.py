@@ -21,6 +21,7 @@ from outlast.config.environment import Environment
 from outlast.config.errors import ConfigError, Path
 from outlast.config.reader import Reader, Shape
 from outlast.lab.answer import Json
+from outlast.lab.going_on import Prefill
 from outlast.lab.laws import Latency, Law
 from outlast.lab.named import Word, behaviour
 from outlast.lab.outages import KINDS, Outage
@@ -56,6 +57,8 @@ class Conduct(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
         limits: rate limits, enforced and told in headers.
         outages: times of trouble.
         price: US dollars for a million tokens, for what would have been billed.
+        prefill: what a server takes for the beginning of its answer: the assistant's last message as it is, only one
+            with `prefix` (as Mistral does), only with `continue_final_message` (as vLLM does), or none.
         seed: of its dice; the same seed gives the same luck to the same request. None: from the simulation's seed.
     """
 
@@ -69,6 +72,7 @@ class Conduct(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
     limits: Limits = Limits()
     outages: tuple[Outage, ...] = ()
     price: Price | None = None
+    prefill: Prefill = "message"
     seed: int | None = None
 
     def __post_init__(self) -> None:

@@ -15,6 +15,9 @@ from msgspec import Struct
 
 Json = dict[str, object]
 Begins = Literal["as-asked", "straight", "anew"]
+Prefill = Literal["message", "prefix", "continue", "none"]
+"""What a server takes for the beginning of its answer: a last message of the assistant as it is, one with `prefix`, one
+with `continue_final_message` beside it, or nothing."""
 _LAST_WORDS = re.compile(r"<last_words>(.*?)</last_words>", re.DOTALL)
 
 
@@ -59,6 +62,7 @@ class Way(Struct, frozen=True):
 
 
 AS_ASKED = Way()
+ANEW = Way("anew")
 
 
 def begun(messages: object) -> Begun | None:

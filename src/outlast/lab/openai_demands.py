@@ -141,48 +141,47 @@ _FORMAT = by_type(
         ),
     }
 )
-_CHAT = fields(
-    {
-        "model": text,
-        "messages": items(_MESSAGE, least=1),
-        "stream": flag,
-        "stream_options": fields({"include_usage": flag, "include_obfuscation": flag}),
-        "max_completion_tokens": integer(1),
-        "max_tokens": integer(1),
-        "temperature": number(0, 2),
-        "top_p": number(0, 1),
-        "n": integer(1, 128),
-        "stop": words_or(items(text, most=4)),
-        "seed": integer(-(2**63), 2**63 - 1),
-        "frequency_penalty": number(-2, 2),
-        "presence_penalty": number(-2, 2),
-        "logit_bias": table,
-        "logprobs": flag,
-        "top_logprobs": integer(0, 20),
-        "tools": items(_TOOL, least=1, most=128),
-        "tool_choice": _choice,
-        "parallel_tool_calls": flag,
-        "response_format": _FORMAT,
-        "reasoning_effort": one_of("none", "minimal", "low", "medium", "high", "xhigh", "max"),
-        "verbosity": one_of("low", "medium", "high"),
-        "modalities": items(one_of("text", "audio")),
-        "audio": table,
-        "prediction": table,
-        "web_search_options": table,
-        "service_tier": one_of("auto", "default", "flex", "scale", "priority", "fast"),
-        "store": flag,
-        "metadata": table,
-        "moderation": anything,
-        "prompt_cache_key": text,
-        "prompt_cache_options": table,
-        "prompt_cache_retention": one_of("in_memory", "24h"),
-        "safety_identifier": text,
-        "user": text,
-        "functions": items(table, least=1),
-        "function_call": anything,
-    },
-    needed=["messages"],
-)
+_FIELDS: dict[str, Shape] = {
+    "model": text,
+    "messages": items(_MESSAGE, least=1),
+    "stream": flag,
+    "stream_options": fields({"include_usage": flag, "include_obfuscation": flag}),
+    "max_completion_tokens": integer(1),
+    "max_tokens": integer(1),
+    "temperature": number(0, 2),
+    "top_p": number(0, 1),
+    "n": integer(1, 128),
+    "stop": words_or(items(text, most=4)),
+    "seed": integer(-(2**63), 2**63 - 1),
+    "frequency_penalty": number(-2, 2),
+    "presence_penalty": number(-2, 2),
+    "logit_bias": table,
+    "logprobs": flag,
+    "top_logprobs": integer(0, 20),
+    "tools": items(_TOOL, least=1, most=128),
+    "tool_choice": _choice,
+    "parallel_tool_calls": flag,
+    "response_format": _FORMAT,
+    "reasoning_effort": one_of("none", "minimal", "low", "medium", "high", "xhigh", "max"),
+    "verbosity": one_of("low", "medium", "high"),
+    "modalities": items(one_of("text", "audio")),
+    "audio": table,
+    "prediction": table,
+    "web_search_options": table,
+    "service_tier": one_of("auto", "default", "flex", "scale", "priority", "fast"),
+    "store": flag,
+    "metadata": table,
+    "moderation": anything,
+    "prompt_cache_key": text,
+    "prompt_cache_options": table,
+    "prompt_cache_retention": one_of("in_memory", "24h"),
+    "safety_identifier": text,
+    "user": text,
+    "functions": items(table, least=1),
+    "function_call": anything,
+}
+_CHAT = fields(_FIELDS, needed=["messages"])
+_CHAT_OF_VLLM = fields({**_FIELDS, "continue_final_message": flag, "add_generation_prompt": flag}, needed=["messages"])
 _EMBEDDINGS = fields(
     {
         "model": text,
@@ -197,8 +196,9 @@ _EMBEDDINGS = fields(
 
 def check_chat(asked: Asked) -> None:
     """Raises a `Refusal` for a chat completion that OpenAI would not take."""
-    _shaped(asked, _CHAT)
+    _shaped(asked, _CHAT_OF_VLLM if asked.prefill == "continue" else _CHAT)
     _together(asked.body)
+    _begun(asked)
     _answered(cast("list[Json]", asked.body["messages"]))
     _of_its_model(asked)
 
@@ -239,6 +239,16 @@ def _together(body: Json) -> None:
     wanted = cast("Json", body.get("response_format") or {})
     if wanted.get("type") == "json_object" and "json" not in str(body["messages"]).lower():
         words = "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'."
+        raise Refusal(words, "messages")
+
+
+def _begun(asked: Asked) -> None:
+    """How the server wants to be told that the last message is the beginning of the answer."""
+    body, last = asked.body, cast("list[Json]", asked.body["messages"])[-1]
+    if body.get("continue_final_message") and body.get("add_generation_prompt") is not False:
+        raise Refusal("Cannot set both `continue_final_message` and `add_generation_prompt` to True.")
+    if asked.prefill == "prefix" and last["role"] == "assistant" and last.get("prefix") is not True:
+        words = "Expected last role User or Tool (or Assistant with prefix True) for serving but got assistant"
         raise Refusal(words, "messages")
 
 

@@ -246,7 +246,7 @@ class SimulatedProvider:
             site.count += 1
             seen = self._seen(site.name, site.count, connection, received, body_json or {})
             seen.price = site.conduct.price
-            asked = understood(received, page, seen, int(self._clock.epoch()))
+            asked = understood(received, page, seen, int(self._clock.epoch()), site.conduct.prefill)
             seen.begun(asked)
             chosen = self._decide(site, received, page, asked, seen, body_json)
         seen.behaviour = chosen.name

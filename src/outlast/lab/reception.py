@@ -10,6 +10,7 @@ import json
 from outlast.lab.answer import Asked, Json, Kind, Vendor
 from outlast.lab.connection import MOST, Received
 from outlast.lab.demands import Refusal, check
+from outlast.lab.going_on import Prefill
 from outlast.lab.ledger import Seen
 from outlast.lab.script import Behaviour, status
 
@@ -38,12 +39,12 @@ def json_object(data: bytes) -> Json | None:
     return value if isinstance(value, dict) else None
 
 
-def understood(received: Received, page: str, seen: Seen, created: int) -> Asked:
-    """What is asked, of which vendor."""
+def understood(received: Received, page: str, seen: Seen, created: int, prefill: Prefill) -> Asked:
+    """What is asked, of which vendor, by whose habits."""
     vendor, kind = ROUTES.get((received.method, page), ("openai", "models"))
     if kind == "models" and "anthropic-version" in received.headers:
         vendor = "anthropic"
-    return Asked(vendor, kind, seen.json, seen.number, created, seen.provider)
+    return Asked(vendor, kind, seen.json, seen.number, created, seen.provider, prefill)
 
 
 def refused(asked: Asked, received: Received, body_json: Json | None) -> Behaviour | None:
