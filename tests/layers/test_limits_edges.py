@@ -177,3 +177,55 @@ def test_a_place_that_has_been_taken_is_none_any_more():
     of.refund(1.0, 2, 12.0)
     assert of.wait(1.0, 12.0) == 0.0
     assert of.remaining(12.0) == 1.0
+
+
+# -- what comes back
+
+
+def test_what_would_have_run_over_does_not_come_back():
+    """The bucket was full again before the next call came; of the first one's five nothing is missing."""
+    of = bucket()
+    of.take(5.0, 0.0)
+    of.take(2.0, 10.0)
+    of.refund(5.0, 1, 10.0)
+    assert (of.tat, of.remaining(10.0)) == (12.0, 3.0)
+
+
+def test_before_what_is_owed_the_bucket_may_have_been_full_too():
+    """The second call used four more than it was charged, when nothing was missing any more."""
+    of = bucket()
+    of.take(4.0, 0.0)
+    of.take(1.0, 0.0)
+    of.owe(4.0, 20.0)
+    of.refund(4.0, 1, 20.0)
+    assert of.tat == 24.0
+
+
+def test_a_refund_leaves_to_who_waits_the_place_that_he_has():
+    """Two a second: three of five wait until 1.5, when one second will still be missing; so much comes back."""
+    of = Gcra("rpm", "requests", 120.0, 60.0, 5.0)
+    of.take(5.0, 0.0)
+    of.take(3.0, 0.0)
+    of.refund(5.0, 1, 0.0)
+    assert of.tat == pytest.approx(3.0)
+
+
+def test_two_refunds_give_the_same_room_back_once():
+    """Of what will be missing when the third goes the first takes all."""
+    of = bucket()
+    for cost in (2.0, 2.0, 3.0):
+        of.take(cost, 0.0)
+    of.refund(2.0, 1, 0.0)
+    assert of.tat == 5.0
+    of.refund(2.0, 2, 0.0)
+    assert of.tat == 5.0
+
+
+def test_what_the_provider_counts_is_spent_and_does_not_come_back():
+    """It says that one is left of five where we think two; had it said two, the three could be refunded."""
+    for told, tat in ((1, 4.0), (2, 0.0)):
+        of = bucket()
+        of.take(3.0, 0.0)
+        of.anchor(told, 0.0)
+        of.refund(3.0, 1, 0.0)
+        assert of.tat == tat

@@ -99,6 +99,7 @@ def test_lengths_of_models_that_never_existed_do_not_pile_up():
 
 MONEY = {
     "what it cost": (End("success", usage=Usage(input=100, output=1), cost=0.5), 0.5),
+    "what it cost beyond that": (End("success", usage=Usage(input=100, output=1), cost=10.6), 10.6),
     "what was charged, where nobody knows": (End("success", usage=Usage(input=100, output=1)), 10.1),
     "nothing: the provider refused it": (ended_by(Transient("no")), 0.0),
     "the prompt: nobody knows how far it got": (ended_by(TimedOut("slow")), 0.1),
@@ -191,6 +192,13 @@ def test_half_a_second_is_waited_for_by_who_may_and_by_nobody_else(max_wait, goe
     else:
         told = LimitHit("r1", "alpha", "rpm", "operator", pytest.approx(0.5), 1.0, 0.0, 120, max_wait)
     assert io.events == [told]
+
+
+def test_nobody_waits_unless_told_for_how_long():
+    """Half a second would be enough."""
+    of = Keeper(LimitsConfig(burst=0.0), lambda call: [account(rpm=120)])
+    of.admit(a_call(), 0.0)
+    assert isinstance(of.admit(a_call(), 0.0), Rejected)
 
 
 @pytest.mark.parametrize("rates", [(6, 60), (60, 6)])

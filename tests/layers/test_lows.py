@@ -1,5 +1,7 @@
 """How low a backlog has been since each charge, against a list that forgets nothing."""
 
+from math import inf
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -54,3 +56,41 @@ def test_it_stays_small_and_errs_low(count):
     assert lows.since(1) == 0.0 or lows.since(1) <= 1.0
     assert lows.since(count - 1) == count - 1
     assert all(lows.since(number) <= number for number in range(1, count))
+
+
+def test_since_the_latest_charge_nothing_is_known_before_somebody_looks():
+    """It may have been any."""
+    lows = Lows()
+    lows.charged(5.0)
+    assert lows.since(1) == inf
+
+
+def test_looking_often_forgets_nothing():
+    """A hundred times, and each time there is more."""
+    lows = Lows()
+    lows.charged(5.0)
+    lows.charged(6.0)
+    for backlog in range(7, 107):
+        lows.note(float(backlog))
+    assert [lows.since(number) for number in (1, 2)] == [6.0, 7.0]
+
+
+def test_the_oldest_low_is_forgotten_by_lowering_the_next():
+    """One more than there is room for: the second oldest counts as the oldest, and the third as itself."""
+    lows = Lows()
+    for number in range(MOST + 1):
+        lows.charged(10.0 * (number + 1))
+    assert [lows.since(number) for number in (1, 2)] == [10.0, 30.0]
+
+
+def test_what_is_lowered_is_the_lowest_for_those_before_it_too():
+    """A refund of the second charge, seen from the first; one since which nobody has looked changes nothing."""
+    lows = Lows()
+    for backlog in (5.0, 3.0, 4.0, 6.0):
+        lows.charged(backlog)
+    lows.lower(99, 1.0)
+    assert [lows.since(number) for number in (1, 2, 3)] == [3.0, 4.0, 6.0]
+    lows.lower(2, 2.0)
+    assert [lows.since(number) for number in (1, 2, 3)] == [2.0, 2.0, 4.0]
+    lows.lower(3, 3.0)
+    assert [lows.since(number) for number in (1, 2, 3)] == [1.0, 1.0, 1.0]

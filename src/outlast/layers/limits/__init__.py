@@ -20,8 +20,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from outlast.flow.call import Allowance, Call, Layer
-from outlast.flow.gate import gates
+from outlast.flow.call import Allowance, Call
 from outlast.flow.kept import Kept
 from outlast.flow.quantiles import Quantiles
 from outlast.flow.stream import End
@@ -186,10 +185,6 @@ class Keeper:
         call.metered = True
         _tell_what_is_left(call, limits, now)
         return Held(self, call, limits, costs, wait)
-
-    def layer(self) -> Layer:
-        """Charge every call to its scopes, and settle with what it used."""
-        return gates(self.admit)
 
 
 class Refused(Struct, frozen=True):

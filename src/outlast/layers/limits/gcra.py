@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from typing import Literal
 
@@ -23,7 +22,7 @@ EPSILON = 1e-9
 class Gcra:
     """One limit. Costs may be fractions."""
 
-    __slots__ = ("_places", "amount", "burst", "lows", "most", "name", "period", "spacing", "tat", "unit")
+    __slots__ = ("amount", "burst", "lows", "most", "name", "period", "spacing", "tat", "unit")
 
     def __init__(self, name: str, unit: Unit, amount: float, period: float, burst: float) -> None:
         self.name = name
@@ -35,7 +34,6 @@ class Gcra:
         self.spacing = period / amount
         self.tat = 0.0
         self.lows = Lows()
-        self._places: deque[tuple[int, float]] = deque()  # charges whose time has not come: which, and when it does
 
     def wait(self, cost: float, now: float) -> float:
         """Seconds until `cost` may be spent; infinite for more than a whole period's amount.
@@ -56,13 +54,11 @@ class Gcra:
         ready = self.tat if self.tat > now else now  # noqa: FURB136  (max takes four times as long)
         goes = ready - max(0.0, self.burst - cost) * self.spacing
         self.lows.charged(ready - (goes if goes > now else now))  # noqa: FURB136
-        if goes > now:
-            self._places.append((self.lows.number, goes))
         self.tat = ready + cost * self.spacing
 
     def owe(self, cost: float, now: float) -> None:
         """Spend what was used beyond what was charged; it delays who comes next, not who has a place."""
-        self.lows.note(self._backlog(now))
+        self.lows.note(self.reset(now))
         self.tat = (self.tat if self.tat > now else now) + cost * self.spacing  # noqa: FURB136
 
     def refund(self, cost: float, number: int, now: float) -> None:
@@ -72,23 +68,10 @@ class Gcra:
         would spend it a second time.
         """
         lows = self.lows
-        lows.note(self._backlog(now))
+        lows.note(self.reset(now))
         seconds = min(cost * self.spacing, lows.since(number))
-        if seconds > 0:
-            self.tat -= seconds
-            lows.lower(number, seconds)
-
-    def leave(self, cost: float, number: int, now: float) -> None:
-        """A charge is given up before its time."""
-        self._places = deque(place for place in self._places if place[0] != number)
-        self.refund(cost, number, now)
-
-    def _backlog(self, now: float) -> float:
-        """Seconds until the bucket is full, as of now, or of when the last place is taken."""
-        places = self._places
-        while places and places[0][1] <= now:
-            places.popleft()
-        return max(0.0, self.tat - (places[-1][1] if places else now))
+        self.tat -= seconds
+        lows.lower(number, seconds)
 
     def remaining(self, now: float) -> float:
         """What may be spent now, without waiting."""
@@ -103,8 +86,7 @@ class Gcra:
 
         Where it tightens it counts what was really used, so that earlier charges have nothing left to be refunded.
         """
-        left = max(0.0, min(remaining, self.burst))
-        told = now + (self.burst - left) * self.spacing
+        told = now + (self.burst - max(0.0, remaining)) * self.spacing
         if told > self.tat:
             self.tat = told
             self.lows.note(0.0)
@@ -224,7 +206,7 @@ class Limits:
         """The call gave up before its turn: refund what would still be missing."""
         self.under_way -= 1
         for bucket, number in zip(self.buckets, numbers, strict=True):
-            bucket.leave(getattr(charged, bucket.unit), number, now)
+            bucket.refund(getattr(charged, bucket.unit), number, now)
 
     def learn(self, quota: Quota, now: float) -> None:
         """The provider's own count, as its headers tell it."""
