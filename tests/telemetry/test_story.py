@@ -12,7 +12,7 @@ from tests.engine.world import caller
 from outlast.model.events import AttemptEnded, RequestEnded, TargetSkipped
 from outlast.telemetry.record import KINDS, Unknown, event_of, fields_of, name_of
 from outlast.telemetry.story import Story, story_of
-from outlast.telemetry.story.words import TELLERS, words_of
+from outlast.telemetry.story.words import words_of
 from outlast.testing import cut, ok, silent, stall, status, throttled
 
 from .teller import Teller, names
@@ -179,6 +179,26 @@ def test_what_another_call_did_to_a_target_is_told_before_the_beginning(make):
     assert "5 failures in a row" in story.steps[0].text
     assert "breaker_changed" in names(world.why("5")), "who opened it has it among its own steps"
     assert "breaker_changed" not in names(world.why("4"))
+
+
+def test_slots_that_were_cut_explain_a_queue(make):
+    """What the provider had said of too much is told before who had to wait for it; after a minute no more."""
+    world = make(["alpha/m"], "[bulkhead]\nslots = 2\n[retry]\nenabled = false\n")
+    world.script("alpha/m", throttled(0.5), ok(first=0.5))
+    world.hear()
+    world.wait(1.0)
+    world.crowd(2)
+    story = world.why("3")
+    assert names(story) == ["limit_changed", "slot_awaited", "attempt_ended"]
+    assert story.steps[0].at == pytest.approx(-1.0)
+    assert story.steps[0].text == "alpha/m gets 1 call at once instead of 2: throttled with 1 in flight"
+    assert world.logged("3").steps[0].text == story.steps[0].text
+    world.script("alpha/m", throttled(0.5), ok(first=0.5))
+    world.hear()
+    world.wait(90.0)
+    world.slots().resize(1, world.now)
+    world.crowd(2)
+    assert "limit_changed" not in names(world.why("6")) + names(world.why("5"))
 
 
 def test_the_time_is_added_up_by_what_it_was_spent_on(make):
@@ -385,13 +405,6 @@ def test_an_event_with_other_fields_is_told_as_it_came():
     odd = event_of("target_skipped", "r", {"target": 7})
     assert words_of(odd) == "target skipped: target 7"
     assert isinstance(event_of("target_skipped", "r", {"target": "a/m", "reason": "x", "new": 1}), TargetSkipped)
-
-
-@pytest.mark.parametrize("kind", TELLERS, ids=lambda kind: kind.__name__)
-def test_what_has_words_of_its_own_is_about_a_call(kind):
-    """And is not told by its name and its fields."""
-    assert "call" in kind.__struct_fields__
-    assert kind in KINDS.values()
 
 
 def test_a_race_is_told(make):

@@ -16,6 +16,7 @@ from outlast.model.events import (
     HedgeStarted,
     HedgeWon,
     LimitAwaited,
+    LimitChanged,
     LimitHit,
     Overdrawn,
     PauseAwaited,
@@ -160,6 +161,7 @@ SENTENCES = {
     Overdrawn("r", A, 100.0, 250.0, 0.0, 0.0): (
         "used more of a/m than was estimated: 250 tokens where 100 were charged"
     ),
+    LimitChanged(A, 64, 51, 60, "throttled"): "a/m gets 51 calls at once instead of 64: throttled with 60 in flight",
     SlotAwaited("r", A, 0.5): "waits 0.5 s for a slot of a/m, with nobody before it",
     SlotAwaited("r", A, 0.5, ahead=1, expected=0.4): (
         "waits 0.5 s for a slot of a/m, with 1 call before it, 0.4 s were expected"

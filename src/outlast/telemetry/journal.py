@@ -137,7 +137,7 @@ class Journal:
                 over.add(now, event)
                 return
             entry = self._begin(call)
-        for when, news in self._background.of(event):
+        for when, news in self._background.of(event, now):
             if not entry.has(news):
                 entry.add(when, news)
         entry.add(now, event)

@@ -24,7 +24,7 @@ LONGEST_LINE = 1024 * 1024
 """Bytes; a longer line is none of ours."""
 MOST_FACTS = 2_000
 """Lines about one request that are kept, the last ones: a caller may give many requests one id."""
-NEWS = (b'"event":"breaker"', b'"event":"taken_out"', b'"event":"back_in"')
+NEWS = (b'"event":"breaker"', b'"event":"taken_out"', b'"event":"back_in"', b'"event":"limit_cut"')
 """What may explain what the request met, whoever caused it."""
 GZIP = b"\x1f\x8b"
 TIME = re.compile(rb'"time": ?"([^"]{1,40})"')
@@ -73,7 +73,8 @@ class Search(Struct):
             self.broken += 1
             return
         if said.call == self.call:
-            self._facts += [news for news in self._background.of(said.event) if not self._knows(news[1])]
+            background = self._background.of(said.event, said.time)
+            self._facts += [news for news in background if not self._knows(news[1])]
             self._facts.append((said.time, said.event))
             self.ended += isinstance(said.event, RequestEnded)
             del self._facts[:-MOST_FACTS]

@@ -9,7 +9,7 @@ from math import inf
 import msgspec
 from msgspec import Struct
 
-from outlast.model.events import AttemptEnded, BackIn, BreakerChanged, RequestEnded, TakenOut
+from outlast.model.events import AttemptEnded, BackIn, BreakerChanged, LimitChanged, RequestEnded, TakenOut
 from outlast.model.messages import Usage
 from outlast.telemetry.record import event_of
 
@@ -49,6 +49,10 @@ def _event(name: str, call: str, said: Mapping[str, object]) -> Struct:
         scope = "credential" if "credential" in fields else "target"
         fields |= {"scope": scope, "name": fields.get(scope), "call": call, "kind": fields.get("reason")}
         return msgspec.convert(fields, TakenOut if name == "taken_out" else BackIn)
+    if name == "limit_cut":
+        cut = {"target": fields.get("target"), "why": fields.get("reason"), "in_flight": 0}
+        cut |= {side: int(str(fields.get(side))) for side in ("before", "after")}
+        return msgspec.convert(cut, LimitChanged)
     if name == "fault":
         fields["error"] = fields.pop("reason", "")
     return event_of(name, call, fields)

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from outlast.model.events import BackIn, BreakerChanged, Diverted, PauseAwaited, Refused, TakenOut, TargetSkipped
+from outlast.model.events import (
+    BackIn,
+    BreakerChanged,
+    Diverted,
+    LimitChanged,
+    PauseAwaited,
+    Refused,
+    Shed,
+    SlotAwaited,
+    TakenOut,
+    TargetSkipped,
+)
 
 MOST = 1_000
 """Targets and credentials whose last news is kept."""
+RECENT = 60.0
+"""Seconds; slots that were cut longer ago than this explain no queue."""
 
 
 class Background:
@@ -19,11 +32,13 @@ class Background:
         self._news: dict[str, tuple[float, Struct]] = {}
 
     def note(self, time: float, event: Struct) -> None:
-        """Take note of a circuit that changed, or of what is out or back in."""
+        """Take note of a circuit that changed, of what is out or back in, and of slots that were cut."""
         if isinstance(event, BreakerChanged):
             self._put(f"breaker {event.target}", time, event)
         elif isinstance(event, (TakenOut, BackIn)):
             self._put(f"{event.scope} {event.name}", time, event)
+        elif isinstance(event, LimitChanged) and event.after < event.before:
+            self._put(f"slots {event.target}", time, event)
 
     def _put(self, key: str, time: float, event: Struct) -> None:
         self._news.pop(key, None)
@@ -31,8 +46,11 @@ class Background:
         if len(self._news) > MOST:
             del self._news[next(iter(self._news))]
 
-    def of(self, event: Struct) -> list[tuple[float, Struct]]:
-        """The news behind what a call met, oldest first; empty for what explains itself."""
+    def of(self, event: Struct, time: float) -> list[tuple[float, Struct]]:
+        """The news behind what a call met at that time, oldest first; empty for what explains itself."""
+        if isinstance(event, (SlotAwaited, Shed)):
+            cut = self._news.get(f"slots {event.queue}")
+            return [cut] if cut is not None and time - cut[0] <= RECENT else []
         if not isinstance(event, (TargetSkipped, Refused, PauseAwaited, Diverted)):
             return []
         provider = event.target.partition("/")[0]

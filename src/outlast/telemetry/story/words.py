@@ -20,6 +20,7 @@ from outlast.model.events import (
     HedgeStarted,
     HedgeWon,
     LimitAwaited,
+    LimitChanged,
     LimitHit,
     Overdrawn,
     PauseAwaited,
@@ -220,6 +221,11 @@ def _left(event: LimitHit | LimitAwaited) -> str:
     return f"it costs {cost} where {left} of {of} is left"
 
 
+def _slots(event: LimitChanged) -> str:
+    flying = f" with {event.in_flight} in flight" if event.in_flight else ""
+    return f"{event.target} gets {many(event.after, 'call')} at once instead of {event.before}: {event.why}{flying}"
+
+
 def _overdrawn(event: Overdrawn) -> str:
     tokens = f"{number(event.used_tokens)} tokens where {number(event.charged_tokens)} were charged"
     return f"used more of {event.target} than was estimated: {tokens}"
@@ -265,6 +271,7 @@ TELLERS: dict[type, Callable[..., str]] = {
     PauseAwaited: _pause,
     LimitHit: _limit_hit,
     LimitAwaited: _limit_wait,
+    LimitChanged: _slots,
     Overdrawn: _overdrawn,
     SlotAwaited: _slot,
     Shed: _shed,
