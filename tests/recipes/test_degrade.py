@@ -25,6 +25,10 @@ class Broken:
             raise self._get
         return self.values.get(key)
 
+    def __setitem__(self, key, value):
+        """A Redis client has this as well."""
+        raise NotImplementedError
+
     def set(self, key, value):
         """As a Redis client has it."""
         self.tried += 1

@@ -209,6 +209,25 @@ def test_plain_functions_that_hang_are_left_behind():
     assert (answer.value, answer.by) == ("HI", "answers")
 
 
+def test_threads_that_are_left_behind_are_bounded(monkeypatch):
+    """Who hangs for ever is not asked for ever: beyond so many, the next one is asked at once."""
+    monkeypatch.setattr("outlast.recipes.in_time.LEFT_BEHIND", 3)
+    go_on, asked = Event(), []
+
+    def hangs():
+        asked.append(1)
+        go_on.wait(30)
+
+    def answers():
+        return "well"
+
+    ask = first_of(hangs, answers, within=0.01, breaker=Breaker(failures=1_000, failure_rate=2, slow_rate=2))
+    whys = [ask().failures[0].kind for _ in range(10)]
+    go_on.set()
+    assert whys == ["timeout"] * 3 + ["rejected"] * 7
+    assert len(asked) == 3
+
+
 def test_all_of_them_have_a_deadline(loop):
     """Whoever is asked late has what is left; who has nothing left is not asked."""
     slow = [Provider(loop, f"p{number}", Takes(4)) for number in range(5)]

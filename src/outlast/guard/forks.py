@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import os
+from typing import Protocol
 from weakref import WeakSet
 
-from outlast.guard.desk import Desk
-
-_DESKS: WeakSet[Desk] = WeakSet()
-_HELD: list[Desk] = []
+_LOCKED: WeakSet[Locked] = WeakSet()
+_HELD: list[Locked] = []
 
 
-def register(desk: Desk) -> None:
+class Locked(Protocol):
+    """What has a lock, and is asked around a fork."""
+
+    def hold(self) -> bool:
+        """Before it: let no other thread be in the middle of a transition. False when one does not come out."""
+        ...
+
+    def let_go(self) -> None:
+        """After it, in the parent, where the lock is held."""
+        ...
+
+    def begin_anew(self) -> None:
+        """After it, in the child: a new lock, and nothing under way."""
+        ...
+
+
+def register(locked: Locked) -> None:
     """From now on forks leave it whole."""
-    _DESKS.add(desk)
+    _LOCKED.add(locked)
 
 
 def _before() -> None:
-    _HELD.extend(desk for desk in _DESKS if desk.hold())
+    _HELD.extend(locked for locked in _LOCKED if locked.hold())
 
 
 def _in_parent() -> None:
@@ -27,8 +42,8 @@ def _in_parent() -> None:
 
 def _in_child() -> None:
     _HELD.clear()
-    for desk in _DESKS:
-        desk.begin_anew()
+    for locked in _LOCKED:
+        locked.begin_anew()
 
 
 if hasattr(os, "register_at_fork"):

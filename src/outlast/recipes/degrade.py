@@ -7,11 +7,11 @@ from typing import Any, Never, ParamSpec, Protocol, TypeVar, overload
 
 from outlast.guard.classify import Classify
 from outlast.guard.guarding import guard
-from outlast.guard.kinds import kind_of
-from outlast.guard.policies import NOTHING, Policy, Timeout
+from outlast.guard.policies import NOTHING
 from outlast.guard.world import World
 from outlast.ports import Sink
 from outlast.recipes.answer import Answer, Source
+from outlast.recipes.in_time import around
 from outlast.recipes.ladder import Failed, Ladder, Rung, Ways
 from outlast.recipes.shelf import Shelf
 from outlast.recipes.unkept import refuse
@@ -107,7 +107,8 @@ def degrade(
         weaker: takes the same, and asks somebody cheaper.
         simpler: takes the same, and asks for less.
         static: a value.
-        within: primary, weaker and simpler have so many seconds each. Plain functions run in threads then.
+        within: primary, weaker and simpler have so many seconds each. Plain functions run in threads then, at most 256
+            of each.
         deadline: all have; what comes after it is what takes no time.
         key: what an answer is kept under; by default a hash of all arguments, so that nobody gets another's.
         classify: takes an exception and says "failure", "throttled", "neutral" (a wrong request), or None: as usual.
@@ -128,10 +129,7 @@ def degrade(
     ears = tuple(sinks)
 
     def way(called: str, source: Source, function: Callable[..., Any]) -> Way:
-        policies: list[Policy] = []
-        if within is not None:
-            policies.append(Timeout(within, in_thread=kind_of(function) == "function"))
-        own = guard(*policies, name=called, classify=classify, sinks=ears, io=io)
+        own = guard(*around(function, within), name=called, classify=classify, sinks=ears, io=io)
         return Way(called, source, function, own, judged=source == "primary")
 
     called = name or str(getattr(primary, "__name__", "primary"))

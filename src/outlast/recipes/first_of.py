@@ -8,12 +8,12 @@ from typing import Any, Never, ParamSpec, TypeVar, cast, overload
 from outlast.guard.classify import Classify
 from outlast.guard.errors import Exhausted
 from outlast.guard.guarding import Guard, guard
-from outlast.guard.kinds import kind_of
-from outlast.guard.policies import Breaker, Policy, Timeout
+from outlast.guard.policies import Breaker
 from outlast.guard.world import World
 from outlast.model.errors import Rejected
 from outlast.ports import Sink
 from outlast.recipes.answer import Answer, Source
+from outlast.recipes.in_time import around
 from outlast.recipes.ladder import Failed, Ladder, Ways, history, least_wait
 from outlast.recipes.meaning import for_its_circuit
 from outlast.recipes.unkept import refuse
@@ -83,7 +83,7 @@ def first_of(
 
     Args:
         options: functions that take the same, all of them coroutine functions or all plain. Plain ones run in threads
-            where `within` is given, since nothing else could leave them behind.
+            where `within` is given, since nothing else could leave them behind; 256 of each at most.
         within: each has so many seconds.
         deadline: all of them have.
         max_latency: one whose live p99 is above that, by 20 samples of five minutes, comes last; one call in twenty
@@ -183,10 +183,8 @@ class _Settings:
 
     def guarded(self, name: str, function: Callable[..., Any]) -> Guard:
         """The guard of one way."""
-        policies: list[Policy] = [self.breaker]
-        if self.within is not None:
-            policies.append(Timeout(self.within, in_thread=kind_of(function) == "function"))
         classify = for_its_circuit(name, self.classify)
+        policies = around(function, self.within, self.breaker)
         return guard(*policies, name=name, classify=classify, sinks=self.sinks, io=self.io)
 
 

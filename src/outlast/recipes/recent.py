@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from threading import Lock
 from typing import Any, Generic, TypeVar
+
+from outlast.recipes.latch import Latch
 
 V = TypeVar("V")
 
@@ -20,7 +21,7 @@ class Recent(Generic[V]):
         clock: monotonic seconds; the system's unless a test brings its own.
     """
 
-    __slots__ = ("_age", "_clock", "_entries", "_lock", "_values")
+    __slots__ = ("_age", "_clock", "_entries", "_latch", "_values")
 
     def __init__(
         self, entries: int = 1_000, age: float = 86_400.0, *, clock: Callable[[], float] = time.monotonic
@@ -30,7 +31,7 @@ class Recent(Generic[V]):
         self._entries = entries
         self._age = age
         self._clock = clock
-        self._lock = Lock()
+        self._latch = Latch()
         self._values: OrderedDict[str, tuple[float, V]] = OrderedDict()
 
     def __len__(self) -> int:
@@ -42,7 +43,7 @@ class Recent(Generic[V]):
 
     def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401  (as that of a dict)
         """The value of that key, if it is not too old."""
-        with self._lock:
+        with self._latch:
             put, value = self._values.get(key, (0.0, default))
             if key in self._values and self._clock() - put > self._age:
                 del self._values[key]
@@ -50,7 +51,7 @@ class Recent(Generic[V]):
             return value
 
     def __setitem__(self, key: str, value: V) -> None:
-        with self._lock:
+        with self._latch:
             self._values[key] = self._clock(), value
             self._values.move_to_end(key)
             if len(self._values) > self._entries:

@@ -58,7 +58,7 @@ class Shelf:
         self._get: Callable[..., Any] = get
         self._put: Callable[..., Any] = put
         self._key = key
-        self._misses = hasattr(cache, "__setitem__")
+        self._misses = not hasattr(cache, "set")  # then it is a mapping, which tells what it lacks from None
         self.awaits = kind_of(get) == "coroutine function"
         if self.awaits != (kind_of(put) == "coroutine function"):
             raise TypeError("stale=: get and set must both be coroutine functions, or both be none")

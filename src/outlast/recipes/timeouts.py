@@ -9,6 +9,7 @@ from outlast.guard.guarding import Guard, guard
 from outlast.guard.policies import Deadline, Policy, Retry, Timeout
 from outlast.guard.world import World
 from outlast.ports import Sink
+from outlast.recipes.in_time import in_threads
 from outlast.recipes.unkept import refuse
 
 _SOCKETS = "a guard sees calls and not sockets: set it on the HTTP client, with outlast.time_left() at most"
@@ -46,7 +47,7 @@ def timeouts(
         stall: seconds for each further item of a stream; `each` where it is left out.
         attempts: how many in all; what ran out of its time is tried again while the total allows it.
         in_thread: run plain functions in threads, which are left behind when their time is up. Without it they are
-            not interrupted: only coroutines can be.
+            not interrupted: only coroutines can be. At most 256 run at once.
         name: what errors and events call it.
         sinks: who hears of every event.
         io: the clock, the dice and the places to wait, where a test brings its own.
@@ -63,6 +64,8 @@ def timeouts(
     policies: list[Policy] = [] if total is None else [Deadline(total)]
     if attempts != 1:
         policies.append(Retry(attempts=attempts))
+    if in_thread:
+        policies.append(in_threads())
     if each is not None:
         policies.append(Timeout(each, stall=stall, in_thread=in_thread))
     return guard(*policies, name=name or "timeouts", sinks=sinks, io=io)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from math import inf
-from threading import Lock
 from typing import Any
 
 from outlast.flow.quantiles import Quantiles
@@ -12,6 +11,7 @@ from outlast.guard.guarding import Guard
 from outlast.guard.kinds import kind_of
 from outlast.guard.left import limited
 from outlast.recipes.answer import Source
+from outlast.recipes.latch import Latch
 
 Clock = Callable[[], float]
 Arguments = tuple[tuple[Any, ...], Mapping[str, Any]]
@@ -34,7 +34,7 @@ class Way:
         judged: is its error what the caller did wrong, perhaps? If not, it only means that the next way is taken.
     """
 
-    __slots__ = ("_function", "_lock", "_taken", "awaits", "guard", "judged", "name", "source")
+    __slots__ = ("_function", "_latch", "_taken", "awaits", "guard", "judged", "name", "source")
 
     def __init__(
         self, name: str, source: Source, function: Callable[..., Any], guard: Guard, *, judged: bool = True
@@ -49,7 +49,7 @@ class Way:
         self.awaits = kind == "coroutine function"
         self._function = function
         self._taken = Quantiles()
-        self._lock = Lock()
+        self._latch = Latch()
 
     async def ask(self, arguments: Arguments, clock: Clock, due: float) -> Any:  # noqa: ANN401  (what the function gives)
         """What it gives, by that moment.
@@ -65,13 +65,13 @@ class Way:
 
     def slow(self, limit: float, now: float) -> bool:
         """Is its live p99 above that?"""
-        with self._lock:
+        with self._latch:
             p99 = self._taken.at(0.99, now, LEAST_SAMPLES)
         return p99 is not None and p99 > limit
 
     def took(self, seconds: float, now: float, dice: float, *, cut: bool) -> None:
         """Take note of how long it took, or would have taken at least."""
-        with self._lock:
+        with self._latch:
             if cut:
                 self._taken.add_cut(seconds, now, dice)
             else:
