@@ -754,3 +754,62 @@ def test_a_limit_of_a_call_is_bounded_by_what_is_left_now(world):
     hurried = world.guarded(Deadline(0.5), Limit(rpm=60, burst=1))
     world.call(hurried)
     assert world.fails(hurried).retry_after == 1.0
+
+
+def test_a_limit_of_calls_refuses_before_anything_else(world):
+    """It is told, and costs nothing."""
+    heard = []
+    search = world.guard(Limit(rpm=60, burst=1, max_wait=0), Retry(), sinks=[heard.append])
+    asked = search(world.dependency())
+    world.call(asked)
+    for _ in range(3):
+        assert world.fails(asked).retry_after == 1.0
+    assert [type(event) for event in heard] == [AttemptEnded, LimitHit, LimitHit, LimitHit]
+    world.wait(1)
+    assert world.call(asked) == "well"
+
+
+def test_classify_may_call_it_throttled(world):
+    """Then it pauses, and the breaker does not count it."""
+    search = world.guard(Retry(attempts=2), Breaker(failures=1), classify=lambda _: "throttled")
+    error = world.fails(search(world.dependency(Own)))
+    assert {attempt.kind for attempt in error.attempts} == {"throttled"}
+    assert world.state(search).breaker == "closed"
+
+
+def test_every_policy_explains_itself(world):
+    """Those that are rarely used too."""
+    search = world.guard(
+        Fallback(call=max, on=OSError),
+        Deadline(9),
+        Limit(tpm=600, tokens=len, key=str, max_wait=0),
+        Retry(budget=False, on=(OSError, KeyError)),
+        Slots(1),
+        Breaker(),
+        Timeout(1, in_thread=True),
+        key=str,
+    )
+
+    async def words():
+        return search.explain()
+
+    text = search.explain() if world.face == "plain" else world.run(words())
+    for said in (
+        "what max gives instead, on OSError",
+        "600 tokens a minute for each key",
+        "refuses at once",
+        "on OSError, KeyError",
+        "without a budget",
+        "in a thread that is left behind",
+    ):
+        assert said in text
+    assert "now " not in text
+    value = world.guard(Fallback([]))
+    assert "a list instead, on refusals and failures" in (
+        value.explain() if world.face == "plain" else world.run(_explained(value))
+    )
+    assert "Fallback, Deadline, Limit, Retry, Slots, Breaker, Timeout" in repr(search)
+
+
+async def _explained(of):
+    return of.explain()

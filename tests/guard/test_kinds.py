@@ -12,7 +12,7 @@ from unittest.mock import AsyncMock
 import pytest
 
 import outlast
-from outlast import Breaker, Exhausted, Retry, Slots, Timeout, guard
+from outlast import Breaker, Exhausted, Fallback, Retry, Slots, Timeout, guard
 from outlast.guard.kinds import kind_of
 
 from .world import World
@@ -256,6 +256,7 @@ class Managed:
         if self.world.face == "plain":
             with manager("hi") as word:
                 return body(word)
+            return None
 
         async def entered():
             async with manager("hi") as word:
@@ -367,3 +368,60 @@ def test_entering_is_cut_by_the_timeout(loop):
 
     loop.run(story())
     assert loop.now() == 103
+
+
+def test_leaving_that_fails_is_told_as_it_is(managed):
+    """And counts, for it was the manager's own."""
+    story = managed(Slots(1), Breaker(failures=1))
+
+    @contextlib.contextmanager
+    def broken(word):
+        yield word
+        raise OSError("on the way out")
+
+    @contextlib.asynccontextmanager
+    async def abroken(word):
+        yield word
+        raise OSError("on the way out")
+
+    with pytest.raises(OSError, match="on the way out"):
+        story.enter(story.guard(broken if story.world.face == "plain" else abroken), lambda word: word)
+    assert (story.state().breaker, story.state().in_flight) == ("open", 0)
+
+
+def test_something_else_may_be_entered(managed):
+    """What a fallback gives is what `with` gives; there is nothing to leave then."""
+    story = managed(Fallback("something else"), Retry(attempts=1))
+    assert story.enter(story.manager(failures=9), lambda word: word) == "something else"
+    assert story.left == []
+
+
+def test_what_a_manager_swallows_is_no_failure(managed):
+    """As `suppress` does."""
+    story = managed(Breaker(failures=1))
+
+    @contextlib.contextmanager
+    def forgiving(word):
+        with contextlib.suppress(OSError):
+            yield word
+
+    @contextlib.asynccontextmanager
+    async def aforgiving(word):
+        with contextlib.suppress(OSError):
+            yield word
+
+    def body(word):
+        raise OSError
+
+    assert story.enter(story.guard(forgiving if story.world.face == "plain" else aforgiving), body) is None
+    assert story.state().breaker == "closed"
+
+
+def test_only_managers_are_entered():
+    """Anything else is told so, and nothing is held."""
+    search = guard(Slots(1))
+    with pytest.raises(TypeError, match="use with, or guard"):
+        asyncio.run(search.entering(list).__aenter__())
+    with pytest.raises(TypeError, match="use async with, or guard"):
+        search.entering(list).__enter__()
+    assert search.state().in_flight == 0

@@ -330,3 +330,56 @@ def test_an_async_generator_left_in_the_middle_is_closed(loop):
 
     assert loop.run(leaves()) == 0
     assert story.closed == 1
+
+
+def test_a_close_that_fails_is_told_as_it_is(make):
+    """And gives everything back all the same."""
+    story = make(Slots(1), Breaker(failures=1))
+
+    def generator():
+        try:
+            yield 1
+        finally:
+            raise OSError("on the way out")
+
+    async def agenerator():
+        try:
+            yield 1
+        finally:
+            raise OSError("on the way out")
+
+    stream = story.guard(generator if story.world.face == "plain" else agenerator)()
+    story.read(stream, 1)
+    with pytest.raises(OSError, match="on the way out"):
+        story.close(stream)
+    assert story.state().breaker == "open"
+
+
+def test_a_fallback_may_be_an_async_stream(loop):
+    """It is read as it comes, and its own errors are its own."""
+
+    async def instead():
+        yield "one"
+        raise KeyError("mine")
+
+    story = Streams(loop, Fallback(call=instead))
+    one, error = story.read(story.of(OSError())())
+    assert one == "one"
+    assert type(error) is KeyError
+
+
+def test_a_generator_takes_exceptions_in_every_form(blocking):
+    """As `throw` always has."""
+    story = Streams(blocking, Slots(1))
+
+    def generator():
+        try:
+            yield 1
+        except KeyError:
+            yield 2
+
+    stream = story.guard(generator)()
+    next(stream)
+    assert stream.throw(KeyError) == 2
+    stream.close()
+    assert list(stream) == []

@@ -144,8 +144,6 @@ class Course:
         try:
             return await self.once(turn)
         except Unsatisfying as unsatisfying:
-            if unsatisfying.of is not turn:
-                raise
             result: T = unsatisfying.result
             return result
 
@@ -202,7 +200,7 @@ class Course:
                 turn.number += 1
                 answer = await turn.attempt(turn, due)
             if self._failed is not None and not turn.stream and self._failed(answer):
-                raise Unsatisfying(answer, turn)  # noqa: TRY301  (it is settled as any failure)
+                raise Unsatisfying(answer)  # noqa: TRY301  (it is settled as any failure)
         except BaseException as error:
             self._broke(turn, held, started, error)
             raise

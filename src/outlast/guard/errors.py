@@ -39,17 +39,11 @@ class OutOfTime(TimedOut, TimeoutError):  # noqa: N818  (as all failures)
 
 
 class Unsatisfying(Transient):
-    """A result that `failed=` took for a failure.
+    """A result that `failed=` took for a failure; `result` is it."""
 
-    Attributes:
-        result: it.
-        of: the call that gave it.
-    """
-
-    def __init__(self, result: object, of: object) -> None:
+    def __init__(self, result: object) -> None:
         super().__init__(f"the result, a {type(result).__name__}, counts as a failure")
         self.result: Any = result
-        self.of = of
 
 
 class Exhausted(Failure):
