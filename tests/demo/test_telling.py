@@ -3,6 +3,7 @@
 import io
 import time
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -15,7 +16,7 @@ from outlast.demo.story import MOMENTS, STORY, active
 from outlast.demo.summary import Summary, figures, percent, quantile, to_json
 from outlast.demo.tally import Tally
 from outlast.demo.ways import Caller, straight, through_outlast, with_sdk_retries
-from outlast.model.events import AttemptEnded, BreakerChanged, FailedOver, RequestEnded, TakenOut
+from outlast.model.events import AttemptEnded, BreakerChanged, FailedOver, RequestEnded, StreamResumed, TakenOut
 
 
 def tally_of(**outcomes):
@@ -168,6 +169,20 @@ def test_what_moves_on_is_told_in_numbers():
     assert news.moved == 3
 
 
+def test_streams_that_are_gone_on_with_are_counted_and_told():
+    """Once for each answer that came to its end, however often it broke."""
+    clock = Clock()
+    news = News(clock, lambda line: None)
+    for goal in ("beta", "gamma"):
+        news(StreamResumed("c", "alpha/demo", f"{goal}/demo", 20, "asking", 0.5))
+    for kind, resumed in (("ok", 2), ("ok", 0), ("broken_stream", 1)):
+        news(msgspec.structs.replace(ended(kind), resumed=resumed))
+    clock.now = 3.0
+    news.tick()
+    assert news.resumed == 1
+    assert news.lines[-1].text == "moved on: 1 in mid-stream alpha → beta, 1 in mid-stream alpha → gamma"
+
+
 def test_a_pause_is_told_once():
     """However many requests hear of it; the next pause is told again."""
     clock = Clock()
@@ -195,7 +210,10 @@ def summary_of(*, interrupted=False, held=0, waiting=0):
     for tally in tallies:
         tally.asked += waiting
     ways = [("outlast", "outlast"), ("sdk", "SDK retries"), ("straight", "straight")]
-    columns = tuple(figures(key, title, tally, 123, 0.0123) for (key, title), tally in zip(ways, tallies, strict=True))
+    columns = tuple(
+        figures(key, title, tally, 123, 0.0123, 9 if key == "outlast" else 0)
+        for (key, title), tally in zip(ways, tallies, strict=True)
+    )
     return Summary(Plan(), 31.5, interrupted, ("timers.stall 10 → 2 s",), columns, held)
 
 
@@ -210,6 +228,7 @@ def test_the_summary_names_what_went_wrong():
     """Each row has what the callers of each way received."""
     rows = {row[0].strip(): row[1:] for row in summary_of().rows()}
     assert rows["answered"] == ("97  97.0 %", "80  80.0 %", "70  70.0 %")
+    assert rows["resumed in mid-stream"] == ("9", "0", "0")
     assert rows["cut, shown as whole"] == ("0", "0", "30")
     assert rows["broke off, and said so"] == ("3", "0", "0")
     assert rows["failed with an error"] == ("0", "15", "0")

@@ -12,7 +12,7 @@ from typing import Literal
 from msgspec import Struct
 
 from outlast.demo.story import Trouble
-from outlast.model.events import BreakerChanged, Event, FailedOver, RequestEnded, TakenOut
+from outlast.model.events import BreakerChanged, Event, FailedOver, RequestEnded, StreamResumed, TakenOut
 
 GATHER = 3.0
 """Seconds for which numbers are gathered."""
@@ -40,9 +40,10 @@ class News:
     Attributes:
         lines: the last lines, the newest last.
         moved: how often a request moved from one provider to another.
+        resumed: streams that broke and came to their end all the same.
     """
 
-    __slots__ = ("_elapsed", "_gathered", "_heard", "_pauses", "_told_at", "lines", "moved")
+    __slots__ = ("_elapsed", "_gathered", "_heard", "_pauses", "_told_at", "lines", "moved", "resumed")
 
     def __init__(self, elapsed: Callable[[], float], heard: Callable[[Line], None]) -> None:
         self._elapsed = elapsed
@@ -52,6 +53,7 @@ class News:
         self._told_at = 0.0
         self.lines: deque[Line] = deque(maxlen=KEPT)
         self.moved = 0
+        self.resumed = 0
 
     def __call__(self, event: Event) -> None:
         """Take note of what the engine tells."""
@@ -63,9 +65,13 @@ class News:
             case FailedOver():
                 self.moved += 1
                 self._gathered[f"{provider(event.from_target)} → {provider(event.to_target)}"] += 1
+            case StreamResumed():
+                self._gathered[f"in mid-stream {provider(event.from_target)} → {provider(event.to_target)}"] += 1
+            case RequestEnded() if event.kind == "ok":
+                self.resumed += event.resumed > 0
             case RequestEnded() if event.kind == "broken_stream":
                 self.tell(f"a stream from {provider(event.target)} broke; the caller was told", "bad")
-            case RequestEnded() if event.kind not in {"ok", "cancelled"}:
+            case RequestEnded() if event.kind != "cancelled":
                 self.tell(f"a request failed, and its caller was told: {event.kind}", "bad")
 
     def turn(self, before: tuple[Trouble, ...], after: tuple[Trouble, ...]) -> None:

@@ -128,10 +128,16 @@ class Demo:
     async def _until(self, at: float) -> None:
         await asyncio.sleep(max(0.0, at - self._board.elapsed()))
 
+    def _resumed(self, caller: Caller) -> int:
+        return self._board.news.resumed if caller.way.key == "outlast" else 0
+
     async def _sum_up(self, house: House, interrupted: bool, changed: tuple[str, ...]) -> Summary:
         elapsed = self._board.elapsed()
         left = await house.at_rest(SETTLE)
         self._count()
         pairs = zip(self._board.callers, self._casts, strict=True)
-        ways = tuple(figures(one.way.key, one.way.title, one.tally, cast.asked, cast.billed) for one, cast in pairs)
+        ways = tuple(
+            figures(one.way.key, one.way.title, one.tally, cast.asked, cast.billed, self._resumed(one))
+            for one, cast in pairs
+        )
         return Summary(self.plan, elapsed, interrupted, changed, ways, left)

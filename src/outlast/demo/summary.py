@@ -18,7 +18,8 @@ class Figures(Struct, frozen=True):
 
     Attributes:
         requests: begun by callers.
-        answered: whole answers; `failed_over` of them came from another provider than the first choice.
+        answered: whole answers; `failed_over` of them came from another provider than the first choice, `resumed` of
+            them broke in mid-stream and were gone on with.
         failed: errors instead of an answer.
         broken: streams that ended with an error, or a cut that the caller could see, after their first words.
         gave_up: callers whose patience was over first.
@@ -33,6 +34,7 @@ class Figures(Struct, frozen=True):
     requests: int
     answered: int
     failed_over: int
+    resumed: int
     failed: int
     broken: int
     gave_up: int
@@ -78,6 +80,7 @@ class Summary(Struct, frozen=True):
         yield ("requests", *(str(one.requests) for one in columns))
         yield ("answered", *(f"{one.answered}  {percent(one.share)}" for one in columns))
         yield ("  by another provider", *(str(one.failed_over) for one in columns))
+        yield ("  resumed in mid-stream", *(str(one.resumed) for one in columns))
         yield ("cut, shown as whole", *(str(one.truncated) for one in columns))
         yield ("failed with an error", *(str(one.failed) for one in columns))
         yield ("broke off, and said so", *(str(one.broken) for one in columns))
@@ -90,14 +93,15 @@ class Summary(Struct, frozen=True):
         yield ("billed by providers", *(f"${one.cost:.4f}" for one in columns))
 
 
-def figures(way: Key, title: str, tally: Tally, upstream: int, cost: float) -> Figures:
-    """The figures of one way, as they stand."""
+def figures(way: Key, title: str, tally: Tally, upstream: int, cost: float, resumed: int = 0) -> Figures:
+    """The figures of one way, as they stand; its callers do not notice which streams were `resumed`."""
     return Figures(
         way=way,
         title=title,
         requests=tally.asked,
         answered=tally.answered,
         failed_over=tally.failed_over,
+        resumed=resumed,
         failed=tally.outcomes["failed"],
         broken=tally.outcomes["broken"],
         gave_up=tally.outcomes["gave_up"],
