@@ -145,6 +145,8 @@ def test_a_limiter_that_limits_nothing_is_a_mistake():
     """And told as one."""
     with pytest.raises(ValueError, match="give one of them"):
         Limiter()
+    with pytest.raises(ValueError, match=r"Limiter\(rpm=…\): Expected `float` > 0"):
+        Limiter(rpm=0)
 
 
 class Streams:

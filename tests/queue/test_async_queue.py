@@ -163,6 +163,25 @@ def test_waiting_for_a_result_on_the_queues_own_loop_is_refused():
     in_queue(story)
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"concurrency": 0}, r"AsyncQueue\(concurrency=…\): Expected `int` >= 1"),
+        ({"rpm": 0}, r"AsyncQueue\(rpm=…\)"),
+        ({"rpm": -1.0}, r"AsyncQueue\(rpm=…\)"),
+        ({"rpm": float("nan")}, r"AsyncQueue\(rpm=…\)"),
+        ({"burst": 0}, r"AsyncQueue\(burst=…\)"),
+        ({"size": 0}, r"AsyncQueue\(size=…\)"),
+        ({"expires": 0}, r"AsyncQueue\(expires=…\)"),
+        ({"age": "soon"}, r"AsyncQueue\(age=…\)"),
+    ],
+)
+def test_numbers_out_of_bounds_are_refused(options, says):
+    """When the queue is made, and with what they may be."""
+    with pytest.raises(ValueError, match=says):
+        AsyncQueue(**options)
+
+
 # -- order -------------------------------------------------------------------------------------------------------
 
 

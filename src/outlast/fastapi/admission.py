@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from outlast.edge.deadline import enter, leave
 from outlast.edge.io import AsyncIo
 from outlast.fastapi.answers import Errors, Notes, answer, limit_headers
+from outlast.flow.bounds import checked
 from outlast.gateway.app import request_id
 from outlast.gateway.auth import timeout
 from outlast.layers.bulkhead import Full, Slots, SlotsConfig, Ticket
@@ -58,7 +59,10 @@ class Admission:
         self._io = AsyncIo(sinks)
         self._slots: Slots | None = None
         if concurrency is not None:
-            self._slots = Slots(SlotsConfig(slots=concurrency, queue=queue, wait=wait), "admission", "application")
+            config = checked(
+                "Admission", SlotsConfig(slots=concurrency, queue=queue, wait=wait), {"slots": "concurrency"}
+            )
+            self._slots = Slots(config, "admission", "application")
         self._wait = wait
         self._deadline = deadline
         self._longest = longest

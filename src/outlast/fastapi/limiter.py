@@ -17,6 +17,7 @@ from fastapi import Request, Response
 
 from outlast.fastapi.answers import Notes, Refused, limit_headers
 from outlast.fastapi.who import User
+from outlast.flow.bounds import checked
 from outlast.flow.call import Allowance
 from outlast.flow.kept import Kept
 from outlast.layers.limits import Costs, Denied, LimitConfig, Limits
@@ -76,7 +77,7 @@ class Limiter:
         now: monotonic seconds.
 
     Raises:
-        ValueError: there is no limit.
+        ValueError: there is no limit, or one is out of bounds.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class Limiter:
     ) -> None:
         if rpm is None and tpm is None and concurrent is None:
             raise ValueError("a Limiter without rpm, tpm or concurrent limits nothing: give one of them")
-        self._config = LimitConfig(rpm=rpm, tpm=tpm, concurrent=concurrent)
+        self._config = checked("Limiter", LimitConfig(rpm=rpm, tpm=tpm, concurrent=concurrent))
         self._charge = Costs(1.0, 0.0 if tpm is None else min(tokens, tpm))
         self._key: Key = key or User()
         self._users = users

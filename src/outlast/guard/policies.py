@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct, field
 
+from outlast.flow.bounds import checked
 from outlast.layers.breaker.config import BreakerConfig
 from outlast.layers.bulkhead import SlotsConfig
 from outlast.layers.limits.config import LimitConfig
@@ -24,20 +25,6 @@ NOTHING: Any = msgspec.UNSET
 _RETRY = RetryConfig()
 _SLOTS = SlotsConfig()
 C = TypeVar("C", bound=Struct)
-
-
-def _checked(policy: object, config: C, names: Mapping[str, str] | None = None) -> C:
-    """The layer's configuration, held to the bounds that its fields have.
-
-    Raises:
-        ValueError: it is out of bounds; says which parameter, and what it may be.
-    """
-    try:
-        return msgspec.convert(msgspec.structs.asdict(config), type(config))
-    except msgspec.ValidationError as error:
-        said, _, place = str(error).partition(" - at ")
-        field_name = place.strip("`$.")
-        raise ValueError(f"{type(policy).__name__}({(names or {}).get(field_name, field_name)}=…): {said}") from None
 
 
 def _above_zero(policy: object, name: str, value: float | None) -> None:
@@ -97,7 +84,7 @@ class Retry(Struct, frozen=True):
                 raise ValueError(f"Retry({name}={getattr(self, name)!r}): use a number of seconds, 0 or more")
         if self.attempts < 1:
             raise ValueError(f"Retry(attempts={self.attempts!r}): use a whole number, 1 or more")
-        _checked(self, self.config, names)
+        checked(type(self).__name__, self.config, names)
         _matching(self, self.on)
 
     @property
@@ -141,7 +128,7 @@ class Limit(Struct, frozen=True):
             raise ValueError("Limit() limits nothing: give it rpm=, or tpm= and tokens=")
         if (self.tpm is None) != (self.tokens is None):
             raise ValueError("Limit(tpm=…) needs tokens=, which says how many tokens a call will use, and only then")
-        _checked(self, self.config)
+        checked(type(self).__name__, self.config)
 
     @property
     def config(self) -> LimitConfig:
@@ -162,7 +149,7 @@ class Slots(Struct, frozen=True):
     """Whose call it is, as a function of the arguments: callers take turns in the queue."""
 
     def __post_init__(self) -> None:
-        _checked(self, self.config)
+        checked(type(self).__name__, self.config)
         if self.queue < 0 or self.wait < 0:
             raise ValueError("Slots(queue=…, wait=…): use numbers that are 0 or more")
 
@@ -178,7 +165,7 @@ class Breaker(BreakerConfig, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.enabled is not True:
             raise TypeError("Breaker takes its parameters by name, as in Breaker(failures=5); leave it out for none")
-        _checked(self, self.config)
+        checked(type(self).__name__, self.config)
 
     @property
     def config(self) -> BreakerConfig:

@@ -22,6 +22,7 @@ from outlast.edge.deadline import forget
 from outlast.edge.io import AsyncIo
 from outlast.edge.loops import running_loop
 from outlast.edge.process import Process
+from outlast.flow.bounds import checked
 from outlast.layers.bulkhead import Full
 from outlast.model.caller import PRIORITIES, Priority
 from outlast.model.errors import Rejected
@@ -58,6 +59,9 @@ class Desk:
         name: what events and errors call it.
         sinks: who hears of what was refused (`Shed`), and of callbacks that raised (`Fault`).
         io: the world; the real one unless a test brings its own.
+
+    Raises:
+        ValueError: a number is out of bounds; says which, and what it may be.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class Desk:
         io: Io | None = None,
     ) -> None:
         config = QueueConfig(concurrency=concurrency, rpm=rpm, burst=burst, size=size, expires=expires, age=age)
+        config = checked(type(self).__name__, config)
         self.name = name
         self._io: Io = io or AsyncIo(sinks)
         self._counter = Counter(config, name)
