@@ -12,6 +12,8 @@ from outlast import Breaker, Deadline, Limit, Rejected, Retry, Slots, Timeout, g
 from outlast.edge.blocking import BlockingIo
 from outlast.guard import OutOfTime
 
+from .world import Takes, World
+
 THREADS = 16
 
 
@@ -214,6 +216,18 @@ def test_a_function_in_a_thread_is_left_behind(blocking):
     assert over.wait(20)
     while search.state().in_flight:
         os.sched_yield()
+
+
+def test_in_virtual_time_nobody_waits_for_a_thread():
+    """What let too much time pass is late, whether it gave or raised; what was in time is given."""
+    world = World("plain")
+    timed = world.guard(Timeout(2, in_thread=True))
+    assert world.call(timed(world.dependency(Takes(2, "well")))) == "well"
+    for late in ("well", OSError):
+        error = world.fails(timed(world.dependency(Takes(2.1, late))))
+        assert (type(error), error.phase) == (OutOfTime, "attempt")
+    assert type(world.fails(timed(world.dependency(Takes(1, OSError))))) is OSError
+    world.close()
 
 
 def test_a_function_in_a_thread_gives_what_it_gives():

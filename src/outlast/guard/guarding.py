@@ -166,7 +166,9 @@ class Guard:
         course, given = self._course, self._io
         if kind == "function":
             in_thread = course.plan.timeout is not None and course.plan.timeout.in_thread
-            return partial(threads.call if in_thread else plain.call, course, given or _BLOCKING)
+            if in_thread:
+                return partial(threads.call if given is None else threads.at_once, course, given or _BLOCKING)
+            return partial(plain.call, course, given or _BLOCKING)
         if kind == "generator":
             return partial(generators.call, course, given or _BLOCKING)
         if kind == "context manager":

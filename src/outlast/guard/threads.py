@@ -60,6 +60,27 @@ def call(course: Course, io: World, function: Callable[..., T], args: tuple[Any,
     return through(course, Turn[T](io, _attempt_of(course), function, args, kwargs))
 
 
+def at_once(course: Course, io: World, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+    """The same where a test brings the time: nobody waits, and whatever let too much time pass is late."""
+
+    async def attempt(turn: Turn[T], due: float) -> T:
+        failed: Exception | None = None
+        try:
+            answer = answered(turn)
+        except Exception as error:  # noqa: BLE001  (it is raised, unless it came too late)
+            failed = error
+        try:
+            if io.now() > due:
+                raise course.out_of_time(turn, due)
+            if failed is not None:
+                raise failed
+        finally:
+            del failed  # an error that names the frame that names the error is freed by no count
+        return answer
+
+    return through(course, Turn[T](io, attempt, function, args, kwargs))
+
+
 def _attempt_of(course: Course) -> Callable[[Turn[T], float], Coroutine[Any, Any, T]]:
     """What makes one attempt in a thread."""
 
