@@ -101,6 +101,14 @@ crowds = st.lists(
 )
 
 
+ONCE = """
+[routes.default]
+targets = ["alpha/m", "beta/m"]
+on_break = "error"
+"""
+"""A resumption would be a routed call of its own."""
+
+
 def with_outages(world, target, faults):
     """A provider that answers, but for its outages."""
 
@@ -132,7 +140,7 @@ def arrivals_of(crowd):
 )
 def test_over_random_outages(faults, crowd, breaking, seed):
     """The first two promises; without circuits there is more to retry."""
-    world, sink = chronicled(TARGETS, "" if breaking else "[breaker]\nenabled = false\n", seed)
+    world, sink = chronicled(TARGETS, ONCE if breaking else ONCE + "[breaker]\nenabled = false\n", seed)
     for target in TARGETS:
         with_outages(world, target, faults[target])
     arrivals = arrivals_of(crowd)
@@ -160,8 +168,13 @@ def open_means_open(world, sink, target):
 
 
 def retries_are_paid(sink, target, came):
-    """Over any time: a fifth of the calls of it and of the minute before, and a floor of ten in ten seconds."""
-    paid = [(at, event.cost) for at, _, event in sink.of_target(RetryScheduled, target)]
+    """Over any time: a fifth of the calls of it and of the minute before, and a floor of ten in ten seconds.
+
+    Who leaves before the retry is made gets it back.
+    """
+    made = {(event.call, event.number) for _, _, event in sink.of_target(AttemptEnded, target)}
+    scheduled = sink.of_target(RetryScheduled, target)
+    paid = [(at, event.cost) for at, _, event in scheduled if (event.call, event.number) in made]
     for first, (start, _) in enumerate(paid):
         spent = 0.0
         for end, cost in paid[first:]:
