@@ -197,3 +197,12 @@ def test_a_sink_that_fails_costs_no_probe():
         breakers.admit(a_call(Deaf()), 10.0)
     circuit = breakers.of(NAME)
     assert (circuit.flying, len(circuit._probes), circuit.state) == (0, 0, "half_open")
+
+
+def test_a_sink_that_fails_costs_no_early_probe():
+    """It is still to be had."""
+    breakers, early = opened(Ear()), a_call(Deaf())
+    early.early = True
+    with pytest.raises(RuntimeError, match="no sink"):
+        breakers.admit(early, 4.0)
+    assert breakers.of(NAME).can_probe_early(4.0)

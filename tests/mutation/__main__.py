@@ -122,9 +122,9 @@ def chosen(args: argparse.Namespace) -> list[Mutant]:
 class Run:
     """One run over some mutants."""
 
-    def __init__(self, args: argparse.Namespace, mutants: list[Mutant], passed_over: Container[str]) -> None:
+    def __init__(self, args: argparse.Namespace, mutants: list[Mutant], listed: Container[str]) -> None:
         self._args = args
-        self._passed_over = passed_over
+        self._listed = listed
         self._mutants = mutants
         self._out = os.fdopen(os.dup(1), "w", buffering=1)
         state = Path(args.state)
@@ -149,7 +149,9 @@ class Run:
         self._cold([mutant for mutant in todo if self.results.of(mutant) in {None, AT_IMPORT}])
 
     def _is_open(self, mutant: Mutant) -> bool:
-        if mutant.name in self._passed_over or (self._args.survivors and not self.results.survived(mutant)):
+        if self._args.unlisted and mutant.name in self._listed:
+            return False
+        if self._args.survivors and not self.results.survived(mutant):
             return False
         return self.results.of(mutant) in {None, AT_IMPORT}
 
@@ -174,7 +176,7 @@ class Run:
 
     def _with(self, items: list[pytest.Item]) -> None:
         reach = self._reach(items)
-        order = Order(reach, self._args.tests, self.results.noticed())
+        order = Order(reach, self._args.tests, self.results.noticed(), self._listed)
         todo = [mutant for mutant in self._mutants if self._is_open(mutant) and not mutant.cold]
         reached = [mutant for mutant in todo if reach.of(mutant)]
         for mutant in set(todo) - set(reached):
@@ -197,7 +199,7 @@ class Run:
         if not mutants:
             return
         reach = Reach.load(self._reached, self._args.grace)
-        order = Order(reach, self._args.tests, self.results.noticed())
+        order = Order(reach, self._args.tests, self.results.noticed(), self._listed)
         tests = {mutant: order.of(mutant) for mutant in mutants}
         reached = [mutant for mutant in mutants if tests[mutant]]
         for mutant in set(mutants) - set(reached):
@@ -268,7 +270,7 @@ def main() -> int:
     if not mutants:
         sys.stdout.write("nothing to change there\n")
         return 0
-    run = Run(args, mutants, listed if args.unlisted else ())
+    run = Run(args, mutants, listed)
     run.all()
     return 0 if report(mutants, run.results, listed) else 1
 

@@ -9,7 +9,7 @@ import gc
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -73,10 +73,13 @@ class Reach:
 
 
 class Order:
-    """Which tests a mutant meets first."""
+    """Which tests a mutant meets, and which first. One that is listed meets those of the first directory only."""
 
-    def __init__(self, reach: Reach, directories: list[str], noticed: dict[str, str]) -> None:
+    def __init__(
+        self, reach: Reach, directories: list[str], noticed: dict[str, str], listed: Container[str] = ()
+    ) -> None:
         self._reach = reach
+        self._listed = listed
         self._directories = directories
         self._noticed = noticed  # by mutant: the test that noticed it in the last run
         self._good: Counter[tuple[str, ...]] = Counter()
@@ -90,7 +93,10 @@ class Order:
             seconds = 0.001 + self._reach.seconds[test]
             return test != first, seconds * (1 + 3 * self._room(test)) / (1 + good)
 
-        return sorted(self._reach.of(mutant), key=price)
+        tests = self._reach.of(mutant)
+        if mutant.name in self._listed:
+            tests = [test for test in tests if self._room(test) == 0] or tests
+        return sorted(tests, key=price)
 
     def learn(self, mutant: Mutant, test: str) -> None:
         """That test has noticed it."""

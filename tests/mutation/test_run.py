@@ -162,6 +162,20 @@ def test_survivors_that_are_accounted_for_are_enough(shop):
     assert run(shop)[0] == 1
 
 
+def test_what_is_accounted_for_meets_the_first_tests_only(shop):
+    """The others would take long, and notice it; whoever is not in the list meets them too."""
+    (shop / "src" / "shop" / "other.py").write_text("def f(a):\n    return a > 3\n")
+    (shop / "checks" / "test_other.py").write_text("from shop.other import f\n\ndef test_f():\n    assert f(9)\n")
+    (shop / "more").mkdir()
+    (shop / "more" / "test_more.py").write_text("from shop.other import f\n\ndef test_g():\n    assert not f(3)\n")
+    row = "| `f` | `a > 3` → `a >= 3` |"
+    both = ["shop/other", "--tests", "checks", "more"]
+    assert row not in rows(run(shop, *both)[1])
+    (shop / "survivors.md").write_text(f"### `shop/other.py`\n{row} nobody knows |\n")
+    told = run(shop, *both, "--fresh")[1]
+    assert "1 survivors accounted for" in told
+
+
 def test_a_reason_is_wanted(shop):
     """A row without one accounts for nothing."""
     (shop / "survivors.md").write_text("### `shop/till.py`\n| `never` | `return UNSEEN` → `return None` |  |\n")
