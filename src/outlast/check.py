@@ -55,6 +55,7 @@ def _route(route: Route) -> Iterator[str]:
     told: list[str] = [route.order]
     told += [f"at most {route.max_latency:g} s"] if route.max_latency is not None else []
     told += [f"at most ${route.max_cost:g}"] if route.max_cost is not None else []
+    told += [] if route.hedge is None else ["hedged" if route.hedge else "never hedged"]
     yield f"{route.name}: {', '.join(told)}"
     for place, target in enumerate(route.targets, 1):
         share = f", weight {target.weight:g}" if route.order == "weighted" else ""

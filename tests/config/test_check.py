@@ -19,6 +19,7 @@ output = 0.5
 [routes.default]
 targets = ["openai/gpt-6-luna", "inhouse/ours"]
 max_latency = 2
+hedge = true
 [keys.app]
 key = "a"
 trusted = true
@@ -42,7 +43,7 @@ providers
   inhouse: http://gpu-7:8000/v1 (openai, like vllm), without a key, headers X-Team
 
 routes
-  default: priority, at most 2 s
+  default: priority, at most 2 s, hedged
     1. openai/gpt-6-luna (1,050,000 tokens, $0.1 in, $0.5 out per million)
     2. inhouse/ours
 
