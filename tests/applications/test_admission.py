@@ -161,6 +161,50 @@ def test_who_waits_is_served_or_told_in_time(serve, app):
     assert [answer.text for answer in answers] == ["ab", "ab", "ab"]
 
 
+def test_who_is_cancelled_in_the_queue_holds_nothing():
+    """As a server does that stops: the place is free, and the slot goes to the next."""
+
+    async def story():
+        entered, going = [], asyncio.Event()
+
+        async def inner(scope, receive, send):
+            entered.append(scope["path"])
+            await going.wait()
+
+        front = Admission(inner, concurrency=1, wait=PATIENCE)
+
+        def request(path):
+            scope = {"type": "http", "method": "GET", "path": path, "headers": []}
+            return asyncio.create_task(front(scope, None, None))
+
+        first, second, third = request("/1"), request("/2"), request("/3")
+        await asyncio.sleep(0)
+        second.cancel()
+        await asyncio.wait([second])
+        going.set()
+        await asyncio.gather(first, third)
+        assert second.cancelled()
+        assert entered == ["/1", "/3"]
+        assert (front._slots.used, front._slots.waiting) == (0, 0)
+
+    asyncio.run(story())
+
+
+def test_what_is_no_request_goes_through():
+    """A websocket, and the life of the application."""
+    seen = []
+
+    async def inner(scope, receive, send):
+        seen.append(scope["type"])
+
+    async def story():
+        for kind in ("lifespan", "websocket"):
+            await Admission(inner, concurrency=1)({"type": kind}, None, None)
+
+    asyncio.run(story())
+    assert seen == ["lifespan", "websocket"]
+
+
 def test_the_gateway_itself_can_be_mounted(serve, provider):
     """Under a path of an application, with its own errors; its requests are answered as anywhere."""
     engine = Outlast(asking(provider, ok("Hello"), silent()))

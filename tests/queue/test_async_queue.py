@@ -574,6 +574,56 @@ def test_an_exception_cancels_what_runs_and_gives_the_rest_back():
     run(main())
 
 
+def test_who_leaves_while_draining_leaves_the_queue_as_it_was():
+    """Newcomers are taken again, and the work goes on; to leave a stop does not undo it."""
+
+    async def story(bench):
+        ticket = bench.submit("long", seconds=10)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await bench.queue.drain()
+        waiting = bench.submit("taken")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await bench.queue.stop()
+        with pytest.raises(Rejected):
+            bench.submit("too late")
+        left = await bench.queue.stop()
+        assert (left.given_back, ticket.state, bench.io.now()) == ((waiting,), "done", 10.0)
+
+    in_queue(story, concurrency=1)
+
+
+def test_what_is_over_cannot_be_taken_back():
+    """Neither by its ticket nor by what the ticket asks."""
+
+    async def story(bench):
+        ticket = bench.submit("one")
+        await ticket
+        assert not ticket.cancel()
+        await bench.queue.drain()
+        assert not bench.queue._take_back(ticket.number)
+
+    in_queue(story)
+
+
+def test_an_interrupt_reaches_the_loop():
+    """The work has failed with it, and the program ends as it should."""
+    tickets = []
+
+    async def interrupted():
+        raise KeyboardInterrupt
+
+    async def main():
+        async with AsyncQueue(io=ScriptedIo()) as queue:
+            tickets.append(queue.submit("normal", interrupted))
+            await asyncio.sleep(60)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(main())
+    assert tickets[0].state == "failed"
+
+
 def test_before_it_is_started_it_takes_work_and_does_none():
     """And says so to who would wait for ever."""
 
