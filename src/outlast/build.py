@@ -16,6 +16,7 @@ from outlast.engine import Engine
 from outlast.flow.call import Call
 from outlast.layers.limits import LimitConfig, Scope
 from outlast.model.events import Fault
+from outlast.operator import Operator
 from outlast.ports import Io, Sink
 from outlast.stack import Stack
 
@@ -63,7 +64,9 @@ class Scopes:
 
 
 class Outlast:
-    """Everything that one process of `outlast` consists of. `engine.answer` answers; `aclose` lets go.
+    """Everything that one process of `outlast` consists of.
+
+    `engine.answer` answers, `operator` steers while it runs, `aclose` lets go.
 
     Args:
         config: what `outlast.config.load` gave.
@@ -92,6 +95,7 @@ class Outlast:
             hedged=any(route.hedge for route in config.routes),
         )
         self.engine = Engine(self.stack.handler, config.routes, self.io, config.request)
+        self.operator = Operator(self.engine, self.stack, self.io)
         self._pricing: asyncio.Future[Config] | None = None
 
     def start(self) -> None:

@@ -131,6 +131,13 @@ class Breakers:
         circuit = self._circuits.get(name)
         return 0.0 if circuit is None or circuit.free else circuit.ready(now)
 
+    def operate(self, name: str, word: Override | None, now: float, *, until: float = inf) -> list[BreakerChanged]:
+        """An operator's word for that target's circuit, as `Breaker.operate`; what is to be told of it."""
+        circuit = self.of(name, now)
+        circuit.operate(word, now, until=until)
+        changes, circuit.changes = circuit.changes, []
+        return [changed(change, name, "") for change in changes]
+
     def items(self) -> list[tuple[str, Breaker]]:
         """All circuits that exist, by target."""
         return list(self._circuits.items())
