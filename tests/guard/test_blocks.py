@@ -166,6 +166,19 @@ def test_a_block_that_nobody_leaves_gives_back_what_it_held(blocking):
     assert search.state().in_flight == 0
 
 
+def test_a_hook_that_fails_is_raised_and_nothing_is_kept(blocking):
+    """As around a function; the block's own exception is its context."""
+
+    def classify(error):
+        raise LookupError("of the hook")
+
+    search = blocking.guard(Breaker(), classify=classify)
+    with pytest.raises(LookupError, match="of the hook") as raised, search.block():
+        raise Own
+    assert isinstance(raised.value.__context__, Own)
+    assert search.state().in_flight == 0
+
+
 def test_each_key_has_its_own(blocking):
     """A block takes what `key=` takes."""
     search = blocking.guard(Breaker(failures=1), key=lambda host: host)

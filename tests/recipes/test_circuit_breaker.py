@@ -370,6 +370,17 @@ def test_nested_blocks_of_several_breakers(blocking):
     assert (one.state, other.state) == ("open", "open")
 
 
+def test_blocks_may_be_left_in_any_order(blocking):
+    """Each breaker leaves its own."""
+    one, other = (CircuitBreaker(1, io=blocking.io) for _ in range(2))
+    for breaker in (one, other):
+        breaker.__enter__()
+    one.__exit__(None, None, None)
+    assert [each.guard.state().in_flight for each in (one, other)] == [0, 1]
+    other.__exit__(None, None, None)
+    assert other.guard.state().in_flight == 0
+
+
 def test_blocks_of_tasks_do_not_meet(loop):
     """Each task leaves what it has entered."""
     breaker = CircuitBreaker(3, io=loop.io)

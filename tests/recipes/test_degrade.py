@@ -224,6 +224,8 @@ def test_nobody_asks_again_who_has_just_failed(world):
     for name in ("weaker", "simpler"):
         with pytest.raises(ValueError, match="is the primary itself, which has just failed"):
             degrade(primary, **{name: primary})
+    with pytest.raises(ValueError, match="is the primary itself"):
+        degrade("hi".upper, weaker="hi".upper)
 
 
 def test_the_whole_has_a_deadline(loop):

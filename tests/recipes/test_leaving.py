@@ -1,8 +1,11 @@
 """What recipes leave behind: nothing, wherever they are cancelled, and nothing that a fork could break."""
 
 import asyncio
+import gc
 import os
+from contextlib import suppress
 from threading import Event, Thread
+from weakref import ref
 
 import pytest
 from hypothesis import given
@@ -74,6 +77,40 @@ def blocked(io):
 def test_a_block_can_be_cancelled_at_every_moment():
     """It is neutral, and what it held comes back."""
     assert cancel_everywhere(blocked) == 2
+
+
+class Own(Exception):
+    """An exception of the application."""
+
+
+@pytest.mark.parametrize("asks", ["first_of", "degrade", "a good answer"])
+def test_errors_are_freed_without_the_collector(asks):
+    """Whoever catches one and lets it go holds nothing of the call."""
+    gone = []
+
+    def remembered(error):
+        gone.append(ref(error))
+        return error
+
+    def fails():
+        raise remembered(Own())
+
+    def fails_too():
+        raise remembered(Own())
+
+    ask = {
+        "first_of": first_of(fails, fails_too),
+        "degrade": degrade(fails, stale=Recent(), weaker=fails_too),
+        "a good answer": degrade(fails, static="well"),
+    }[asks]
+    gc.disable()
+    try:
+        with suppress(Exhausted, Own):
+            ask()
+        assert gone
+        assert [error() for error in gone] == [None] * len(gone)
+    finally:
+        gc.enable()
 
 
 @pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")

@@ -13,9 +13,9 @@ from outlast.ports import Sink
 from outlast.recipes.answer import Answer, Source
 from outlast.recipes.in_time import around
 from outlast.recipes.ladder import Failed, Ladder, Rung, Ways
-from outlast.recipes.shelf import Shelf
+from outlast.recipes.shelf import Kept, Shelf
 from outlast.recipes.unkept import refuse
-from outlast.recipes.way import Arguments, Clock, Given, Way
+from outlast.recipes.way import Given, Way
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -127,17 +127,16 @@ def degrade(
     if stale is None and weaker is None and simpler is None and static is NOTHING:
         raise TypeError("degrade() has nothing else to give: use stale=, weaker=, simpler= or static=")
     ears = tuple(sinks)
-
-    def way(called: str, source: Source, function: Callable[..., Any]) -> Way:
-        own = guard(*around(function, within), name=called, classify=classify, sinks=ears, io=io)
-        return Way(called, source, function, own, judged=source == "primary")
-
     called = name or str(getattr(primary, "__name__", "primary"))
-    first = way(called, "primary", primary)
-    shelf = None if stale is None else Shelf(stale, key, ears, io)
-    ways: list[Rung] = [first if shelf is None else _Kept(first, shelf)]
-    if shelf is not None:
-        ways.append(shelf)
+
+    def way(named: str, source: Source, function: Callable[..., Any]) -> Way:
+        own = guard(*around(function, within), name=named, classify=classify, sinks=ears, io=io)
+        return Way(named, source, function, own, judged=source == "primary")
+
+    ways: list[Rung] = [way(called, "primary", primary)]
+    if stale is not None:
+        shelf = Shelf(stale, key, ears, io)
+        ways = [Kept(ways[0], shelf), shelf]
     if weaker is not None:
         ways.append(way("weaker", "weaker", weaker))
     if simpler is not None:
@@ -148,31 +147,9 @@ def degrade(
     return ladder.as_function(primary, called)
 
 
-class _Kept:
-    """The primary, whose good answers are kept. Looks like a `Way`."""
-
-    __slots__ = ("_shelf", "_way", "awaits", "guard", "judged", "name", "source")
-
-    def __init__(self, way: Way, shelf: Shelf) -> None:
-        self._way = way
-        self._shelf = shelf
-        self.name, self.source, self.guard = way.name, way.source, way.guard
-        self.awaits, self.judged = way.awaits, way.judged
-
-    async def ask(self, arguments: Arguments, clock: Clock, due: float) -> Any:  # noqa: ANN401  (what the way gives)
-        """What it gives."""
-        self._shelf.key_of(arguments)  # who cannot be told apart hears of it at once, not when it fails
-        given = await self._way.ask(arguments, clock, due)
-        if not isinstance(given, Answer):
-            await self._shelf.keep(arguments, given, clock, due)
-        elif not given.degraded:
-            await self._shelf.keep(arguments, given.value, clock, due)
-        return given
-
-
 def _different(primary: Callable[..., Any], weaker: object, simpler: object) -> None:
     for name, function in (("weaker", weaker), ("simpler", simpler)):
-        if function is primary:
+        if function == primary:  # two looks at one method are equal, and not the same
             raise ValueError(
                 f"degrade({name}=…) is the primary itself, which has just failed: ask somebody else, or less"
             )

@@ -20,7 +20,8 @@ from outlast.guard.left import limited
 from outlast.guard.policies import Breaker, Timeout
 from outlast.guard.world import World
 from outlast.ports import Sink
-from outlast.recipes.answer import Source
+from outlast.recipes.answer import Answer, Source
+from outlast.recipes.ladder import Rung
 from outlast.recipes.way import Arguments, Clock, NothingHere
 
 HOLDS_UP = 0.5
@@ -95,3 +96,25 @@ class Shelf:
     async def _called(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:  # noqa: ANN401
         given = self.guard.call(function, *arguments)
         return await given if self.awaits else given
+
+
+class Kept:
+    """The primary, whose good answers are kept. Looks like a `Way`."""
+
+    __slots__ = ("_shelf", "_way", "awaits", "guard", "judged", "name", "source")
+
+    def __init__(self, way: Rung, shelf: Shelf) -> None:
+        self._way = way
+        self._shelf = shelf
+        self.name, self.source, self.guard = way.name, way.source, way.guard
+        self.awaits, self.judged = way.awaits, way.judged
+
+    async def ask(self, arguments: Arguments, clock: Clock, due: float) -> Any:  # noqa: ANN401  (what the way gives)
+        """What it gives."""
+        self._shelf.key_of(arguments)  # who cannot be told apart hears of it at once, not when it fails
+        given = await self._way.ask(arguments, clock, due)
+        if not isinstance(given, Answer):
+            await self._shelf.keep(arguments, given, clock, due)
+        elif not given.degraded:
+            await self._shelf.keep(arguments, given.value, clock, due)
+        return given

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Never
 
 
 def refuse(recipe: str, given: Mapping[str, object], why: Mapping[str, str]) -> None:
@@ -16,6 +15,3 @@ def refuse(recipe: str, given: Mapping[str, object], why: Mapping[str, str]) -> 
         reason = why.get(name)
         told = f"{recipe}({name}=…): {reason}" if reason else f"{recipe}() has no parameter {name!r}"
         raise TypeError(told)
-
-
-__all__ = ["Never", "refuse"]
