@@ -100,8 +100,8 @@ class Patience:
 
     __slots__ = ("due",)
 
-    def __init__(self) -> None:
-        self.due = inf
+    def __init__(self, due: float = inf) -> None:
+        self.due = due
 
 
 ENDLESS = Patience()

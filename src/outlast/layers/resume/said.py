@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from outlast.model.messages import Chunk
 
-GATHERED = 256
-"""So many pieces are made one now and then: a thousand small strings take ten times their letters."""
+GATHERED = 32
+"""So many pieces are made one now and then: small strings take ten times their letters."""
 LONG_PIECES = 8
 """Pieces of more characters on average hold several tokens each; others hold one."""
 

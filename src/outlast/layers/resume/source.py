@@ -15,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from outlast.flow.call import Call, Handler, Patience
+from outlast.flow.call import ENDLESS, Call, Handler, Patience
 from outlast.flow.stream import End, Stream
 from outlast.layers.resume.config import ResumeConfig
 from outlast.layers.resume.join import Join
@@ -28,6 +28,7 @@ from outlast.model.messages import Batch, Chat, Chunk, Opening, Request, Usage
 from outlast.model.target import Target
 
 NOTHING = Usage()
+NO_STOPS = Stops("", ())
 
 
 class Resumed:
@@ -73,10 +74,10 @@ class Resumed:
         self._ends = first.ends
         self._opening: Opening | None = None
         self._join: Join | None = None  # of the part; None for the first
-        self._stops = Stops("", ())
+        self._stops = NO_STOPS
         self._avoid: tuple[str, ...] = ()
         self._broke_at = 0.0
-        self._patience = Patience()
+        self._patience = ENDLESS
         self._spent: Usage | None = None
         self._cost: float | None = None
         self._counted = self._over = False
@@ -140,7 +141,7 @@ class Resumed:
         self._opening = self.opening
         self._avoid = (*self._avoid, broken.target)
         if self._patience.due == inf:
-            self._broke_at, self._patience.due = now, now + call.route.limit(streamed=True)
+            self._broke_at, self._patience = now, Patience(now + call.route.limit(streamed=True))
         reason = self._hopeless(broken, now)
         call.io.emit(StreamBroke(call.id, broken.target, self._said.size, broken.stalled, reason))
         if reason:
@@ -259,7 +260,7 @@ class Resumed:
         call = self._call
         call.story.resumed += 1
         seconds = max(0.0, call.io.now() - self._broke_at)
-        self._patience.due = inf
+        self._patience.due = inf  # the part looks at it too
         call.io.emit(StreamResumed(call.id, self._avoid[-1], self._part.target, self._said.size, self._way(), seconds))
 
     def _way(self) -> Literal["prefill", "asking", "restart", "anew"]:
