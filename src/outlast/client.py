@@ -340,7 +340,9 @@ def _messages(messages: Messages) -> object:
 
 
 def _request(operation: Operation, body: Mapping[str, object]) -> Request:
-    return DIALECTS["openai"].parse(operation, msgspec.json.encode(body))
+    request = DIALECTS["openai"].parse(operation, msgspec.json.encode(body))
+    request.restarts = True
+    return request
 
 
 def _asked(timeout: float | None, priority: Priority) -> Asked:

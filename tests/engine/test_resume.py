@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from outlast.engine import Asked
 from outlast.flow.stream import Stream
 from outlast.lab.answer import compose
 from outlast.lab.rendering import opened
@@ -15,7 +16,7 @@ from outlast.model.errors import BrokenStream, Cancelled
 from outlast.model.events import AttemptEnded, FailedOver, Fault, StreamBroke, StreamResumed
 from outlast.testing import Behaviour, cut, ended, error_event, garbled, ok, pings, stall
 
-from .world import TEXT, Part, World, read
+from .world import TEXT, Part, World, chat, read
 
 WHOLE = "This is the simulated provider WHO, no model at all. You said: hi"
 LENGTH = len(WHOLE.split())
@@ -312,6 +313,66 @@ def test_a_route_may_want_the_error(make):
     assert not stream.keeps_request
     assert isinstance(world.run(read(stream)).error, BrokenStream)
     assert world.sent() == 1
+
+
+# -- beginning anew ----------------------------------------------------------------------------------------------------
+
+RESTART = '[routes.default]\ntargets = ["alpha/m", "beta/m"]\non_break = "restart"'
+
+
+def heard_anew(world, **fields):
+    """What a caller has who can be told that an answer begins anew, and how often it did."""
+
+    async def story():
+        request = chat(stream=True, **fields)
+        request.restarts = True
+        words, voids = "", 0
+        stream = await world.engine.answer(request, Asked("1"))
+        try:
+            async for chunk in stream:
+                words, voids = ("", voids + 1) if chunk.restart else (words, voids)
+                words += chunk.text
+        except BrokenStream as error:
+            return words, voids, error
+        return words, voids, stream.finish
+
+    return world.run(story())
+
+
+def test_a_route_may_want_another_answer(make):
+    """The caller is told that what came is void; the question is asked as it was, and both answers are paid for."""
+    world = make(more=RESTART)
+    world.script("alpha/m", cut(4))
+    assert heard_anew(world) == (WHOLE.replace("WHO", "beta"), 1, "stop")
+    first, second = (sent.json for sent in world.io.sent)
+    assert first == second
+    assert world.events(StreamResumed)[0].way == "anew"
+    assert world.last().usage == world.last().history[0].usage + world.last().history[1].usage
+
+
+def test_another_answer_may_be_begun_where_none_could_be_gone_on_with(make):
+    """Half a tool call, or several answers: all of it is void."""
+    world = make(more=RESTART)
+    world.script("alpha/m", "E80-arguments-cut")
+    assert heard_anew(world, tools=TOOL, n=2)[1:] == (1, "stop")
+
+
+def test_another_answer_that_breaks_too_is_an_error_in_the_end(make):
+    """Nothing of it is kept for whole."""
+    world = make(more=RESTART)
+    world.script_all(cut(3))
+    words, voids, error = heard_anew(world)
+    assert (words, voids) == ("This is the", 3)
+    assert isinstance(error, BrokenStream)
+
+
+def test_who_cannot_be_told_gets_the_error(make):
+    """The vendors' streams have no words for it."""
+    world = make(more=RESTART)
+    world.script("alpha/m", cut(4))
+    part = world.hear(stream=True)
+    assert isinstance(part.error, BrokenStream)
+    assert world.path() == ["alpha/m"]
 
 
 # -- JSON --------------------------------------------------------------------------------------------------------------

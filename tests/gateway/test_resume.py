@@ -149,6 +149,21 @@ def test_a_claude_with_prefill_goes_on_with_what_another_began(provider, open_ho
     assert ("thinking" in asked) != prefill
 
 
+def test_our_own_surface_may_be_told_that_an_answer_begins_anew(provider, open_house, openai_of):
+    """`on_break = "restart"`: an event says that what came is void. OpenAI has none, and its callers get the error."""
+    route = '[routes.anew]\ntargets = ["alpha/m", "beta/m"]\non_break = "restart"\n'
+    house = open_house(FAST + route)
+    provider.script("alpha", cut(3), cut(3))
+    answer = house.post("/v1/generate", json.dumps({"model": "anew", "prompt": "hi", "stream": True}).encode())
+    events = [json.loads(line) for line in re.findall(rb"data: (\{.*\})\n", answer.body)]
+    place = next(place for place, event in enumerate(events) if event.get("restart"))
+    assert "".join(event.get("text", "") for event in events[:place]) == "This is the"
+    assert anybody("".join(event.get("text", "") for event in events[place:])) == WHOLE
+    assert events[-1]["finish"] == "stop"
+    part = openai_of(house).streamed(model="anew")
+    assert (part.text, part.finish, part.error.code) == ("This is the", None, "broken_stream")
+
+
 def test_who_leaves_while_another_target_is_found_costs_nothing(provider, open_house, openai_of):
     """The connection to the next provider is closed too; the house looks for what is left when it closes."""
     house = open_house("[timers]\nfirst_content = 30.0")

@@ -138,7 +138,7 @@ class RouteSection(Struct, frozen=True, forbid_unknown_fields=True):
     hedge: bool | None = None
     """Ask a second target when the first takes long; left out: as `[hedge]` says."""
     on_break: OnBreak = "resume"
-    """When a stream breaks after content was handed over: another target goes on with it, or it ends with an error."""
+    """When a stream breaks: another target goes on with it, it ends with an error, or another answer begins anew."""
     weights: dict[str, float] = field(default_factory=dict)
     """Target → share, for `order = "weighted"`; 1 when left out."""
 

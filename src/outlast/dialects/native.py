@@ -100,6 +100,7 @@ class Native:
             max_tokens=ask.max_tokens,
             needs=Needs(bool(ask.tools), bool(pictures), ask.schema is not None, len(media) > len(pictures)),
             json=ask.schema is not None,
+            restarts=True,
             read=lambda: _chat(wire.ask(_ASK, body)),  # an open stream has its prompt in memory once, not twice
         )
 
@@ -247,7 +248,7 @@ class NativeWriter:
 
 
 def _said(chunk: Chunk) -> dict[str, object]:
-    said: dict[str, object] = {}
+    said: dict[str, object] = {"restart": True} if chunk.restart else {}
     for name in ("text", "reasoning", "refusal"):
         if value := getattr(chunk, name):
             said[name] = value

@@ -87,8 +87,8 @@ class StreamResumed(Struct, frozen=True):
     """Another target goes on with a stream that broke after `said` characters.
 
     `way` is how: it took them as the beginning of its answer (prefill), was asked to go on (asking), began with the
-    same words from the top (restart), or begins at all, as nothing but thoughts had been said (anew). `seconds` is how
-    long the caller got nothing new because of it, since the break was noticed.
+    same words from the top (restart), or gives another answer, as nothing but thoughts had been said or the route wants
+    it so (anew). `seconds` is how long the caller got nothing new because of it, since the break was noticed.
     """
 
     call: str

@@ -161,6 +161,7 @@ class Request(Struct, kw_only=True, eq=False):
         usage_wanted: does the caller want the usage in the stream? (OpenAI sends it only then.)
         choices: how many answers are asked for.
         json: is the answer to be JSON?
+        restarts: can the caller be told, in mid-stream, that the answer begins anew?
         begun: what has been said of the answer, where a target is to go on with it.
         read: reads the whole content; `content()` calls it once.
     """
@@ -177,6 +178,7 @@ class Request(Struct, kw_only=True, eq=False):
     usage_wanted: bool = True
     choices: int = 1
     json: bool = False
+    restarts: bool = False
     begun: Beginning | None = None
     _content: Content | None = None
 
@@ -330,7 +332,8 @@ class ToolDelta(Struct, frozen=True, gc=False):
 class Chunk(Struct, gc=False):
     """What one event of a stream brought. `content` says whether it is anything for the caller's eyes.
 
-    `choice` is the number of the answer, where several were asked for.
+    `choice` is the number of the answer, where several were asked for. `restart` says that the answer begins anew here,
+    and that all that came before is void; only where the route wants that (`on_break = "restart"`).
     """
 
     text: str = ""
@@ -342,11 +345,13 @@ class Chunk(Struct, gc=False):
     usage: Usage | None = None
     choice: int = 0
     audio: bool = False
+    restart: bool = False
 
     @property
     def telling(self) -> bool:
         """Does it say anything at all? The start of a block, say, does not."""
-        return self.content or self.finish is not None or self.usage is not None or bool(self.signature)
+        told = self.finish is not None or self.usage is not None or self.restart
+        return self.content or told or bool(self.signature)
 
     @property
     def content(self) -> bool:

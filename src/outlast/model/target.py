@@ -152,9 +152,9 @@ class Target(Struct, frozen=True, eq=False):
     weight: float = 1.0
 
 
-OnBreak = Literal["resume", "error"]
-"""What happens when a stream breaks after content was handed over: another target goes on with the answer, or the
-stream ends with an error."""
+OnBreak = Literal["resume", "error", "restart"]
+"""What happens when a stream breaks after content was handed over: another target goes on with the answer; the stream
+ends with an error; or another answer begins, and callers who can be told are told that all before it is void."""
 
 
 class Route(Struct, frozen=True, eq=False, dict=True):

@@ -31,7 +31,7 @@ def resume(config: ResumeConfig, most: int) -> Layer:
     def layer(inner: Handler) -> Handler:
         async def handle(call: Call) -> Answer:
             answer = await inner(call)
-            if not isinstance(answer, Stream) or call.route.on_break == "error":
+            if not isinstance(answer, Stream) or not _outlives(call):
                 return answer
             try:
                 return await _outlived(answer, Resumed(inner, call, answer, config, most), call)
@@ -49,3 +49,9 @@ async def _outlived(answer: Stream, source: Resumed, call: Call) -> Stream:
     head = await source.next()
     call.request.fold()
     return answer if head is None else answer.outlived_by(source, head, call)
+
+
+def _outlives(call: Call) -> bool:
+    """Is anything to be done when its stream breaks? An answer begins anew only for a caller who can be told so."""
+    wanted = call.route.on_break
+    return wanted == "resume" or (wanted == "restart" and call.request.restarts)

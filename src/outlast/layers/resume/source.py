@@ -43,7 +43,9 @@ class Resumed:
     """
 
     __slots__ = (
+        "_anew",
         "_avoid",
+        "_broke_after",
         "_broke_at",
         "_call",
         "_config",
@@ -60,6 +62,7 @@ class Resumed:
         "_said",
         "_spent",
         "_stops",
+        "_void",
         "dialect",
         "target",
     )
@@ -76,7 +79,9 @@ class Resumed:
         self._join: Join | None = None  # of the part; None for the first
         self._stops = NO_STOPS
         self._avoid: tuple[str, ...] = ()
-        self._broke_at = 0.0
+        self._anew = call.route.on_break == "restart"
+        self._void = False
+        self._broke_at, self._broke_after = 0.0, 0
         self._patience = ENDLESS
         self._spent: Usage | None = None
         self._cost: float | None = None
@@ -142,7 +147,8 @@ class Resumed:
         self._avoid = (*self._avoid, broken.target)
         if self._patience.due == inf:
             self._broke_at, self._patience = now, Patience(now + call.route.limit(streamed=True))
-        reason = self._hopeless(broken, now)
+        reason = self._hopeless(broken, now) or ("" if self._anew else self._beyond())
+        self._broke_after = self._said.size
         call.io.emit(StreamBroke(call.id, broken.target, self._said.size, broken.stalled, reason))
         if reason:
             raise self._ended(broken, reason)
@@ -158,18 +164,19 @@ class Resumed:
 
     def _hopeless(self, broken: BrokenStream, now: float) -> str:
         """Why nobody can go on; empty if somebody may."""
-        said, request = self._said, self._call.request
         if broken.bounded:
             return "it was as long as any stream may be"
-        if said.finish is not None:
+        if self._said.finish is not None:
             return "it had finished"
-        if said.beyond:
-            return f"it held {said.beyond}"
-        if request.choices > 1:
-            return "several answers were asked for"
         if self._call.story.made >= self._most:
             return "no attempts left"
         return "no time left" if now >= min(self._patience.due, self._ends) else ""
+
+    def _beyond(self) -> str:
+        """Why nobody can go on from where it broke; or, where it is to begin anew, nothing."""
+        if self._said.beyond:
+            return f"it held {self._said.beyond}"
+        return "several answers were asked for" if self._call.request.choices > 1 else ""
 
     def _ended(self, broken: BrokenStream, reason: str) -> BrokenStream:
         """The error that the caller is told."""
@@ -180,6 +187,8 @@ class Resumed:
 
     async def _next_part(self) -> Stream:
         """A stream of another target, which was given what was said, or asked to go on. Raises why there is none."""
+        if self._anew:
+            return await self._begun_anew()
         text = self._said.text
         try:
             return await self._asked(text, prefill=True)
@@ -189,10 +198,17 @@ class Resumed:
                 raise
         return await self._asked(text, prefill=False)  # the target is not as the catalog has it
 
+    async def _begun_anew(self) -> Stream:
+        part = await self._asked("", prefill=False)
+        self._said = Said(self._config.longest)
+        self._void = True
+        return part
+
     async def _asked(self, text: str, *, prefill: bool) -> Stream:
         call, said = self._call, text.rstrip()
         stops = Stops(text, _stops_of(call.request))
-        request = call.request.going_on(Beginning(said, prefill) if said else None, self._said.tokens)
+        begun = Beginning(said, prefill) if said else None
+        request = call.request.going_on(begun, self._said.tokens if begun else 0)
         answer = await self._inner(call.going_on(request, self._avoid, self._patience, self._ends))
         if not isinstance(answer, Stream):
             raise BrokenStream("the rest of a stream came as something else")
@@ -209,7 +225,8 @@ class Resumed:
 
     def _follow(self, join: Join, batch: Batch) -> Batch | None:
         """What of it is new to the caller, to be rendered anew. Raises `BrokenStream` if that does not fit."""
-        chunks: list[Chunk] = []
+        chunks = [Chunk(restart=True)] if self._void else []
+        self._void = False
         for chunk in batch.chunks:
             self._take(join, chunk, chunks)
             if self._stops.met:
@@ -261,11 +278,13 @@ class Resumed:
         call.story.resumed += 1
         seconds = max(0.0, call.io.now() - self._broke_at)
         self._patience.due = inf  # the part looks at it too
-        call.io.emit(StreamResumed(call.id, self._avoid[-1], self._part.target, self._said.size, self._way(), seconds))
+        call.io.emit(
+            StreamResumed(call.id, self._avoid[-1], self._part.target, self._broke_after, self._way(), seconds)
+        )
 
     def _way(self) -> Literal["prefill", "asking", "restart", "anew"]:
         join = self._join
-        if join is None or not self._said.size:
+        if join is None or self._anew or not self._said.size:
             return "anew"
         return "restart" if join.anew else "asking" if join.asked else "prefill"
 
