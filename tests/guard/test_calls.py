@@ -813,3 +813,48 @@ def test_every_policy_explains_itself(world):
 
 async def _explained(of):
     return of.explain()
+
+
+def test_a_hint_is_a_floor_for_how_long_a_circuit_stays_open(world):
+    """It was asked to be left alone, and it is."""
+    search = world.guard(Breaker(failures=1, jitter=0))
+    world.fails(search(world.dependency(Refused(503, {"retry-after": "25"}))))
+    assert world.state(search).retry_after == 25.0
+
+
+def test_only_a_throttle_holds_the_limit(world):
+    """One server of many may be out: that is for the circuit to say."""
+    search = world.guard(Limit(rpm=60))
+    world.fails(search(world.dependency(Refused(503, {"retry-after": "30"}))))
+    world.call(search(world.dependency("well")))
+    assert world.now() == 0
+
+
+def test_every_change_of_a_circuit_is_told(world):
+    """With the call whose probe or end has brought it."""
+    heard = []
+    search = world.guard(Breaker(failures=1, successes=1, jitter=0), sinks=[heard.append])
+    moody = search(world.dependency(OSError, "well"))
+    world.fails(moody)
+    world.wait(10)
+    world.call(moody)
+    changes = [(event.before, event.after, event.call) for event in heard if isinstance(event, BreakerChanged)]
+    assert changes == [
+        ("closed", "open", "dep-1"),
+        ("open", "half_open", "dep-2"),
+        ("half_open", "closed", "dep-2"),
+    ]
+
+
+def test_a_circuit_that_is_held_open_does_not_say_for_how_long(world):
+    """Nobody knows."""
+    search = world.guard(Breaker())
+    asked = search(world.dependency())
+
+    async def hold():
+        search.breaker.force_open()
+
+    search.breaker.force_open() if world.face == "plain" else world.run(hold())
+    refusal = world.fails(asked)
+    assert (refusal.retry_after, str(refusal)) == (None, "dep: an operator holds the circuit open")
+    assert "breaker forced_open," in (search.explain() if world.face == "plain" else world.run(_explained(search)))

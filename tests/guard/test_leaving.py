@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from outlast import Breaker, Deadline, Exhausted, Failure, Limit, Retry, Slots, Timeout, guard
+from outlast import Breaker, Deadline, Exhausted, Failure, Limit, Rejected, Retry, Slots, Timeout, guard
 from outlast.guard import OutOfTime
 from outlast.model.errors import Transient
 from outlast.testing import ScriptedIo, cancel_everywhere
@@ -340,3 +340,48 @@ def test_who_leaves_before_its_turn_gives_back_its_place(loop, policies):
     began = loop.now()
     loop.run(another())
     assert [at - began for at in loop.script.at] == [0, 1]
+
+
+def test_a_backoff_that_is_left_gives_back_its_draw(loop):
+    """The budget is for retries that are made."""
+    search = loop.guard(Retry(attempts=2, base=100, cap=100))
+    failing = search(loop.dependency(OSError))
+
+    async def leaves():
+        for _ in range(30):
+            task = asyncio.create_task(failing())
+            await asyncio.sleep(0.001)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    loop.run(leaves())
+    assert loop.fails(failing).why == "no attempts left"
+
+
+def test_a_probe_that_hangs_does_not_pin_the_circuit(loop):
+    """Its lease ends five seconds after its timeout; what it says later is not heard."""
+    search = loop.guard(Breaker(failures=1, successes=1, probes=1, jitter=0), Timeout(2))
+    loop.fails(search(loop.dependency(OSError)))
+    loop.wait(10)
+
+    @search
+    async def deaf():
+        end = asyncio.get_running_loop().time() + 60
+        while (left := end - asyncio.get_running_loop().time()) > 0:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(left)
+        raise ConnectionError
+
+    async def story():
+        hung = asyncio.create_task(deaf())
+        await asyncio.sleep(6.9)
+        with pytest.raises(Rejected):
+            await search.call(asyncio.sleep, 0)
+        await asyncio.sleep(0.2)
+        await search.call(asyncio.sleep, 0)
+        before = search.state().breaker
+        with pytest.raises(ConnectionError):
+            await hung
+        return before, search.state().breaker
+
+    assert loop.run(story()) == ("closed", "closed")

@@ -67,6 +67,12 @@ class Streams:
         else:
             self.world.run(stream.aclose())
 
+    def throw(self, stream, error):
+        if self.world.face == "plain":
+            stream.throw(error)
+        else:
+            self.world.run(stream.athrow(error))
+
     def state(self):
         return self.world.state(self.guard)
 
@@ -383,3 +389,50 @@ def test_a_generator_takes_exceptions_in_every_form(blocking):
     assert stream.throw(KeyError) == 2
     stream.close()
     assert list(stream) == []
+
+
+@pytest.mark.parametrize("items", [("one",), ("one", OSError())], ids=["ended", "broken"])
+def test_a_stream_that_is_over_holds_nothing_though_somebody_has_it(make, items):
+    """Nobody has to drop it, nor to close it; and closing it again does nothing."""
+    story = make(Slots(1), Breaker())
+    stream = story.of(*items)()
+    story.read(stream)
+    assert story.state().in_flight == 0
+    assert story.read(stream) == []
+    story.close(stream)
+    story.close(stream)
+    assert story.state().in_flight == 0
+
+
+def test_a_success_counts_when_the_first_item_is_there(make):
+    """However long the stream goes on; if it breaks, it was none."""
+    story = make(Breaker(failures=1, successes=1, jitter=0))
+    story.read(story.of(OSError())())
+    story.world.wait(10)
+    stream = story.of("one", "two")()
+    story.read(stream, 1)
+    assert story.state().breaker == "closed"
+    story.close(stream)
+    later = story.of("one", OSError("cut"))()
+    story.read(later)
+    assert story.state().breaker == "open"
+
+
+def test_what_stands_in_for_a_stream_holds_nothing(make):
+    """What failed has given back what it held, once."""
+    story = make(Fallback(["instead"]), Slots(1), Breaker(failures=9))
+    for _ in range(3):
+        stream = story.of(OSError())()
+        assert story.read(stream) == ["instead"]
+        assert story.state().in_flight == 0
+
+
+def test_a_thrown_exception_ends_a_stream(make):
+    """It counts if it is a failure, and what was held is given back though somebody has the stream."""
+    story = make(Slots(1), Breaker(failures=1))
+    stream = story.of("one", "two")()
+    story.read(stream, 1)
+    with pytest.raises(OSError, match="thrown"):
+        story.throw(stream, OSError("thrown"))
+    assert (story.state().in_flight, story.state().breaker) == (0, "open")
+    assert story.read(stream) == []
