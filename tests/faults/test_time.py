@@ -15,8 +15,8 @@ from outlast.testing import ok, silent, slow_headers, throttled
 
 SOURCE = Path(__file__).parents[2] / "src" / "outlast"
 WALL = re.compile(r"^(time\.(time|time_ns|localtime|ctime|gmtime)|(datetime\.)*(datetime|date)\.(now|utcnow|today))$")
-FORMATS = {"telemetry/log.py", "gateway/headers.py", "catalog/prices.py"}
-"""Who may ask what day it is: to write it, or for the price list of the day."""
+FORMATS = {"telemetry/log.py", "gateway/headers.py", "catalog/prices.py", "client.py"}
+"""Who may ask what day it is: to write it, for the day's price list, or to tell how old another process's words are."""
 PATH = "/v1/chat/completions"
 
 
