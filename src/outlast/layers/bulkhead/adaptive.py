@@ -26,7 +26,7 @@ class Adaptive:
     Attributes:
         limit: calls at once that the target is believed to bear.
         most: it never exceeds this, the slots.
-        ceiling: the limit that proved too much, as long as it is remembered.
+        ceiling: the limit that last proved too much.
     """
 
     __slots__ = ("_config", "_cut_after", "_hold_until", "ceiling", "limit", "most")
@@ -61,7 +61,6 @@ class Adaptive:
         if limit + 1 >= self.ceiling:
             if now < self._hold_until:
                 return False
-            self.ceiling = limit + 2
             self._hold_until = now + self._config.window
         self.limit = limit + 1
         return True

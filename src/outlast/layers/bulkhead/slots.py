@@ -180,7 +180,7 @@ class Slots:
         """A call that held a slot is over: the next one has it."""
         self.used -= 1
         if self.waiting:
-            gap = max(0.0, now - self._freed_at)
+            gap = now - self._freed_at
             self._freed_at = now
             self._gaps = min(self._gaps + 1, SURE_AFTER)
             self._pace += (gap - self._pace) / self._gaps
