@@ -52,7 +52,7 @@ def test_it_stays_small_and_errs_low(count):
     lows = Lows()
     for number in range(count):
         lows.charged(float(number))
-    assert len(lows._kept) <= MOST
+    assert len(lows) <= MOST
     assert lows.since(1) == 0.0 or lows.since(1) <= 1.0
     assert lows.since(count - 1) == count - 1
     assert all(lows.since(number) <= number for number in range(1, count))

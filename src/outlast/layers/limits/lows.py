@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from math import inf
-from operator import itemgetter
 
 MOST = 64
 """Lows kept; older ones count as their lowest, so that what is refunded errs on the side of the limit."""
@@ -25,11 +24,16 @@ class Lows:
         number: of the latest charge.
     """
 
-    __slots__ = ("_kept", "number")
+    __slots__ = ("_backlogs", "_full", "_numbers", "number")
 
     def __init__(self) -> None:
-        self._kept: list[list[float]] = []  # [number of the charge before it, backlog], both ascending
+        self._numbers: list[int] = []  # of the charge before each low, ascending
+        self._backlogs: list[float] = []  # the lows, ascending
+        self._full = -1  # the bucket has been full since that charge: of it and of those before nothing is left
         self.number = 0
+
+    def __len__(self) -> int:
+        return len(self._numbers)
 
     def charged(self, before: float) -> None:
         """A charge finds the backlog so high."""
@@ -38,27 +42,37 @@ class Lows:
 
     def note(self, backlog: float) -> None:
         """It has been so low since the latest charge."""
-        kept = self._kept
-        while kept and kept[-1][1] >= backlog:
-            kept.pop()
-        if kept and kept[-1][0] == self.number:
+        numbers, backlogs = self._numbers, self._backlogs
+        if backlog <= 0.0:
+            self._full = self.number
+            if numbers:
+                numbers.clear()
+                backlogs.clear()
             return
-        kept.append([self.number, backlog])
-        if len(kept) > MOST:
-            kept[1][1] = kept[0][1]
-            del kept[0]
+        while backlogs and backlogs[-1] >= backlog:
+            backlogs.pop()
+            numbers.pop()
+        if numbers and numbers[-1] == self.number:
+            return
+        numbers.append(self.number)
+        backlogs.append(backlog)
+        if len(numbers) > MOST:
+            del numbers[0]
+            del backlogs[1]
 
     def since(self, number: int) -> float:
         """The lowest since that charge."""
-        at = bisect_left(self._kept, number, key=itemgetter(0))
-        return self._kept[at][1] if at < len(self._kept) else inf
+        if number <= self._full:
+            return 0.0
+        at = bisect_left(self._numbers, number)
+        return self._backlogs[at] if at < len(self._backlogs) else inf
 
     def lower(self, number: int, by: float) -> None:
         """All since that charge would have been lower by so much."""
-        kept = self._kept
-        at = bisect_left(kept, number, key=itemgetter(0))
-        for low in kept[at:]:
-            low[1] -= by
-        while 0 < at < len(kept) and kept[at - 1][1] >= kept[at][1]:
+        numbers, backlogs = self._numbers, self._backlogs
+        at = bisect_left(numbers, number)
+        for place in range(at, len(backlogs)):
+            backlogs[place] -= by
+        while 0 < at < len(backlogs) and backlogs[at - 1] >= backlogs[at]:
             at -= 1
-            del kept[at]
+            del backlogs[at], numbers[at]
