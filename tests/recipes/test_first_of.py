@@ -13,6 +13,7 @@ from tests.guard.world import Script, Takes, play
 
 import outlast
 from outlast import Breaker, Exhausted, Rejected, first_of
+from outlast.edge.deadline import within
 from outlast.model.errors import Caller, Credential, Throttled
 from outlast.model.events import AttemptEnded, FailedOver
 from outlast.testing import ScriptedIo, run
@@ -308,6 +309,24 @@ def test_what_a_timer_cut_counts_as_slow(loop):
     assert [loop.call(ask).by for _ in range(20)].count("two") >= 15
 
 
+def test_what_the_deadline_cut_is_not_taken_for_fast(loop):
+    """A way that had half a second only would have taken longer: as long as it does."""
+    one, two = Provider(loop, "one", OSError), Provider(loop, "two", Takes(2.2, "from two"))
+    three = Provider(loop, "three", OSError)
+    ask = first_of(one.function, two.function, three.function, max_latency=2, io=loop.io)
+    assert {loop.call(ask).by for _ in range(20)} == {"two"}
+
+    async def hurried():
+        with within(loop.io.now() + 0.5, loop.io.now):
+            return await ask()
+
+    for _ in range(150):
+        loop.fails(hurried)
+    three.script.outcomes = ["from three"]
+    loop.wait(30)
+    assert [loop.call(ask).by for _ in range(10)].count("three") >= 8
+
+
 def test_a_refusal_of_a_guard_inside_is_no_failure_of_its_own(world):
     """Two breakers around one function do not count twice, and a local no opens nothing."""
     inner = outlast.CircuitBreaker(1, 10, io=world.io)
@@ -394,6 +413,14 @@ class Bodied(Exception):
         self.status_code, self.body = status, body
 
 
+class Answered(Exception):
+    """An error of an HTTP library, with the answer as it came."""
+
+    def __init__(self, status, content):
+        super().__init__("no")
+        self.response = type("Response", (), {"status_code": status, "content": content, "headers": {}})()
+
+
 class Unread(Exception):
     """An error whose response was never read, which raises who asks for it."""
 
@@ -413,6 +440,8 @@ class Unread(Exception):
         (Bodied(503, {"odd": object()}), "transient"),
         (Bodied(500, None), "transient"),
         (Unread(529), "transient"),
+        (Answered(429, b'{"error": {"code": "insufficient_quota"}}'), "quota"),
+        (Answered(500, b"<html>"), "bad_response"),
     ],
 )
 def test_an_error_is_read_as_far_as_it_can_be(world, providers, error, kind):
