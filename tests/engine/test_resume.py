@@ -449,6 +449,14 @@ def test_who_breaks_off_while_he_thinks_is_followed_by_who_thinks_anew(world):
     assert len(world.io.sent[-1].json["messages"]) == 1
 
 
+def test_a_short_rest_that_was_held_back_comes_with_its_finish(world):
+    """What looked like the beginning of an introduction was all that there was to say."""
+    world.script("alpha/m", broken(TEXT * 3, 14, Fin()))
+    world.script("beta/m", thinking([], ["Ten"]))
+    part = world.hear(stream=True)
+    assert (part.text[-7:], part.finish) == ("fourTen", "stop")
+
+
 def test_thoughts_do_not_come_behind_words(world):
     """Who goes on may think first; the caller sees the words."""
     world.script("alpha/m", thinking(["hm"], ["yes", ","], Rst()))
