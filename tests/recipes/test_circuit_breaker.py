@@ -266,7 +266,10 @@ def test_what_is_excluded_is_neutral_and_what_is_expected_counts(world):
     assert state(world, breaker) == "open"
     choosy = CircuitBreaker(2, expected_exception=(ValueError, KeyError), io=world.io)
     failing = choosy(world.dependency(OSError, OSError, OSError, ValueError, KeyError))
-    for _ in range(5):
+    for _ in range(3):
+        world.fails(failing)
+    assert state(world, choosy) == "closed"
+    for _ in range(2):
         world.fails(failing)
     assert state(world, choosy) == "open"
 

@@ -6,7 +6,7 @@ from threading import Event
 import pytest
 from tests.guard.world import Takes
 
-from outlast import Exhausted, backoff, time_left, timeouts
+from outlast import Exhausted, Rejected, backoff, time_left, timeouts
 from outlast.guard import OutOfTime
 
 
@@ -69,6 +69,20 @@ def test_a_plain_function_in_a_thread_is_left_behind():
     with pytest.raises(TimeoutError):
         ask()
     go_on.set()
+
+
+def test_threads_that_are_left_behind_are_bounded(monkeypatch):
+    """What hangs for ever would have threads without end."""
+    monkeypatch.setattr("outlast.recipes.in_time.LEFT_BEHIND", 2)
+    go_on = Event()
+    ask = timeouts(each=0.01, in_thread=True)(lambda: go_on.wait(30))
+    ends = []
+    for _ in range(4):
+        with pytest.raises((TimeoutError, Rejected)) as raised:
+            ask()
+        ends.append(raised.type)
+    go_on.set()
+    assert ends == [OutOfTime, OutOfTime, Rejected, Rejected]
 
 
 def test_a_stream_has_a_timer_for_each_item(loop):
