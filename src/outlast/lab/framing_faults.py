@@ -50,15 +50,14 @@ _CUTS: dict[str, Behaviour] = {
     "C12-early-413": Behaviour("early", status(413).play, early=True),
     "C14-http-0.9": steps("0.9", Raw(b"<html>hello</html>"), Fin()),
 }
+_FORGED = JSON_HEAD + b"content-length: 15\r\n\r\nFORGED-RESPONSE"
 _FRAMES: dict[str, Behaviour] = {
     "C16-length-too-short": headed(length=-10),
     "C16-length-too-long": headed(length=10),
     "C17-second-response": raw_answer(
         "forged",
-        lambda data: [
-            Raw(JSON_HEAD + b"content-length: %d\r\n\r\n" % len(data) + data),
-            Raw(JSON_HEAD + b"content-length: 15\r\n\r\nFORGED-RESPONSE"),
-        ],
+        # in one write: what comes after the next question was put cannot be told from its answer
+        lambda data: [Raw(JSON_HEAD + b"content-length: %d\r\n\r\n%s" % (len(data), data) + _FORGED)],
     ),
     "C19-te-and-cl": raw_answer(
         "te-cl",
