@@ -55,6 +55,7 @@ def test_a_scope_has_the_burst_that_is_configured_and_lets_its_largest_prompt_pa
     wide = Scope("key b", LimitConfig(tpm=60_000), "key", window=50_000)
     assert left(of, key(rpm=60, tpm=60_000)) == [30, 30_000]
     assert left(of, wide) == [50_000]
+    assert left(of, key("key c", tpm=1)) == [0.5]
 
 
 def test_an_embedding_has_no_answer_to_be_charged_for():

@@ -72,10 +72,6 @@ class Held:
 
     def settle(self, call: Call, end: End, now: float) -> None:
         """Refund what was not used, owe what was used beyond the estimate."""
-        if self.waits:  # it left before its turn
-            for (_, limits), numbers in zip(self._limits, self._numbers, strict=True):
-                limits.leave(self._charged, numbers, now)
-            return
         used = self._used(call, end)
         for (scope, limits), numbers in zip(self._limits, self._numbers, strict=True):
             limits.settle(self._charged, used, now, numbers)
