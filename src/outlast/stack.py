@@ -145,7 +145,7 @@ class Stack:
     def busy(self, target: str) -> float:
         """The share of the target's slots that is taken, in [0, 1]."""
         slots = self.bulkhead.of(target)
-        return slots.used / slots.capacity
+        return slots.used / slots.capacity if slots.capacity else 1.0
 
     def draw(self, target: str, now: float) -> Draw | None:
         """One more call out of the target's retry budget, or None."""

@@ -120,6 +120,14 @@ def test_a_target_gets_more_and_fewer_slots(make):
     assert world.times() == [0.0, 1.0, 1.0, 11.0]
 
 
+def test_a_target_without_slots_is_full(make):
+    """Nobody is hedged there, and who wants it waits in vain and goes on."""
+    world = make(more="[bulkhead]\nwait = 1.0\n")
+    world.run(said(world, "resize", "alpha/m", 0))
+    assert world.stack.busy("alpha/m") == 1.0
+    assert (world.ask().target, world.now) == ("beta/m", 1.0)
+
+
 def test_names_that_mean_nothing_are_told(world):
     """With what exists; nothing is changed."""
     with pytest.raises(Caller, match="with provider one of: alpha, beta"):
