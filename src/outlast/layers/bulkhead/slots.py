@@ -39,8 +39,9 @@ class Cohort(AtOnce):
 
     def settle(self, call: Call, end: End, now: float) -> None:
         """Hand on a slot that was free when it was taken."""
-        changed = self._slots.learn(end, self, now)
-        self._slots.free(now)
+        slots = self._slots
+        changed = slots.learn(end, self, now) if slots.cut or end.error is not None else None
+        slots.free(now)
         if changed is not None:
             call.io.emit(changed)
 
@@ -53,6 +54,7 @@ class Slots:
         used: how many are.
         waiting: how many calls wait for a slot.
         adaptive: what the capacity follows; None: it stays.
+        cut: there are fewer than configured, because the target bears no more.
         cohort: the permit of a call that finds a slot free now.
     """
 
@@ -66,6 +68,7 @@ class Slots:
         "capacity",
         "cohort",
         "config",
+        "cut",
         "gate",
         "name",
         "used",
@@ -80,6 +83,7 @@ class Slots:
         self.name = name
         self.capacity = config.slots
         self.adaptive = Adaptive(adaptive, config.slots) if adaptive is not None and adaptive.enabled else None
+        self.cut = False
         self.cohort = Cohort(self)
         self.used = 0
         self.waiting = 0
@@ -215,7 +219,7 @@ class Slots:
         and other failures say nothing at all.
         """
         adaptive, error = self.adaptive, end.error
-        if adaptive is None or (error is None and adaptive.limit >= adaptive.most):
+        if adaptive is None or (error is None and not self.cut):
             return None
         before = adaptive.limit
         why = _too_much(error)
@@ -224,7 +228,7 @@ class Slots:
         elif error is not None or not adaptive.succeeded(self.used, now):
             return None
         changed = LimitChanged(self.name, before, adaptive.limit, self.used, why or "answered")
-        self.capacity = adaptive.limit
+        self._bear(adaptive)
         self._hand_on(now)
         return changed
 
@@ -233,8 +237,12 @@ class Slots:
         self.capacity = slots
         if self.adaptive is not None:
             self.adaptive.resize(slots)
-            self.capacity = self.adaptive.limit
+            self._bear(self.adaptive)
         self._hand_on(now)
+
+    def _bear(self, adaptive: Adaptive) -> None:
+        self.capacity = adaptive.limit
+        self.cut = adaptive.limit < adaptive.most
 
     def _hand_on(self, now: float) -> None:
         while self.waiting and self.used < self.capacity:
