@@ -95,7 +95,7 @@ def _of_headers(headers: Mapping[str, str]) -> Iterator[str]:
 
 
 def _of_proxy(proxy: str) -> Iterator[str]:
-    password = urlsplit(proxy).password if proxy else None
+    password = urlsplit(proxy).password
     if password:
         yield password
         yield unquote(password)
