@@ -89,3 +89,11 @@ def test_a_limit_that_was_cut_sheds_to_the_next_target(make):
     heard = world.crowd(8)
     assert [answer.target for answer in heard].count("beta/m") >= 5
     assert world.slots().capacity <= 3
+
+
+def test_a_provider_that_says_so_in_the_middle_of_a_stream_has_said_so(make):
+    """An error event after the first words: the answer is broken, and the target gets fewer calls at once."""
+    world = make(["alpha/m"], '[routes.default]\ntargets = ["alpha/m"]\non_break = "error"\n')
+    world.script("alpha/m", "E61-error-overloaded")
+    assert world.hear(stream=True).error.kind == "broken_stream"
+    assert [(event.before, event.after, event.why) for event in world.events(LimitChanged)] == [(64, 51, "overloaded")]
