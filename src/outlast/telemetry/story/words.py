@@ -52,7 +52,7 @@ WAYS = {
     "prefill": "taking them as the beginning of its answer",
     "asking": "as it was asked to",
     "restart": "beginning again with the same words",
-    "anew": "beginning anew, since only thoughts had been said",
+    "anew": "with another answer, from its beginning",
 }
 
 
