@@ -303,6 +303,15 @@ def test_a_retry_runs_one_class_lower_where_that_is_wanted_and_there_is_one(lowe
     assert of.admit(call, START).priority == becomes
 
 
+def test_retries_are_what_they_are_unless_told_otherwise():
+    """No class lower."""
+    of = bulkhead()
+    of.admit(a_call(Queue()), START)
+    call = a_call(Queue())
+    call.story.made = 1
+    assert of.admit(call, START).priority == NORMAL
+
+
 def test_more_slots_are_handed_on_at_once():
     """By an operator, or by an answer that shows that more are borne."""
     slots, _ = one_slot()

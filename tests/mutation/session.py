@@ -50,15 +50,19 @@ class Reach:
     grace: float = 2.0
 
     def of(self, mutant: Mutant) -> list[str]:
-        """The tests that a mutant must survive: of a line's, or of a whole file's for what is run at import."""
-        lines = self.lines.get(str(mutant.path), {})
+        """The tests that a mutant must survive."""
         if mutant.cold:
-            near = [known for file, known in self.lines.items() if Path(file).parent == mutant.path.parent]
-            reached = lines.values() if lines else (tests for known in near for tests in known.values())
-        else:
-            reached = (lines.get(line, []) for line in range(mutant.lines[0], mutant.lines[1] + 1))
-        known = {test for tests in reached for test in tests}
+            return self._near(mutant.path)
+        lines = self.lines.get(str(mutant.path), {})
+        known = {test for line in range(mutant.lines[0], mutant.lines[1] + 1) for test in lines.get(line, [])}
         return [test for test in self.seconds if test in known]
+
+    def _near(self, path: Path) -> list[str]:
+        """For what is run at import: all files of tests that reach the file, or else its neighbours."""
+        near = [known for file, known in self.lines.items() if Path(file).parent == path.parent]
+        lines = [self.lines[str(path)]] if self.lines.get(str(path)) else near
+        files = {test.split("::")[0] for known in lines for tests in known.values() for test in tests}
+        return [test for test in self.seconds if test.split("::")[0] in files]
 
     def save(self, path: Path) -> None:
         """For the next run."""

@@ -229,7 +229,6 @@ class Slots:
             return None
         changed = LimitChanged(self.name, before, adaptive.limit, self.used, why or "answered")
         self._bear(adaptive)
-        self._hand_on(now)
         return changed
 
     def resize(self, slots: int, now: float) -> None:
