@@ -201,3 +201,32 @@ def test_a_permit_that_is_given_is_filled_in():
     circuit = Breaker(BreakerConfig())
     given = circuit.admit(0.0)
     assert circuit.admit(0.0, permit=given) is given
+
+
+@pytest.mark.parametrize(
+    ("config", "told", "until", "openings"),
+    [
+        ({}, (12.0, 2), 12.0, 2),
+        ({}, (1e9, 99), 60.0, 60),
+        ({"hint_max": 5.0}, (1e9, 0), 20.0, 1),
+        ({"hint_max": 5.0, "jitter": 0.5}, (1e9, 1), 30.0, 1),
+    ],
+)
+def test_what_was_open_in_another_process_is_open_in_this_one(config, told, until, openings):
+    """For as long as was left, within what it could have been, and as often in a row as counts."""
+    breaker = Circuit(**config).breaker
+    breaker.restore(*told, START)
+    assert (breaker.state, breaker.until, breaker.openings) == ("open", START + until, openings)
+    assert [(change.before, change.after, change.seconds) for change in breaker.changes] == [("closed", "open", until)]
+
+
+def test_what_another_process_knew_counts_only_where_nothing_is_known_here():
+    """Not after a call, a transition or an operator's word, and not when it is over."""
+    called, changed, told, over = (Circuit(failures=1) for _ in range(4))
+    called.call("S", START)
+    changed.breaker.operate(None, START)
+    told.breaker.operate("observe", START)
+    told.breaker.epoch = 0
+    for circuit, seconds in ((called, 9.0), (changed, 9.0), (told, 9.0), (over, 0.0)):
+        circuit.breaker.restore(seconds, 1, START)
+        assert circuit.breaker.state == "closed"

@@ -242,3 +242,58 @@ def test_a_refusal_says_what_it_is():
     refused = pauses.admit(calling(io), START)
     assert (refused.gate, refused.code, refused.retry_after) == ("pause", "paused", 200.0)
     assert str(refused) == "alpha/m is paused"
+
+
+def test_a_pause_without_a_hint_has_a_floor():
+    """However low the die falls."""
+    assert throttled_for(CONFIG, 1, None, 0.0) == 0.5
+    assert throttled_for(CONFIG, 3, None, 1.0) == 4.0
+
+
+def test_a_whole_answer_brings_a_credential_back_too():
+    """It has no first content to do so; a probe that fails does not, and a call from before the outage says nothing."""
+    pauses, io = taken_out(Credential("no"))
+    call = calling(io)
+    pauses.admit(call, START + 30.0).settle(call, End("success"), START + 31.0)
+    assert pauses.left(ALPHA.name, "alpha", START + 31.0) == (0.0, True)
+
+    pauses, io = taken_out(Throttled("slow down", retry_after=1.0), target=BETA)
+    before = pauses.admit(call, START)
+    end(pauses, io, Credential("no"))
+    before.answered(call, START + 1.0)
+    before.settle(call, ended_by(Credential("no")), START + 2.0)
+    assert pauses.left(ALPHA.name, "alpha", START + 2.0) == (28.0, False)
+
+
+def test_who_waits_on_is_told_so():
+    """The sinks hear of the first wait, and of the one that came on top of it."""
+    more = [0.9]
+    io = Late(meanwhile=lambda: more and end(pauses, io, Throttled("slow down", retry_after=more.pop())))
+    pauses, io = taken_out(Throttled("slow down", retry_after=1.0), io=io)
+    waited(pauses, io)
+    told = [event.seconds for event in io.events if isinstance(event, PauseAwaited)]
+    assert told == [1.0, pytest.approx(0.9)]
+
+
+def test_what_is_out_in_one_process_is_out_in_the_next():
+    """For as long as was left, and as often in a row; what is over is not told."""
+    pauses, io = taken_out(Throttled("slow down", retry_after=50.0))
+    end(pauses, io, Credential("no"), target=BETA)
+    assert pauses.known(START + 20.0) == ({"alpha/m": (30.0, 1)}, {"beta": (10.0, 1)})
+    assert pauses.known(START + 30.0) == ({"alpha/m": (20.0, 1)}, {})
+    after = Pauses(CONFIG)
+    after.restore(*pauses.known(START + 20.0), 7.0)
+    assert after.known(7.0) == pauses.known(START + 20.0)
+    assert after.left(ALPHA.name, "alpha", 7.0) == (30.0, True)
+
+
+def test_what_another_process_tells_is_believed_within_bounds_and_where_nothing_is_known():
+    """No longer than a day, a credential no longer than its most, no more often than counts, and not what is over."""
+    pauses, _ = taken_out(Throttled("slow down", retry_after=5.0))
+    told = {"alpha/m": (99.0, 9), "alpha/n": (1e9, 99), "alpha/o": (0.5, -3), "alpha/p": (0.0, 1), "alpha/q": (3.0, 7)}
+    pauses.restore(told, {"beta": (1e9, 2)}, START)
+    targets, credentials = pauses.known(START)
+    many = {"alpha/n": (86_400.0, 60), "alpha/o": (0.5, 0), "alpha/q": (3.0, 7)}
+    assert targets == {"alpha/m": (5.0, 1), **many}
+    assert credentials == {"beta": (300.0, 2)}
+    assert "alpha/p" not in pauses._targets
