@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -267,6 +268,7 @@ def in_child(work):
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
+        signal.alarm(20)  # a child that hangs must not outlive the test
         try:
             said = str(work())
         except BaseException as error:  # noqa: BLE001
@@ -314,6 +316,7 @@ def test_a_call_that_forks_ends_in_both():
         return os.fork()
 
     if not (child := forks()):
+        signal.alarm(20)
         state = search.state()
         os.write(writer, f"{state.in_flight} {search.call(max, 1, 2)} {search.state().in_flight}".encode())
         os._exit(0)
