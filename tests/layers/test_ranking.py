@@ -1,5 +1,7 @@
 """In which order targets are tried, and which not at all: by list, latency, cost, weight, room and ability."""
 
+import asyncio
+
 import pytest
 
 from outlast.flow.latencies import Latencies
@@ -8,7 +10,7 @@ from outlast.layers.routing import READY, Routing, RoutingConfig
 from outlast.layers.routing.lacks import Lack, in_words, too_dear, too_slow, unable
 from outlast.layers.routing.order import Order
 from outlast.layers.routing.ranking import Ranking
-from outlast.model.messages import Needs, Request
+from outlast.model.messages import Needs, Reply, Request, Usage
 from outlast.model.target import Price, Provider, Route, Target
 
 from .calls import Ear, a_call, no_content
@@ -191,6 +193,14 @@ def test_who_is_slow_once_in_a_hundred_times_is_slow():
     assert (lack.value, lack.limit, lack.dear) == (30.0, 29.0, False)
 
 
+def test_one_slow_answer_of_a_hundred_and_fifty_is_not_slow():
+    """That is less than one in a hundred."""
+    known = Quantiles(size=200)
+    for value in [1.0] * 149 + [90.0]:
+        known.add(value, 0.0)
+    assert too_slow(known, 1.0, 0.0, CONFIG) is None
+
+
 def test_the_reasons_are_told_with_the_mend_where_it_is_the_price():
     """Each once, and the least price."""
     dear = [Lack(f"it would cost ${cost}", cost, 0.5, dear=True) for cost in (3.0, 2.0, 4.0)]
@@ -202,9 +212,47 @@ def test_the_reasons_are_told_with_the_mend_where_it_is_the_price():
 # -- what is kept
 
 
-def routing():
+def routing(**more):
     """Routing among targets that are all ready."""
-    return Routing(CONFIG, peek=lambda _target, _now: READY, can_probe_early=lambda _target: True)
+    return Routing(CONFIG, peek=lambda _target, _now: READY, can_probe_early=lambda _target: True, **more)
+
+
+def test_what_is_ready_needs_no_waiting_and_is_not_shut():
+    """Were it to be waited for, that would be of use."""
+    assert (READY.wait, READY.waitable, READY.open, READY.reason) == (0.0, True, False, "")
+
+
+def test_by_default_six_attempts_are_made_and_twelve_for_a_request():
+    """Each with a twentieth of a second at least."""
+    of = routing()
+    assert (of.attempts, of.per_request, of.useful) == (6, 12, 0.05)
+
+
+def answered(of, route, first):
+    """A stream from alpha, whose first content took so long."""
+
+    async def inner(call):
+        call.first = first
+        return Reply(model="m", finish="stop", usage=Usage(), read=tuple)
+
+    call = a_call(Ear(now=5.0, dice=0.99))
+    call.route = route
+    return asyncio.run(of.layer()(inner)(call))
+
+
+@pytest.mark.parametrize(
+    ("order", "first", "known"), [("latency", 2.5, 2.5), ("latency", None, None), ("priority", 2.5, None)]
+)
+def test_first_contents_are_remembered_where_somebody_wants_to_know(order, first, known):
+    """By whom the answer came; an answer without one says nothing."""
+    latencies = Latencies()
+    answered(routing(latencies=latencies), Route("r", (A, B), order=order), first)
+    assert latencies.of("p/a", False, 5.0).at(0.5, 5.0) == known
+
+
+def test_an_answer_says_from_whom_it_came_and_lets_go_of_the_rest():
+    """Primary is the first in the order of this call."""
+    assert answered(routing(), Route("r", (A, B)), None).source == "primary"
 
 
 def test_an_operators_order_holds_at_once_and_when_the_route_is_made_anew():
