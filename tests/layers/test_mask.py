@@ -69,8 +69,8 @@ def test_other_headers_are_none():
 
 def test_a_proxys_password_is_a_secret_as_written_and_as_meant():
     """It stands in the address in the one form, and is sent in the other."""
-    hides = mask("", proxy="http://user:p%40ssword%2Flong@127.0.0.1:1")
-    assert hides.raw(b"p%40ssword%2Flong p@ssword/long") == b"[redacted] [redacted]"
+    hides = mask("", proxy="http://user:p%40ssword%2flong@127.0.0.1:1")
+    assert hides.raw(b"p%40ssword%2flong p@ssword/long") == b"[redacted] [redacted]"
     assert not mask("", proxy="http://127.0.0.1:1").secrets
 
 

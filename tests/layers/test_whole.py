@@ -32,6 +32,7 @@ def test_a_reply_becomes_one_batch_with_all_that_it_says():
     source = OneBatch(reply, "alpha/m")
     batch = source.take()
     assert (batch.raw, batch.last, source.opening) == (b"", True, Opening("x", "m", 7))
+    assert (source.target, source.dialect) == ("alpha/m", "")
     assert batch.chunks == [
         Chunk(reasoning="well", signature="s"),
         Chunk(text="It is"),
