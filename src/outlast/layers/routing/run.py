@@ -110,12 +110,13 @@ class Run(Struct, eq=False):
 
     def _may_go_on(self, now: float) -> bool:
         """Are attempts left, and time for one that is of any use? A second leg stands aside for the first."""
-        routing, call = self.routing, self.call
-        if call.second:
-            return False
-        made = call.story.made
-        left = made - self.earlier < routing.attempts and made < routing.per_request
-        return left and now + routing.useful < call.deadline
+        call = self.call
+        return not call.second and self._attempts_left() and now + self.routing.useful < call.deadline
+
+    def _attempts_left(self) -> bool:
+        """Of this routed call's, and of all that the request may have."""
+        made, routing = self.call.story.made, self.routing
+        return made - self.earlier < routing.attempts and made < routing.per_request
 
     def _quick(self, now: float) -> Iterable[Target]:
         """The targets in order, but for those that are too slow for the route, which are put aside."""
@@ -270,7 +271,7 @@ class Run(Struct, eq=False):
         made, left = call.story.made - self.earlier, call.deadline - now
         reason = "no target is left"
         if self._previous is not None and not self._may_go_on(now):
-            reason = "no attempts are left" if made >= most else "no time is left"
+            reason = "no time is left" if self._attempts_left() else "no attempts are left"
         if call.legs is None or not call.legs.racing:  # else the other leg goes on
             call.io.emit(GaveUp(call.id, reason, made, most, left, told.retry_after))
         return told
