@@ -4,11 +4,12 @@ from math import inf
 
 import pytest
 
-from outlast.flow.call import ENDLESS, NO_OTHERS, NOWHERE, Allowance, Legs
+from outlast.flow.call import ENDLESS, NO_OTHERS, NOWHERE, Allowance, Legs, Patience, compose
 from outlast.flow.faults import told
 from outlast.flow.latencies import Latencies
+from outlast.model.messages import Request
 
-from .calls import ALPHA, BETA, Others, a_call
+from .calls import ALPHA, BETA, Others, a_call, no_content
 
 
 def test_a_view_is_the_same_call_bound_for_one_target():
@@ -80,3 +81,33 @@ def test_latencies_are_kept_by_target_and_streams_apart():
     assert latencies.of("alpha/m", True, 0.0) is mine
     assert latencies.of("alpha/m", False, 0.0).count(0.0) == 0
     assert latencies.of("beta/m", True, 0.0).count(0.0) == 0
+
+
+def test_a_call_begins_with_nothing_said_of_it():
+    """Nothing made, nothing early, nobody raced with."""
+    call = a_call()
+    assert (call.early, call.revisit, call.insists, call.metered) == (False, False, False, False)
+    assert (call.earlier, call.made, call.story.made, call.story.resumed) == (0, 0, 0, 0)
+    assert (Legs().earlier, Legs().racing) == (0, False)
+
+
+def test_the_rest_of_an_answer_is_a_new_call_that_is_over_by_the_same_time():
+    """With what is still to be asked, whom to avoid, and by when its next words are wanted."""
+    call = a_call()
+    call.first = 3.0
+    rest = Request(model="rest", read=no_content)
+    for due, ends, deadline in ((50.0, 90.0, 50.0), (50.0, 40.0, 40.0)):
+        patience = Patience(due)
+        going = call.going_on(rest, ("p/a",), patience, ends)
+        assert (going.request, going.avoid, going.patience, going.ends) == (rest, ("p/a",), patience, ends)
+        assert (going.deadline, going.first, going.story is call.story) == (deadline, None, True)
+
+
+def test_layers_are_put_around_a_handler_outermost_first():
+    """The first of them hears of the call first."""
+
+    def layer(name):
+        return lambda inner: f"{name}({inner})"
+
+    assert compose([layer("a"), layer("b")], "handler") == "a(b(handler))"
+    assert compose([], "handler") == "handler"

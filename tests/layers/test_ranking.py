@@ -247,7 +247,8 @@ def test_first_contents_are_remembered_where_somebody_wants_to_know(order, first
     """By whom the answer came; an answer without one says nothing."""
     latencies = Latencies()
     answered(routing(latencies=latencies), Route("r", (A, B), order=order), first)
-    assert latencies.of("p/a", False, 5.0).at(0.5, 5.0) == known
+    samples = latencies.of("p/a", False, 5.0)
+    assert (samples.at(0.5, 5.0), samples.count(5.0)) == (known, 0 if known is None else 1)
 
 
 def test_an_answer_says_from_whom_it_came_and_lets_go_of_the_rest():
@@ -302,3 +303,34 @@ def test_who_broke_off_comes_last_and_who_did_so_twice_not_at_all(avoid, order):
     call.route = Route("r", (A, B, C))
     call.avoid = tuple(f"p/{name}" for name in avoid)
     assert names(routing()._order(call, 0.0)) == order
+
+
+def test_who_is_too_dear_for_the_route_is_unfit_for_it():
+    """Where it has a most; what a target cannot do is said before what it costs."""
+    of, call = routing(), a_call(tokens=1_000_000)
+    dear = a_target("x", price=Price(1.0, 0.0), vision=False)
+    call.route = Route("r", (dear,), max_cost=0.5)
+    assert of.unfit(dear, call).dear
+    call.request = a_request(tokens=1_000_000, needs=Needs(vision=True))
+    assert of.unfit(dear, call).reason == "it takes no images"
+    call.route, call.request = Route("r", (dear,)), a_request(tokens=1_000_000)
+    assert of.unfit(dear, call) is None
+
+
+def test_where_routing_is_switched_off_the_first_target_is_the_only_one():
+    """Of the order that the route has."""
+    of = Routing(RoutingConfig(enabled=False), peek=lambda _target, _now: READY, can_probe_early=lambda _target: False)
+    call = a_call()
+    call.route = Route("r", (A, B, C))
+    assert names(of._order(call, 0.0)) == "a"
+    assert not of.can_probe_early(A)
+
+
+def test_an_order_is_worked_out_once():
+    """For a route, as long as it is the same."""
+    of, call = routing(), a_call()
+    call.route = Route("r", (A, B, C))
+    assert of._order(call, 0.0) is of._order(call, 0.0)
+    kept = of._rankings[call.route]
+    of._order(call, 0.0)
+    assert of._rankings[call.route] is kept

@@ -1,93 +1,17 @@
-"""A call's way through a route's targets: whom it waits for, whom it comes back to, and what it is told in the end."""
+"""A call's way through a route's targets: whom it waits for, whom it comes back to, and how far it goes."""
 
 import asyncio
 from math import inf
 
 import pytest
 
-from outlast.flow.call import Legs
-from outlast.layers.routing import READY, Routing, RoutingConfig, Standing
-from outlast.model.errors import Caller, ContextLength, Quota, Rejected, Throttled, TimedOut, Transient
-from outlast.model.events import CameBack, FailedOver, GaveUp, TargetSkipped
-from outlast.model.messages import Needs, Reply, Request, Usage
-from outlast.model.target import Provider, Route, Target
+from outlast.model.errors import Caller, ContextLength, Quota, Rejected, Transient
+from outlast.model.events import CameBack, FailedOver, TargetSkipped
+from outlast.model.messages import Needs, Request
+from outlast.model.target import Route
 
-from .calls import Ear, a_call, no_content
-
-AT = Provider("p", "openai", "http://127.0.0.1:1")
-START = 1_000.0
-"""A clock that has run for a while, so that adding and taking away are not the same."""
-
-
-def a_target(name, **more):
-    """One of provider p."""
-    return Target(name=f"p/{name}", provider=AT, model=name, **more)
-
-
-A, B, C = a_target("a"), a_target("b"), a_target("c")
-
-
-class World(Ear):
-    """Targets that stand as they are said to, and do one thing after the other; sleeping moves the clock."""
-
-    def __init__(self, *does, standing=None, probes=True, **config):
-        super().__init__(now=START)
-        self.does, self.standing, self.asked = list(does), standing or {}, []
-        self.routing = Routing(
-            RoutingConfig(**config), peek=self.peek, can_probe_early=lambda _target: probes, useful=1.0
-        )
-
-    async def sleep(self, seconds):
-        self.time += seconds
-
-    def peek(self, target, now):
-        until, *more = self.standing.get(target.model, (0.0,))
-        return Standing(until - now, *more) if until > now else READY
-
-    async def upstream(self, view):
-        """The next thing; a refusal of a gate is no attempt."""
-        flags = "".join(name[0] for name in ("early", "revisit", "insists") if getattr(view, name))
-        self.asked.append(view.target.model + flags)
-        does = self.does.pop(0)
-        if callable(does):
-            does = does(view)
-        if not isinstance(does, Rejected):
-            view.send()
-        if isinstance(does, Exception):
-            raise does
-        return does
-
-    def go(self, *targets, route=None, **more):
-        """A call; its answer, or what is raised."""
-        call = a_call(self, **{"deadline": START + 500.0, **more})
-        call.route = Route("r", targets, **(route or {}))
-        try:
-            return asyncio.run(self.routing.layer()(self.upstream)(call))
-        except Exception as error:  # noqa: BLE001  (what is raised is what is tested)
-            return error
-
-    def told(self, kind):
-        """The events of that kind."""
-        return [event for event in self.events if isinstance(event, kind)]
-
-
-def well():
-    """An answer."""
-    return Reply(model="m", finish="stop", usage=Usage(), read=tuple)
-
-
-def again_at(when):
-    """A failure after which the target is worth coming back to then."""
-    failure = Transient("no")
-    failure.again_at = when
-    return failure
-
-
-def gave_up(world):
-    """Why, and after how many attempts."""
-    (event,) = world.told(GaveUp)
-    return event.reason, event.made
-
+from .calls import a_call, no_content
+from .routing_story import START, A, B, C, World, a_target, again_at, gave_up, well
 
 # -- whom it waits for
 
@@ -204,6 +128,7 @@ def test_who_was_paused_on_the_way_is_come_back_to_if_that_is_of_use(standing, a
     world = World(paused, well())
     got = world.go(A)
     assert world.asked == asked
+    assert world.time == START + (0.7 if len(asked) == 2 else 0.0)
     if len(asked) == 1:
         assert (got.gate, got.code, got.retry_after) == ("routing", "paused", 9.0)
 
@@ -248,15 +173,15 @@ def test_an_attempt_needs_time_to_be_of_any_use(left, asked):
 
 def test_who_is_too_slow_for_the_route_is_asked_when_no_other_is_left():
     """And is told why it was passed by, once."""
-    world = World(Transient("no"), Transient("no"))
+    world = World(Transient("no"), Transient("no"), Transient("no"))
     known = world.routing._latencies.of("p/a", False, START)
     for _ in range(20):
         known.add(9.0, START)
-    world.go(A, B, route={"max_latency": 5.0})
-    assert world.asked == ["b", "a"]
+    world.go(A, B, C, route={"max_latency": 5.0})
+    assert world.asked == ["b", "c", "a"]
     told = world.told(TargetSkipped)
     assert [(event.target, event.value, event.limit) for event in told] == [("p/a", 9.0, 5.0)]
-    assert gave_up(world) == ("no target is left", 2)
+    assert gave_up(world) == ("no target is left", 3)
 
 
 def test_a_target_that_broke_off_before_is_a_retry():
@@ -292,8 +217,8 @@ def test_a_prompt_that_did_not_fit_goes_only_where_there_is_more_room():
     world = World(ContextLength("too long"), well(), standing={"p": (START + 9.0,)})
     world.go(a_target("p", window=9), small, same, unknown, large)
     assert world.asked == ["s", "l"]
-    nobody = World(ContextLength("too long"), well())
-    nobody.go(a_target("n"), a_target("m", window=50))
+    nobody = World(ContextLength("too long"), well(), standing={"p": (START + 9.0,)})
+    nobody.go(a_target("p", window=9), a_target("n"), a_target("m", window=50))
     assert nobody.asked == ["n"]
 
 
@@ -304,79 +229,3 @@ def test_what_is_the_callers_fault_goes_no_further():
         world = World(failure, well())
         assert world.go(A, B) is failure
         assert world.asked == ["a"]
-
-
-# -- what it is told
-
-
-def test_a_throttle_is_told_with_the_time_after_which_somebody_might_answer():
-    """The soonest of its own hint, of its pause, and of what the targets stand at; nothing where nobody knows."""
-    for hint, until, other, expected in [
-        (None, START + 7.0, 99.0, 7.0),
-        (None, START - 7.0, 99.0, 99.0),
-        (5.0, START + 7.0, 99.0, 5.0),
-        (None, START + 7.0, 3.0, 3.0),
-        (None, None, 99.0, 99.0),
-        (None, None, 0.0, None),
-    ]:
-        failure = Throttled("slow down", retry_after=hint)
-        failure.until = until
-        world = World(failure, failure, standing={"b": (START + other, False)})
-        assert world.go(A, B) is failure
-        assert failure.retry_after == expected
-
-
-def test_a_failure_is_told_with_the_time_after_which_a_target_is_ready():
-    """The soonest; nothing where one is ready now, or it has its own hint, or waiting says nothing of it."""
-    paused = {"a": (START + 8.0, False), "b": (START + 4.0, False)}
-    for failure, expected in [
-        (Transient("no"), 4.0),
-        (Transient("no", retry_after=2.0), 2.0),
-        (Quota("no"), None),
-    ]:
-        world = World(failure, standing=dict(paused))
-        del world.standing["a"]
-        world.does = [lambda _view, world=world, failure=failure: world.standing.update(paused) or failure]
-        assert world.go(A, B).retry_after == expected
-    ready = Transient("no")
-    World(ready).go(A)
-    assert ready.retry_after is None
-
-
-def test_who_was_sent_nowhere_is_told_why_and_until_when():
-    """The soonest of all waits; the last refusal's code, if it has one."""
-    world = World(standing={"a": (START + 8.0, False), "b": (START + 4.0, False)})
-    refused = world.go(A, B)
-    assert (refused.gate, refused.code, refused.retry_after) == ("routing", "no_target_available", 4.0)
-    world = World(Rejected("full", gate="bulkhead", code="overloaded", retry_after=2.0), Rejected("no", gate="limits"))
-    refused = world.go(A, B)
-    assert (refused.code, refused.retry_after) == ("overloaded", 2.0)
-    assert world.told(GaveUp)[-1].left == 500.0
-    empty = World(standing={"a": (inf, False)}).go(A)
-    assert empty.retry_after is None
-
-
-def test_the_reason_for_going_on_is_the_last_failure():
-    """A kind, for the sinks."""
-    world = World(TimedOut("late"), Quota("no"), well())
-    world.go(A, B, C)
-    assert [event.kind for event in world.told(FailedOver)] == ["timeout", "quota"]
-
-
-# -- two legs
-
-
-def test_a_second_leg_stands_aside_for_the_first():
-    """It goes to its own target, and nowhere else; the first may still come there if a repetition may help."""
-    for failure, tried in [
-        (Transient("no"), set()),
-        (Rejected("full", gate="bulkhead"), set()),
-        (Quota("no"), {"p/b"}),
-    ]:
-        world = World(failure)
-        legs = Legs()
-        legs.racing, legs.order, legs.earlier = True, (A, B, C), 0
-        assert world.go(A, B, C, legs=legs, toward=B) is not None
-        assert world.asked == ["b"]
-        assert legs.tried == tried
-        assert world.told(GaveUp) == []

@@ -286,7 +286,7 @@ class Run(Struct, eq=False):
                 failure.retry_after = max(0.0, failure.until - now)
             failure.retry_after = _finite(min((wait for wait in (failure.retry_after, *waits) if wait), default=None))
         elif failure.retry_after is None and failure.outcome == "failure":
-            failure.retry_after = _finite(min(waits, default=0.0) or None)
+            failure.retry_after = _finite(min(waits) or None)
         return failure
 
     def _nothing_sent(self) -> Failure:
