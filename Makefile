@@ -68,7 +68,7 @@ cov: $(test_ready) ## do the core's own tests reach nearly every branch of it?
 	@$(bin)/coverage report --include='$(core)' --fail-under=96
 
 .PHONY: mutate
-mutate: $(test_ready) ## would the tests notice a small change of the patterns? half an hour; ARGS='layers/breaker' for a part
+mutate: $(test_ready) ## would the tests notice a small change of the patterns? takes long; ARGS='layers/breaker' for a part
 	@$(bin)/python -m tests.mutation $(ARGS)
 
 ## ---- measure it
