@@ -42,6 +42,19 @@ def test_an_answer_is_counted_once_and_not_after_its_end():
     assert (window.total, window.slow, circuit.breaker.flying) == (1, 0, 0)
 
 
+def test_an_end_is_told_once_and_an_answer_from_before_an_opening_not_at_all():
+    """A second end changes nothing; the first content of a call that was in flight when it opened is no success."""
+    circuit = Circuit(failures=2)
+    permit = circuit.breaker.admit(0.0)
+    for outcome in ("failure", "failure"):
+        circuit.breaker.settle(permit, outcome, 0.0)
+    assert (circuit.breaker.state, circuit.breaker._window.total, circuit.breaker.flying) == ("closed", 1, 0)
+    late = circuit.breaker.admit(0.0)
+    circuit.call("F", 0.0)
+    circuit.breaker.answered(late, 1.0)
+    assert (circuit.breaker.state, circuit.breaker._window.total, late.succeeded) == ("open", 0, False)
+
+
 def test_what_is_landed_twice_is_landed_once():
     """Calls in flight are never fewer than none."""
     circuit = Circuit()

@@ -207,6 +207,7 @@ def test_a_permit_that_is_given_is_filled_in():
     ("config", "told", "until", "openings"),
     [
         ({}, (12.0, 2), 12.0, 2),
+        ({}, (0.5, 1), 0.5, 1),
         ({}, (1e9, 99), 60.0, 60),
         ({"hint_max": 5.0}, (1e9, 0), 20.0, 1),
         ({"hint_max": 5.0, "jitter": 0.5}, (1e9, 1), 30.0, 1),

@@ -116,6 +116,22 @@ def test_an_operators_word_is_told_with_the_next_call():
     refused = breakers.admit(a_call(io), 1.0)
     assert (refused.gate, refused.code, refused.retry_after) == ("breaker", "circuit_open", None)
     assert [type(event) for event in io.events] == [BreakerChanged, Refused]
+    assert io.events[0].call == ""
+
+
+def test_an_operator_is_told_what_his_word_has_changed():
+    """At once, and no call hears of it again."""
+    io = Ear()
+    breakers = Breakers(BreakerConfig())
+    (told,) = breakers.operate(NAME, "forced_open", 0.0, until=60.0)
+    assert (told.target, told.before, told.after, told.seconds) == (NAME, "closed", "forced_open", 60.0)
+    assert isinstance(breakers.admit(a_call(io), 59.0), Rejected)
+    assert [type(event) for event in io.events] == [Refused]
+
+
+def test_a_failure_without_a_hint_leaves_an_early_probe_at_once():
+    """Nobody asked to be left alone."""
+    assert opened(Ear()).of(NAME).can_probe_early(0.0)
 
 
 def test_a_refusal_says_why_and_for_how_long():
