@@ -5,7 +5,7 @@ from math import inf
 
 import pytest
 
-from outlast.flow.call import Legs
+from outlast.flow.call import NO_OTHERS, Legs
 from outlast.model.errors import Caller, Quota, Rejected, Throttled, TimedOut, Transient
 from outlast.model.events import CameBack, FailedOver, GaveUp, TargetSkipped
 from outlast.model.messages import Needs, Request
@@ -83,10 +83,10 @@ def test_a_second_leg_stands_aside_for_the_first():
     ]:
         world = World(failure)
         legs = Legs()
-        legs.racing, legs.order, legs.earlier = True, (A, B, C), 0
+        legs.racing, legs.order, legs.earlier = True, (C, B, A), 0
         assert world.go(A, B, C, legs=legs, toward=B) is not None
         assert world.asked == ["b"]
-        assert legs.tried == tried
+        assert (legs.tried, legs.order) == (tried, (C, B, A))
         assert world.told(GaveUp) == []
 
 
@@ -198,3 +198,25 @@ def test_who_has_nowhere_to_go_is_told_so_and_not_that_it_is_late():
         asyncio.run(world.routing.layer()(world.upstream)(call))
     assert gave_up(world) == ("no target is left", 0)
     assert World().go(A, avoid=("p/a", "p/a")).gate == "routing"
+
+
+def test_it_is_the_callers_fault_only_if_no_target_could_ever_take_it():
+    """Not if one is full, nor if an operator has switched one off."""
+    blind, other = a_target("x", vision=False), a_target("y", vision=False)
+    for targets, off in (((blind, A), None), ((blind, other), "p/y")):
+        world = World(standing={"a": (START + 9.0, False)})
+        if off is not None:
+            world.routing.disable(off)
+        call = a_call(world, deadline=START + 500.0)
+        call.request = Request(model="m", read=no_content, needs=Needs(vision=True))
+        call.route = Route("r", targets)
+        with pytest.raises(Rejected, match="is available now"):
+            asyncio.run(world.routing.layer()(world.upstream)(call))
+
+
+def test_an_answer_holds_nothing_of_the_way_to_it():
+    """A stream may be open for long."""
+    views = []
+    world = World(lambda view: views.append(view) or well())
+    world.go(A, B, legs=Legs())
+    assert (views[0].others, views[0].legs) == (NO_OTHERS, None)
