@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from outlast.flow.gate import AtOnce, gates
-from outlast.flow.stream import End
+from outlast.flow.stream import End, Stream
 from outlast.model.errors import Rejected, Transient
-from outlast.model.messages import Quota, Reply, Usage
+from outlast.model.messages import Batch, Chunk, Opening, Quota, Reply, Usage
 
 from .calls import Ear, a_call
 
@@ -26,7 +26,7 @@ class Permit(AtOnce):
         call.io.time += self.seconds
 
     def answered(self, call, now):
-        raise AssertionError("nothing was streamed")
+        self.told.append(f"{self.name} hears at {now:g}")
 
     def settle(self, call, end, now):
         self.told.append((self.name, end.outcome, end.error, now))
@@ -131,3 +131,32 @@ def test_who_gives_up_waiting_is_settled_too():
     layer = gates(gate("one", told), gate("two", told, waits=refusal))
     assert ask(layer, "never asked", a_call(Ear(now=7.0))) is refusal
     assert told[3:] == [("two", "neutral", refusal, 7.0), ("one", "neutral", refusal, 7.0)]
+
+
+class Words:
+    """A source that has said all with its first batch."""
+
+    target, dialect, opening = "alpha/m", "", Opening()
+
+    async def next(self):
+        return None
+
+    def abort(self):
+        """Nothing to let go of."""
+
+
+def test_of_a_stream_all_hear_when_its_first_content_is_there_and_are_settled_when_it_is_over():
+    """Once, innermost first, and not before."""
+    told, io = [], Ear(now=3.0)
+    stream = Stream(Words(), Batch(b"", [Chunk(text="hi")]), io)
+    assert ask(gates(gate("one", told), gate("two", told)), stream, a_call(io)) is stream
+    assert told == ["one asked at 3", "two asked at 3", "two hears at 3", "one hears at 3"]
+    io.time = 9.0
+    asyncio.run(read(stream))
+    assert told[4:] == [("two", "success", None, 9.0), ("one", "success", None, 9.0)]
+
+
+async def read(stream):
+    """All of it."""
+    async for _ in stream:
+        pass
