@@ -21,7 +21,7 @@ from bench.inprocess.work import Work
 
 Loop = Literal["asyncio", "uvloop"]
 
-LAYERS = ("routing", "breaker", "bulkhead", "limits", "pause", "retry", "admission")
+LAYERS = ("routing", "breaker", "bulkhead", "limits", "pause", "retry", "resume", "admission")
 """Every layer that is on unless switched off, in the order in which the rows add them: from the attempt outwards."""
 
 

@@ -65,6 +65,10 @@ class Sent:
         return f"Sent(target={self.target!r}, at={self.at}, behaviour={self.behaviour!r}, over={self.over!r})"
 
 
+class Unasked(Exception):  # noqa: N818  (parser callbacks tell their verdict by raising)
+    """More came than the answer."""
+
+
 class ScriptedExchange:
     """Implements `outlast.ports.Exchange`.
 
@@ -212,6 +216,11 @@ class ScriptedExchange:
             self._wake()
 
     # what the parser meets
+
+    def on_message_begin(self) -> None:
+        """An answer begins; nobody has asked for a second one."""
+        if self._complete:
+            raise Unasked
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header; too many or too large ones are no answer."""
