@@ -8,7 +8,7 @@ from typing import Annotated
 
 import jwt
 import pytest
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import StreamingResponse
 
 from outlast.fastapi import Limiter, Permit, User, install
@@ -92,6 +92,28 @@ def test_tokens_are_charged_before_and_put_right_after(serve, app, clock):
     permit = Permit("ann", limiter._of("ann", clock.at), limiter._charge)
     permit.used(Usage(input=3, output=4))
     assert permit._used.tokens == 7.0
+
+
+def test_what_flowed_off_long_ago_does_not_come_back(clock):
+    """A long request used nothing of what is all there again; what the next one has taken stays taken."""
+    limiter = Limiter(tpm=6_000, tokens=800, key=lambda _: "ann", now=clock)  # a burst of 1,000
+
+    def ask():
+        return limiter(Request({"type": "http", "headers": []}), Response())
+
+    async def story():
+        first, second = ask(), ask()
+        permit = await anext(first)
+        clock.at += 60
+        await anext(second)
+        permit.used(0)
+        await first.aclose()
+        with pytest.raises(HTTPException) as refused:
+            await anext(ask())
+        assert refused.value.status_code == 429
+        await second.aclose()
+
+    asyncio.run(story())
 
 
 def test_a_user_is_whoever_the_token_names(serve, app, clock):

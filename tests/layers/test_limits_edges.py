@@ -117,7 +117,7 @@ def test_places_at_once_tell_a_second():
     """Nobody knows when one of the calls under way ends; both may go, the third may not."""
     limits = Limits([], concurrent=2)
     assert [limits.acquire(Costs(), 0.0) for _ in range(3)] == [0.0, 0.0, Denied("concurrent", 1.0, 1.0, 0.0, 2)]
-    limits.leave(Costs(), limits.numbers(), 0.0)
+    limits.settle(Costs(), NOTHING, 0.0, limits.number())
     assert limits.acquire(Costs(), 0.0) == 0.0
 
 
@@ -155,7 +155,7 @@ def test_what_was_charged_before_somebody_wanted_to_be_left_alone_does_not_come_
     limits = Limits([Gcra("rpm", "requests", 120.0, 60.0, 5.0)])
     limits.take(Costs(), 0.0)
     limits.hold(10.0, 0.0)
-    limits.settle(Costs(), NOTHING, 0.0, (1,))
+    limits.settle(Costs(), NOTHING, 0.0, 1)
     assert limits.buckets[0].wait(1.0, 0.0) == pytest.approx(10.0)
 
 

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, precondition, rule
 
 from outlast.layers.limits import Costs, Denied, Gcra, Limits
+from outlast.layers.limits.gcra import NOTHING
 from outlast.model.messages import Quota
 
 STEPS = st.sampled_from([0.0, 0.001, 0.1, 0.5, 1.0, 3.0, 10.0, 61.0])
@@ -55,19 +56,19 @@ class StrictLimit(RuleBasedStateMachine):
         assert self.now + got >= latest - SLACK
         self.number += 1
         self.went[self.number] = (self.now + got, cost)
-        return (self.number, self.limits.numbers(), cost)
+        return (self.number, self.limits.number(), cost)
 
     @rule(place=consumes(waiting), used=st.sampled_from([0.0, 0.3, 1.0]))
     def end(self, place, used):
         """A request leaves before its turn; or it went, and has used so much of what it was charged."""
-        number, charges, cost = place
+        number, charge, cost = place
         self.given_back = self.number
         goes, _ = self.went[number]
         if goes > self.now:
-            self.limits.leave(Costs(cost), charges, self.now)
+            self.limits.settle(Costs(cost), NOTHING, self.now, charge)
             del self.went[number]
         else:
-            self.limits.settle(Costs(cost), Costs(cost * used), self.now, charges)
+            self.limits.settle(Costs(cost), Costs(cost * used), self.now, charge)
             self.went[number] = (goes, cost * used)
 
     @rule()

@@ -39,12 +39,13 @@ class Permit:
         user: whom it is counted for; no key or address, but a digest of it.
     """
 
-    __slots__ = ("_charged", "_limits", "_used", "user")
+    __slots__ = ("_charged", "_limits", "_number", "_used", "user")
 
     def __init__(self, user: str, limits: Limits, charged: Costs) -> None:
         self.user = user
         self._limits = limits
         self._charged = charged
+        self._number = limits.number()
         self._used = charged
 
     def used(self, tokens: float | Usage | None) -> None:
@@ -60,7 +61,7 @@ class Permit:
 
     def settle(self, now: float) -> None:
         """The answer is over."""
-        self._limits.settle(self._charged, self._used, now)
+        self._limits.settle(self._charged, self._used, now, self._number)
 
 
 class Limiter:

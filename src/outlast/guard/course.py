@@ -157,7 +157,6 @@ class Course:
             if wait > 0:
                 await io.sleep(wait)
                 turn.waited = io.now() - started
-                held.asleep = False
             return await self._sent(turn)
         finally:
             held.sent = turn.number > 0

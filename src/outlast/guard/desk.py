@@ -163,7 +163,6 @@ class Desk:
             held.numbers = numbers_of(held.paid)
 
     def _advance(self, held: Held, now: float, waiter: Callable[[], Waiter]) -> float | Ticket | Rejected | None:
-        held.asleep = False
         if held.paid is None and held.charges:
             wait = self._till.charge(held, now)
             if wait:

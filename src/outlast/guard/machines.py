@@ -76,7 +76,7 @@ class Held(Permit, kw_only=True, eq=False):
 
     Attributes:
         machines: those of its key.
-        charges: what it is to pay; `paid` to whom, by the charges of these `numbers`; `asleep` before its turn.
+        charges: what it is to pay; `paid` to whom, by the charges of these `numbers`.
         call: what events call it.
         caller: whose turn in the queue it is.
         deadline: when it has no time left.
@@ -94,8 +94,7 @@ class Held(Permit, kw_only=True, eq=False):
     deadline: float
     lease_for: float
     paid: tuple[Limits, ...] | None = None
-    numbers: tuple[tuple[int, ...], ...] | None = None
-    asleep: bool = False
+    numbers: tuple[int, ...] | None = None
     slot: Slots | None = None
     ticket: Ticket | None = None
     admitted: bool = False

@@ -34,7 +34,7 @@ class Till:
         denied: tuple[Denied, Limit] | None = None
         for charge, of in zip(held.charges, limits, strict=True):
             wait = of.ask(charge.costs, now, min(charge.limit.max_wait, held.deadline - now))
-            if isinstance(wait, Denied):
+            if not isinstance(wait, float):
                 denied = (wait, charge.limit) if denied is None or _longer(wait, denied[0]) else denied
             elif wait > longest:
                 longest = wait
@@ -43,7 +43,6 @@ class Till:
         for charge, of in zip(held.charges, limits, strict=True):
             of.take(charge.costs, now)
         held.paid = limits
-        held.asleep = longest > 0
         return longest
 
     def settle(self, held: Held, paid: tuple[Limits, ...], now: float, hold: float) -> None:
@@ -83,16 +82,13 @@ class Till:
 
     def _refund(self, held: Held, paid: tuple[Limits, ...], now: float) -> None:
         numbers = held.numbers or numbers_of(paid)
-        for number, (charge, limits) in enumerate(zip(held.charges, paid, strict=True)):
-            if held.asleep:
-                limits.leave(charge.costs, numbers[number], now)
-            else:
-                limits.settle(charge.costs, NOTHING, now, numbers[number])
+        for charge, limits, number in zip(held.charges, paid, numbers, strict=True):
+            limits.settle(charge.costs, NOTHING, now, number)
 
 
-def numbers_of(paid: tuple[Limits, ...]) -> tuple[tuple[int, ...], ...]:
+def numbers_of(paid: tuple[Limits, ...]) -> tuple[int, ...]:
     """Which charges were made last: to be noted before others are charged, for these may have to be given back."""
-    return tuple([limits.numbers() for limits in paid])
+    return tuple([limits.number() for limits in paid])
 
 
 def _longer(one: Denied, other: Denied) -> bool:

@@ -59,7 +59,7 @@ class Held:
         self._charged = charged
         self._made = call.sent
         self._wait = wait
-        self._numbers = [of.numbers() for _, of in limits]
+        self._numbers = [of.number() for _, of in limits]
         self.waits = wait > 0
 
     async def wait(self, call: Call) -> None:
@@ -73,8 +73,8 @@ class Held:
     def settle(self, call: Call, end: End, now: float) -> None:
         """Refund what was not used, owe what was used beyond the estimate."""
         used = self._used(call, end)
-        for (scope, limits), numbers in zip(self._limits, self._numbers, strict=True):
-            limits.settle(self._charged, used, now, numbers)
+        for (scope, limits), number in zip(self._limits, self._numbers, strict=True):
+            limits.settle(self._charged, used, now, number)
             if end.quota is not None and scope.user_type == "operator":
                 limits.learn(end.quota, now)
         if end.usage is not None:
@@ -205,7 +205,7 @@ def _ask(limits: Asked, costs: Costs, now: float, max_wait: float) -> float | Re
     refused: Refused | None = None
     for scope, of in limits:
         wait = of.ask(costs, now, max_wait)
-        if not isinstance(wait, Denied):
+        if isinstance(wait, float):
             longest = max(longest, wait)
         elif refused is None or _longer(wait.retry_after, refused.by.retry_after):
             refused = Refused(scope, wait)

@@ -12,6 +12,8 @@ from outlast.layers.limits.lows import Lows
 from outlast.model.messages import Quota
 
 Unit = Literal["requests", "tokens", "usd"]
+UNITS: Sequence[Unit] = ("requests", "tokens", "usd")
+"""Each at its place among the costs of a request."""
 
 MINUTE = 60.0
 DAY = 86_400.0
@@ -22,17 +24,19 @@ EPSILON = 1e-9
 class Gcra:
     """One limit. Costs may be fractions."""
 
-    __slots__ = ("amount", "burst", "lows", "most", "name", "period", "spacing", "tat", "unit")
+    __slots__ = ("amount", "burst", "charges", "lows", "most", "name", "period", "place", "spacing", "tat", "unit")
 
     def __init__(self, name: str, unit: Unit, amount: float, period: float, burst: float) -> None:
         self.name = name
         self.unit: Unit = unit
+        self.place = UNITS.index(unit)
         self.amount = amount
         self.period = period
         self.burst = burst
         self.most = max(amount, burst)
         self.spacing = period / amount
         self.tat = 0.0
+        self.charges = 0
         self.lows = Lows()
 
     def wait(self, cost: float, now: float) -> float:
@@ -40,25 +44,28 @@ class Gcra:
 
         A cost above the burst waits for a full bucket, and goes into debt.
         """
-        if cost > self.most:
-            return NEVER
-        if cost <= 0:
-            return 0.0
         wait = self.tat - now
         if cost < self.burst:
             wait -= (self.burst - cost) * self.spacing
-        return wait if wait > EPSILON else 0.0
+        elif cost > self.most:
+            return NEVER
+        return wait if wait > EPSILON and cost > 0.0 else 0.0
 
     def take(self, cost: float, now: float) -> None:
-        """Spend `cost`, or reserve it for when it may be spent; `lows.number` is then the number of this charge."""
-        ready = self.tat if self.tat > now else now  # noqa: FURB136  (max takes four times as long)
-        goes = ready - max(0.0, self.burst - cost) * self.spacing
-        self.lows.charged(ready - (goes if goes > now else now))  # noqa: FURB136
-        self.tat = ready + cost * self.spacing
+        """Spend `cost`, or reserve it for when it may be spent; `charges` is then the number of this charge."""
+        spacing, backlog = self.spacing, self.tat - now
+        if backlog > 0.0:
+            allowed = (self.burst - cost) * spacing  # who has to wait goes when it has come down to that
+            self.lows.note(self.charges, backlog if backlog < allowed else allowed)  # noqa: FURB136  (min takes longer)
+            self.tat += cost * spacing
+        else:
+            self.lows.note(self.charges, 0.0)
+            self.tat = now + cost * spacing
+        self.charges += 1
 
     def owe(self, cost: float, now: float) -> None:
         """Spend what was used beyond what was charged; it delays who comes next, not who has a place."""
-        self.lows.note(self.reset(now))
+        self.lows.note(self.charges, self.tat - now)
         self.tat = (self.tat if self.tat > now else now) + cost * self.spacing  # noqa: FURB136
 
     def refund(self, cost: float, number: int, now: float) -> None:
@@ -67,11 +74,10 @@ class Gcra:
         Who has a place goes at the time that he was given. What would have run over until then is lost, or a newcomer
         would spend it a second time.
         """
-        lows = self.lows
-        lows.note(self.reset(now))
-        seconds = min(cost * self.spacing, lows.since(number))
-        self.tat -= seconds
-        lows.lower(number, seconds)
+        missing = self.tat - now
+        if missing > 0.0:
+            unused = cost * self.spacing
+            self.tat -= self.lows.lower(number, unused if unused < missing else missing)  # noqa: FURB136
 
     def remaining(self, now: float) -> float:
         """What may be spent now, without waiting."""
@@ -89,14 +95,14 @@ class Gcra:
         told = now + (self.burst - max(0.0, remaining)) * self.spacing
         if told > self.tat:
             self.tat = told
-            self.lows.note(0.0)
+            self.lows.note(self.charges, 0.0)
 
     def hold(self, seconds: float, now: float) -> None:
         """Whoever is asked wants to be left alone for so long; then one call may go, and no burst."""
         held = now + seconds + (self.burst - 1.0) * self.spacing
         if held > self.tat:
             self.tat = held
-            self.lows.note(0.0)
+            self.lows.note(self.charges, 0.0)
 
 
 class Costs(Struct, frozen=True):
@@ -153,41 +159,46 @@ class Limits:
             return Denied("concurrent", 1.0, 1.0, 0.0, self.concurrent)
         longest = 0.0
         slowest: Gcra | None = None
+        each = costs.requests, costs.tokens, costs.usd
         for bucket in self.buckets:
-            wait = bucket.wait(getattr(costs, bucket.unit), now)
+            wait = bucket.wait(each[bucket.place], now)
             if wait > longest:
                 longest, slowest = wait, bucket
-        if longest <= max_wait or slowest is None:
+        if slowest is None or longest <= max_wait:
             return longest
         left = slowest.remaining(now)
-        cost = getattr(costs, slowest.unit)
-        return Denied(slowest.name, None if longest == NEVER else longest, cost, left, slowest.amount)
+        return Denied(slowest.name, None if longest == NEVER else longest, each[slowest.place], left, slowest.amount)
 
     def take(self, costs: Costs, now: float) -> None:
         """Make the charges."""
+        each = costs.requests, costs.tokens, costs.usd
         for bucket in self.buckets:
-            bucket.take(getattr(costs, bucket.unit), now)
+            bucket.take(each[bucket.place], now)
         self.under_way += 1
 
     def acquire(self, costs: Costs, now: float, max_wait: float = 0.0) -> float | Denied:
         """Seconds to sleep before going on, all charges made; or who denied it, and nothing charged."""
         wait = self.ask(costs, now, max_wait)
-        if not isinstance(wait, Denied):
+        if isinstance(wait, float):
             self.take(costs, now)
         return wait
 
-    def settle(self, charged: Costs, used: Costs, now: float, numbers: Sequence[int] = ()) -> None:
-        """The call is over: refund or owe the difference.
+    def settle(self, charged: Costs, used: Costs, now: float, number: int | None = None) -> None:
+        """The call is over, or gave up before its turn: refund or owe the difference.
 
-        `numbers` is what `numbers()` gave when it was charged; without it, it counts as the latest charge.
+        `number` is what `number()` gave when it was charged; without it, it counts as the latest charge.
         """
         self.under_way -= 1
-        for index, bucket in enumerate(self.buckets):
-            difference = getattr(used, bucket.unit) - getattr(charged, bucket.unit)
-            if difference > 0:
-                bucket.owe(difference, now)
-            elif difference < 0:
-                bucket.refund(-difference, numbers[index] if numbers else bucket.lows.number, now)
+        if used is charged:
+            return
+        before = charged.requests, charged.tokens, charged.usd
+        after = used.requests, used.tokens, used.usd
+        for bucket in self.buckets:
+            unused = before[bucket.place] - after[bucket.place]
+            if unused > 0.0:
+                bucket.refund(unused, bucket.charges if number is None else number, now)
+            elif unused < 0.0:
+                bucket.owe(-unused, now)
 
     def done(self) -> None:
         """The call is over, and used what it was charged."""
@@ -198,15 +209,9 @@ class Limits:
         for bucket in self.buckets:
             bucket.hold(seconds, now)
 
-    def numbers(self) -> tuple[int, ...]:
-        """The numbers of the charges that were made last; taken after a charge, they are what `settle` needs."""
-        return tuple(bucket.lows.number for bucket in self.buckets)
-
-    def leave(self, charged: Costs, numbers: Sequence[int], now: float) -> None:
-        """The call gave up before its turn: refund what would still be missing."""
-        self.under_way -= 1
-        for bucket, number in zip(self.buckets, numbers, strict=True):
-            bucket.refund(getattr(charged, bucket.unit), number, now)
+    def number(self) -> int:
+        """Of the charge that was made last, the same for all; asked for after a charge, it is what `settle` needs."""
+        return self.buckets[0].charges if self.buckets else 0
 
     def learn(self, quota: Quota, now: float) -> None:
         """The provider's own count, as its headers tell it."""

@@ -6,6 +6,8 @@
 
 What was charged and not used comes back only as far as it would still be missing. Where the bucket was full in between,
 the rest would have run over; whoever got it back all the same could spend it a second time, in one window with others.
+
+A backlog only falls between two charges, so that it is enough to look when it is about to rise.
 """
 
 from __future__ import annotations
@@ -13,66 +15,56 @@ from __future__ import annotations
 from bisect import bisect_left
 from math import inf
 
-MOST = 64
-"""Lows kept; older ones count as their lowest, so that what is refunded errs on the side of the limit."""
+MOST = 128
+"""Lows kept. With one more the older half counts as its lowest: what is refunded errs on the side of the limit."""
 
 
 class Lows:
-    """Charges are numbered. Kept are only those lows that are lower than all later ones.
+    """Kept are only those lows that are lower than all later ones, each by the number of the charge before it.
 
-    Attributes:
-        number: of the latest charge.
+    The first of them is nothing at all: when the bucket was last full.
     """
 
-    __slots__ = ("_backlogs", "_full", "_numbers", "number")
+    __slots__ = ("_backlogs", "_numbers")
 
     def __init__(self) -> None:
-        self._numbers: list[int] = []  # of the charge before each low, ascending
-        self._backlogs: list[float] = []  # the lows, ascending
-        self._full = -1  # the bucket has been full since that charge: of it and of those before nothing is left
-        self.number = 0
+        self._numbers = [-1]  # ascending
+        self._backlogs = [0.0]  # ascending too
 
     def __len__(self) -> int:
         return len(self._numbers)
 
-    def charged(self, before: float) -> None:
-        """A charge finds the backlog so high."""
-        self.note(before)
-        self.number += 1
-
-    def note(self, backlog: float) -> None:
-        """It has been so low since the latest charge."""
+    def note(self, number: int, backlog: float) -> None:
+        """After that charge, the latest, it has become so low, and now it rises."""
         numbers, backlogs = self._numbers, self._backlogs
         if backlog <= 0.0:
-            self._full = self.number
-            if numbers:
-                numbers.clear()
-                backlogs.clear()
+            numbers[0] = number
+            if len(numbers) > 1:
+                del numbers[1:], backlogs[1:]
             return
-        while backlogs and backlogs[-1] >= backlog:
-            backlogs.pop()
-            numbers.pop()
-        if numbers and numbers[-1] == self.number:
-            return
-        numbers.append(self.number)
-        backlogs.append(backlog)
-        if len(numbers) > MOST:
-            del numbers[0]
-            del backlogs[1]
+        while backlogs[-1] >= backlog:
+            del numbers[-1], backlogs[-1]
+        if numbers[-1] != number:
+            numbers.append(number)
+            backlogs.append(backlog)
+            if len(numbers) > MOST:
+                del numbers[1 : MOST // 2], backlogs[2 : MOST // 2 + 1]
 
     def since(self, number: int) -> float:
-        """The lowest since that charge."""
-        if number <= self._full:
-            return 0.0
+        """The lowest noted since that charge."""
         at = bisect_left(self._numbers, number)
         return self._backlogs[at] if at < len(self._backlogs) else inf
 
-    def lower(self, number: int, by: float) -> None:
-        """All since that charge would have been lower by so much."""
+    def lower(self, number: int, by: float) -> float:
+        """That charge was too high by so much, and so are all lows since: lower them as far as they go. By how much?"""
+        numbers = self._numbers
+        return by if numbers[-1] < number else self._lower(bisect_left(numbers, number), by)
+
+    def _lower(self, at: int, by: float) -> float:
         numbers, backlogs = self._numbers, self._backlogs
-        at = bisect_left(numbers, number)
-        for place in range(at, len(backlogs)):
-            backlogs[place] -= by
-        while 0 < at < len(backlogs) and backlogs[at - 1] >= backlogs[at]:
+        by = min(by, backlogs[at])
+        backlogs[at:] = [backlog - by for backlog in backlogs[at:]]
+        while at and backlogs[at - 1] >= backlogs[at]:
             at -= 1
             del backlogs[at], numbers[at]
+        return by
