@@ -121,6 +121,15 @@ def test_places_at_once_tell_a_second():
     assert limits.acquire(Costs(), 0.0) == 0.0
 
 
+def test_who_gives_up_gets_its_charge_and_its_place_back():
+    """Both, once."""
+    limits = Limits([bucket()], concurrent=2)
+    limits.take(Costs(2.0), 0.0)
+    limits.take(Costs(1.0), 0.0)
+    limits.leave(Costs(1.0), limits.numbers(), 0.0)
+    assert (limits.under_way, left(limits)) == (1, [3])
+
+
 def test_limits_without_a_window_give_ten_seconds_of_rate():
     """A thousandth of a token a minute is nothing that a request could pass with, whatever its burst."""
     assert Limits.of(LimitConfig(tpm=3)).buckets[0].burst == pytest.approx(0.5)

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from outlast.flow.call import NOWHERE
 from outlast.flow.stream import End, ended_by
 from outlast.layers.limits import Costs, Keeper, LimitConfig, LimitsConfig, Scope
 from outlast.model.errors import Rejected, TimedOut, Transient
@@ -47,6 +48,18 @@ def test_who_has_no_limits_is_not_metered():
         assert of.admit(call, 0.0) is None
         assert not call.metered
     assert not Keeper(LimitsConfig(), None).needed
+
+
+def test_a_call_under_a_limit_is_metered_and_charged_for_where_it_would_rather_go():
+    """Before it is routed that is the first target of its route; once it is, its own."""
+    of = keeper(key(usd_per_day=100))
+    door = a_call(target=NOWHERE, targets=(PRICED, ALPHA), tokens=100)
+    held = of.admit(door, 0.0)
+    assert door.metered
+    assert left(of, key(usd_per_day=100)) == [89.9]
+    held.settle(door, End("neutral", Rejected("no", gate="routing")), 0.0)
+    of.admit(a_call(target=ALPHA, targets=(PRICED, ALPHA), tokens=100), 0.0)
+    assert left(of, key(usd_per_day=100)) == [100]
 
 
 def test_a_scope_has_the_burst_that_is_configured_and_lets_its_largest_prompt_pass():
@@ -185,10 +198,11 @@ def test_half_a_second_is_waited_for_by_who_may_and_by_nobody_else(max_wait, goe
     """Two a second, and one has just gone."""
     io = Ear()
     of = keeper(account(rpm=120), config=LimitsConfig(burst=0.0), max_wait=max_wait)
-    of.admit(a_call(io), 0.0)
+    assert not of.admit(a_call(io), 0.0).waits
     got = of.admit(a_call(io), 0.0)
     assert isinstance(got, Rejected) != goes
     if goes:
+        assert got.waits
         told = LimitAwaited("r1", "alpha", "rpm", "operator", pytest.approx(0.5), 1.0, 0.0, 120)
     else:
         told = LimitHit("r1", "alpha", "rpm", "operator", pytest.approx(0.5), 1.0, 0.0, 120, max_wait)
