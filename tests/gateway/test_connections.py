@@ -1,5 +1,11 @@
 """Connections that go on: several requests on one, sent ahead, left idle, or followed by nonsense."""
 
+import gc
+
+import pytest
+from httptools import HttpRequestParser
+
+from outlast.gateway.reading import Reading
 from outlast.model.events import AttemptEnded
 from outlast.testing import ok, silent, stall
 
@@ -110,3 +116,63 @@ def test_a_caller_may_close_the_connection_with_its_request(provider, house):
     with house.caller() as caller:
         caller.send(b"GET /livez HTTP/1.0\r\n\r\n")
         assert (caller.answer().headers["connection"], caller.rest()) == ("close", b"")
+
+
+def parsers():
+    """How many the gateway has; the simulated provider reads with the same kind."""
+    gc.collect()
+    there = [thing for thing in gc.get_objects() if type(thing) is HttpRequestParser]
+    heard = [{type(getattr(method, "__self__", None)) for method in gc.get_referents(parser)} for parser in there]
+    return sum(Reading in listeners for listeners in heard)
+
+
+def test_an_open_stream_has_no_parser(provider, house):
+    """Nothing comes while an answer is streamed, and many may be streamed at once."""
+    provider.script("alpha", stall(after=2))
+    with house.caller() as caller:
+        caller.request("GET", "/livez")
+        caller.answer()
+        assert parsers() == 1
+        caller.post(PATH, chat(stream=True))
+        caller.until(b"content")
+        house.until(lambda: all(turn.started for turn in house.app._under_way))
+        assert parsers() == 0
+        (turn,) = house.app._under_way
+        assert turn.inbound.headers == {}
+
+
+@pytest.mark.parametrize("cut", [1, 20, -1])
+def test_half_a_request_may_come_before_a_stream_begins_and_half_behind_it(provider, house, cut):
+    """What is half read when a stream begins is read to its end."""
+    provider.script("alpha", ok("one two three", first=0.05, between=0.02), ok("four"))
+    with house.caller() as caller:
+        following = asked(caller, "b")
+        caller.send(asked(caller, "a", stream=True) + following[:cut])
+        caller.until(b"one")
+        caller.send(following[cut:])
+        caller.until(b"data: [DONE]\n\n\r\n0\r\n\r\n")
+        assert said(caller.answer()) == "four"
+
+
+def test_a_request_that_comes_while_a_stream_is_open_is_answered_behind_it(provider, house):
+    """Its bytes find a new parser, one after the other."""
+    provider.script("alpha", ok("one two three", between=0.02), ok("four"))
+    with house.caller() as caller:
+        caller.post(PATH, chat(stream=True))
+        caller.until(b"one")
+        for byte in asked(caller, "b"):
+            caller.send(bytes([byte]))
+        caller.until(b"data: [DONE]\n\n\r\n0\r\n\r\n")
+        assert said(caller.answer()) == "four"
+
+
+def test_what_comes_behind_the_last_stream_of_a_connection_is_not_read(provider, house):
+    """Neither nonsense nor a request does anything to a stream after which the connection is closed."""
+    provider.script("alpha", ok("one two three", between=0.02))
+    with house.caller() as caller:
+        caller.post(PATH, chat(stream=True), "connection: close")
+        caller.until(b"one")
+        caller.send(asked(caller, "b"))
+        caller.send(b"nonsense\r\n\r\n")
+        assert caller.rest().endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
+    assert len(provider.requests()) == 1

@@ -197,12 +197,11 @@ class App:
             else:
                 await self._send_sliced(out, conversation)
             return
-        piece = await flow.next()
-        await conversation.send(out, piece or b"", more=not flow.over)
-        del out  # streams may be open for long, and there may be many
+        await conversation.send(out, await flow.next() or b"", more=not flow.over)
+        del out  # streams may be open for long, and there may be many: no piece is kept while the next one is awaited
+        conversation.lighten()
         while not flow.over:
-            piece = await flow.next()
-            await conversation.send(None, piece or b"", more=not flow.over)
+            await conversation.send(None, await flow.next() or b"", more=not flow.over)
 
     async def _send_sliced(self, out: Outbound, conversation: Conversation) -> None:
         """Send a large answer in slices, each of which waits until the caller has taken most of what came before it."""

@@ -100,6 +100,10 @@ class Conversation(ABC):
         Waits, for at most the write timeout, until the caller has taken most of what was sent before.
         """
 
+    def lighten(self) -> None:
+        """A stream has begun, and may be open for long: let go of what it took to read the request."""
+        self.inbound.headers.clear()
+
     # -- ending ------------------------------------------------------------------------------------------------
 
     def leave(self) -> None:

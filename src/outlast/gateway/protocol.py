@@ -176,6 +176,10 @@ class Protocol(asyncio.Protocol):
             self._held = False
             self.transport.resume_reading()
 
+    def lighten(self) -> None:
+        """A stream has begun: keep no more for reading than is needed."""
+        self._reading.lighten()
+
     def begin(self, inbound: Inbound, *, keep_alive: bool) -> Turn:
         """Let a request wait for its turn, which comes at once unless another one is being answered."""
         if self._slow is not None:

@@ -54,6 +54,8 @@ class Listener(Protocol):
 class Reading:
     """The requests of one connection, as they are read.
 
+    While an answer is streamed there is no parser: it would take a kilobyte of each open stream.
+
     Attributes:
         headers: those of the latest request, as far as they were read; of several of one name the last.
         in_head: a head has begun and is not in yet.
@@ -100,13 +102,18 @@ class Reading:
         """Of the latest request, as far as it was read; for telling what is wrong with it."""
         return self._url.partition(b"?")[0].decode("latin-1")
 
+    def lighten(self) -> None:
+        """Nothing may come for long: the next byte finds a new parser, unless a request is half read."""
+        if self.whole:
+            self._parser = None
+
     def close(self) -> None:
         """Nothing more will come. The parser knows us, and would be freed by no count."""
         self._parser = self.latest = None
 
     def feed(self, data: bytes) -> Failure | None:
         """Read some bytes; the failure when they are no request that we take."""
-        parser = self._parser
+        parser = self._parser or self._parser_again()
         if parser is None:
             return None
         self._read = len(data)
@@ -117,6 +124,12 @@ class Reading:
         except httptools.HttpParserError:
             return self._refusal
         return self._unfinished() if self.in_head else None
+
+    def _parser_again(self) -> httptools.HttpRequestParser | None:
+        """A parser for what comes after a stream; none where nothing more is answered."""
+        if self.latest is not None and self.latest.keep_alive:
+            self._parser = self._new_parser()
+        return self._parser
 
     def _pass_over(self, method: bytes, rest: bytes) -> Failure | None:
         """The caller offers another protocol and the parser gives up: read the request again, without the offer."""

@@ -36,6 +36,9 @@ class Line(Protocol):
     def resume_reading(self) -> None:
         """Take what the caller sends."""
 
+    def lighten(self) -> None:
+        """Keep no more than an open stream needs."""
+
     def answered(self, turn: Turn) -> None:
         """The answer is out."""
 
@@ -113,6 +116,11 @@ class Turn(Conversation):
         if not more:
             self.complete = True
             line.answered(self)
+
+    def lighten(self) -> None:
+        """Let go of what it took to read the request, here and on the connection."""
+        super().lighten()
+        self._line.lighten()
 
     # -- ending ------------------------------------------------------------------------------------------------
 
