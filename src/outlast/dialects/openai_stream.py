@@ -107,15 +107,15 @@ _END = b"data: [DONE]\n\n"
 class OpenAIReader(EventReader):
     """Reads one stream of chat completion chunks."""
 
-    __slots__ = ("_begun", "_calls", "_done", "_request", "_size", "_target", "_told", "_usage", "_usage_wanted")
+    __slots__ = ("_calls", "_choices", "_request", "_size", "_target", "_told", "_under_way", "_usage", "_usage_wanted")
 
     def __init__(self, request: Request, target: Target) -> None:
         super().__init__()
         self._request = request
         self._target = target
         self._usage_wanted = request.usage_wanted
-        self._begun: set[int] = set()
-        self._done: set[int] = set()
+        self._choices: dict[int, bool] = {}  # which answers have begun ─▶ has it finished?
+        self._under_way = 0
         self._calls: dict[str, int] = {}
         self._usage: Usage | None = None
         self._told = False
@@ -134,14 +134,14 @@ class OpenAIReader(EventReader):
             said = loose
         if said.error:
             raise in_band(said.error, self._target)
-        if not self._begun:
+        if not self._choices:
             self._open(data)
         choices = said.choices
         if len(choices) != 1 or said.usage is not None:
             return self._several(said, chunks)
         choice = choices[0]
         delta = choice.delta
-        if choice.index or delta is None or choice.finish_reason is not None or 0 not in self._begun:
+        if choice.index or delta is None or choice.finish_reason is not None or 0 not in self._choices:
             return self._choose(choice, chunks)
         words = delta.content
         if not words or delta != _Delta(words):
@@ -167,14 +167,15 @@ class OpenAIReader(EventReader):
             raise in_band(choice.error or "the answer was given up", self._target)
         if delta is None and (choice.message is not None or choice.text is not None):
             raise BadResponse("an event of the stream is of another protocol")
-        if index not in self._begun:
-            self._begun.add(index)
-            self.finished = False
+        if index not in self._choices:
+            self._choices[index] = self.finished = False
+            self._under_way += 1
         if finish is not None:
-            if index in self._done:
+            if self._choices[index]:
                 return False  # a second end of the same answer
-            self._done.add(index)
-            self.finished = len(self._done) == len(self._begun)
+            self._choices[index] = True
+            self._under_way -= 1
+            self.finished = not self._under_way
             finish = finish_read(finish)
         text = ""
         if delta is not None:
@@ -232,7 +233,7 @@ class OpenAIReader(EventReader):
 
     def _end(self, chunks: list[Chunk]) -> bool:
         if not self.finished:
-            raise BadResponse("the stream ended without a finish reason" if self._begun else "an empty stream")
+            raise BadResponse("the stream ended without a finish reason" if self._choices else "an empty stream")
         self._ended = True
         self._total(chunks)
         return False
@@ -282,11 +283,13 @@ class OpenAIWriter:
 
     __slots__ = ("_begun", "_close", "_front", "_request", "_started", "_usage")
 
+    _begun: set[int]
+    """The answers of which something has been written: made at the start, for most streams are passed on."""
+
     def __init__(self, request: Request) -> None:
         self._request = request
         self._front = b""
         self._close = b',"usage":null}\n\n' if request.usage_wanted else b"}\n\n"
-        self._begun: set[int] = set()
         self._usage: Usage | None = None
         self._started = False
 
@@ -299,13 +302,15 @@ class OpenAIWriter:
             "model": opening.model or self._request.model,
         }
         self._front = b"data: " + wire.dumps(head)[:-1]
+        self._begun = set()
         self._started = True
         return b""
 
     def go_on(self, opening: Opening) -> bytes:
         """Nothing: who speaks has been said."""
+        nothing = self.start(opening)
         self._begun.add(0)
-        return self.start(opening)
+        return nothing
 
     def write(self, chunks: list[Chunk]) -> bytes:
         """One event for each chunk that says something; the usage waits for the end."""

@@ -13,6 +13,8 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from outlast.model.errors import BadResponse
 
 CAP = 1 << 20
@@ -43,7 +45,7 @@ class Events:
 
     def __init__(self) -> None:
         self.span = b""
-        self.names: list[bytes] = []
+        self.names: Sequence[bytes] = ()
         self.failure: BadResponse | None = None
         self._head: bytes | None = b""
         self._cr = False
@@ -64,7 +66,7 @@ class Events:
             self._keep(data[end:])
             data = data[:end]
         if not data:
-            self.span, self.names = b"", []
+            self.span, self.names = b"", ()
             return []
         return self._split(data)
 
@@ -73,7 +75,7 @@ class Events:
         rest = bytes(self._head or b"") + bytes(self._rest)
         self._head = None
         self._rest.clear()
-        self.span, self.names = b"", []
+        self.span, self.names = b"", ()
         return self._split(rest.rstrip(b"\n") + b"\n\n") if rest and self.failure is None else []
 
     def _without_bom(self, data: bytes) -> bytes:
@@ -115,7 +117,7 @@ class Events:
         if data.startswith(b"data: ") and len(data) <= CAP:
             plain = data[6:-2].split(b"\n\ndata: ")
             if data.count(b"\n") == 2 * len(plain):
-                self.span, self.names = data, []
+                self.span, self.names = data, ()
                 return plain
         return self._each(data)
 
@@ -134,7 +136,7 @@ class Events:
                 events.append(content)
                 names.append(name)
         self.span = data if canonical and self.failure is None else b""
-        self.names = names if any(names) else []
+        self.names = names if any(names) else ()
         return events
 
     def _block(self, block: bytes) -> tuple[bytes, bytes, bool]:

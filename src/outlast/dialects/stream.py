@@ -45,9 +45,11 @@ class EventReader:
             raise self.failure
         if self._ended:
             return Batch(b"", [], last=True)
-        batch = self._batch(self._events.feed(data))
-        if self._events.failure is not None and not self._ended:
-            self._fail(self._events.failure, batch)
+        events = self._events
+        batch = self._batch(events.feed(data))
+        if events.failure is not None and not self._ended:
+            self._fail(events.failure, batch)
+        events.span, events.names = b"", ()  # an open stream keeps nothing of what it has handed on
         return batch
 
     def close(self) -> Batch:
@@ -94,11 +96,10 @@ class EventReader:
                 return batch
             if self._ended and number + 1 < len(events):
                 return Batch(self._written(events[: number + 1], unkept), chunks, last=True)
-        return Batch(self._raw(events, unkept), chunks, self._ended)
+        return Batch(self._raw(span, events, unkept), chunks, self._ended)
 
-    def _raw(self, events: list[bytes], unkept: list[int]) -> bytes:
+    def _raw(self, span: bytes, events: list[bytes], unkept: list[int]) -> bytes:
         """The bytes of the kept events: the whole span, the span without its tail, or written anew."""
-        span = self._events.span
         if self.NAMED and not self._named(events):
             span = b""
         if not unkept and span:
