@@ -1,6 +1,7 @@
 """Streamed answers, read: whole, odd, broken, and however they are cut."""
 
 import json
+import sys
 
 import pytest
 from hypothesis import given
@@ -62,6 +63,16 @@ def test_framing_changes_nothing(wire, dialect, words, size, end, extra):
     once, _ = wire.read(dialect, data)
     odd = (extra + data.replace(b"\n\n", b"\n\n" + extra, 2)).replace(b"\n", end)
     assert wire.read(dialect, odd, size=size)[0] == once
+
+
+@pytest.mark.parametrize("dialect", CHATS)
+def test_nothing_is_kept_of_what_was_handed_on(wire, dialect):
+    """A stream may wait long for its next event, and many may wait at once: none keeps the last read."""
+    data = b"\n\n".join([*whole(wire, dialect, *WORDS).split(b"\n\n")[:4], b""])
+    reader = DIALECTS[dialect].reader(wire.ask(dialect, stream=True), wire.target(dialect))
+    before = sys.getrefcount(data)
+    assert reader.feed(data).raw == data
+    assert sys.getrefcount(data) == before
 
 
 @pytest.mark.parametrize("dialect", CHATS)

@@ -13,6 +13,7 @@ from outlast.model.errors import BrokenStream, Cancelled
 from outlast.model.events import AttemptEnded
 from outlast.testing import (
     Behaviour,
+    ScriptedIo,
     cut,
     ended,
     error_event,
@@ -303,6 +304,31 @@ def test_no_stream_is_longer_than_its_limit(make):
     assert isinstance(part.error, BrokenStream)
     assert world.now == 60.0
     assert world.breaker()._window.failed == 1
+
+
+class Alarmed(ScriptedIo):
+    """Remembers what was to be ended when."""
+
+    def __init__(self):
+        super().__init__()
+        self.alarms = []
+
+    def watch(self, timed, due):
+        """An alarm."""
+        super().watch(timed, due)
+        self.alarms.append(due)
+
+
+@pytest.mark.parametrize("on_break", ["resume", "error"])
+def test_the_life_of_a_stream_is_bounded_by_one_timer(make, on_break):
+    """Whether it may outlive its provider or not: a timer is memory too, and thousands of streams may be open."""
+    world = make(more=f'[routes.default]\ntargets = ["alpha/m", "beta/m"]\non_break = "{on_break}"', io=Alarmed())
+
+    async def story():
+        async with await world.answer(stream=True):
+            assert len([due for due in world.io.alarms if due > 600]) == 1
+
+    world.run(story())
 
 
 def test_a_stream_that_nobody_reads_is_ended_by_its_limit(make):

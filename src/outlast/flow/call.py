@@ -147,6 +147,7 @@ class Call(Struct, eq=False):
         toward: where it goes first, if it is the second leg.
         avoid: targets that broke off while they answered, in that order: to be asked last, and after two breaks never.
         ends: monotonic time by which a stream is over, whoever goes on with it.
+        outlived: its stream will be a part of another one, which bounds its life.
         patience: by when its next words must come, beside its own timers.
     """
 
@@ -172,6 +173,7 @@ class Call(Struct, eq=False):
     avoid: tuple[str, ...] = ()
     ends: float = inf
     patience: Patience = ENDLESS
+    outlived: bool = False
 
     @property
     def sent(self) -> int:

@@ -168,7 +168,7 @@ class Stream:
     def __init__(self, source: Source, head: Batch, io: Io, *, prompt: int = 0) -> None:
         self._ending = Ending(source, prompt, io)
         self._head: Batch | None = head
-        self._chunks: list[Chunk] = []
+        self._chunks: list[Chunk] | None = None  # of the last batch, for who reads chunk by chunk
         self._reading = False
         self.target = source.target
         self.source = "primary"
@@ -192,8 +192,15 @@ class Stream:
 
     @property
     def ends(self) -> float:
-        """Monotonic time at which it is ended, read or not; infinite when that is not bounded."""
+        """Monotonic time by which it is over, read or not; infinite when that is not bounded.
+
+        To be set for a stream that will be outlived: the other one sees to it. Else `live_until` is asked to.
+        """
         return self._ending.due
+
+    @ends.setter
+    def ends(self, due: float) -> None:
+        self._ending.due = due
 
     @property
     def opening(self) -> Opening:

@@ -107,7 +107,11 @@ class Attempts:
         now = call.io.now()
         record.answered(call, now)
         stream = Stream(source, head, call.io, prompt=call.request.tokens)
-        stream.live_until(source.end_by + call.target.timers.stall)  # for who does not read; a read ends it before
+        ends = source.end_by + call.target.timers.stall  # for who does not read; a read ends it before
+        if call.outlived:
+            stream.ends = ends
+        else:
+            stream.live_until(ends)
         stream.owe(call, (record,))
         if call.metered:
             stream.learned(quota=dialect.quota(exchange.header))

@@ -30,8 +30,11 @@ def resume(config: ResumeConfig, most: int) -> Layer:
 
     def layer(inner: Handler) -> Handler:
         async def handle(call: Call) -> Answer:
+            if not call.request.stream or not _outlives(call):
+                return await inner(call)
+            call.outlived = True
             answer = await inner(call)
-            if not isinstance(answer, Stream) or not _outlives(call):
+            if not isinstance(answer, Stream):
                 return answer
             try:
                 return await _outlived(answer, Resumed(inner, call, answer, config, most), call)
