@@ -18,7 +18,7 @@ PDF = base64.b64encode(b"%PDF").decode()
 
 def chat_of(wire, name, chat, **facts):
     """What a provider of this dialect is sent for a chat, and what is named as dropped."""
-    asked = m.Request(model="x", read=lambda: chat)
+    asked = m.Request(model="x", read=lambda _: chat)
     outgoing = DIALECTS[name].encode(asked, wire.target(name, **facts))
     return wire.sent(outgoing), outgoing.dropped
 
@@ -414,7 +414,7 @@ def test_a_library_call_may_say_more(wire):
 def test_a_changed_chat_keeps_its_own_fields(wire):
     """A request whose bytes no longer hold keeps its dialect, and so all fields of its dialect."""
     asked = wire.ask("anthropic", top_k=3, service_tier="auto")
-    changed = m.Request(model="x", dialect="anthropic", read=asked.content)
+    changed = m.Request(model="x", dialect="anthropic", read=lambda _: asked.content())
     assert (
         wire.sent(ANTHROPIC.encode(changed, wire.target("anthropic"))).items()
         >= {"top_k": 3, "service_tier": "auto"}.items()
@@ -514,7 +514,7 @@ def test_chats_survive_being_written(wire, name, chat):
 @given(chat=chats())
 def test_chats_survive_the_way_there_and_back(wire, chat):
     """OpenAI, ours, Anthropic, ours, OpenAI: the same chat."""
-    there = wire.sent(OPENAI.encode(m.Request(model="x", read=lambda: chat), wire.target()))
+    there = wire.sent(OPENAI.encode(m.Request(model="x", read=lambda _: chat), wire.target()))
     asked = OPENAI.parse("chat", json.dumps(there).encode())
     over = ANTHROPIC.parse("chat", ANTHROPIC.encode(asked, wire.target("anthropic")).body)
     outgoing = OPENAI.encode(over, wire.target())
@@ -544,7 +544,7 @@ def test_a_changed_chat_of_anthropics_keeps_its_blocks(wire):
         {"role": "user", "content": results},
     ]
     asked = wire.ask("anthropic", messages=turns)
-    changed = m.Request(model="x", dialect="anthropic", read=asked.content)
+    changed = m.Request(model="x", dialect="anthropic", read=lambda _: asked.content())
     outgoing = ANTHROPIC.encode(changed, wire.target("anthropic"))
     assert wire.sent(outgoing)["messages"] == turns
     assert outgoing.dropped == ()
@@ -582,7 +582,7 @@ def test_a_refusal_stays_in_the_conversation(wire):
     assert sent["messages"][1] == {"role": "assistant", "content": "no"}
     assert dropped == ()
     asked = wire.ask(messages=turns)
-    changed = m.Request(model="x", dialect="openai", read=asked.content)
+    changed = m.Request(model="x", dialect="openai", read=lambda _: asked.content())
     assert wire.sent(OPENAI.encode(changed, wire.target()))["messages"][1]["refusal"] == "no"
 
 

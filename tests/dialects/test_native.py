@@ -214,7 +214,7 @@ def test_rows_that_are_no_numbers(wire, row):
 def test_a_library_call_for_embeddings_is_written(wire):
     """No bytes to pass on: written from what was asked, without what must not go out or is refused."""
     content = Embed(("a", (1, 2)), dimensions=3, extra={"user": "u", "api_key": "k", "encoding_format": "float"})
-    asked = Request(operation="embed", model="x", read=lambda: content)
+    asked = Request(operation="embed", model="x", read=lambda _: content)
     outgoing = DIALECTS["openai"].encode(asked, wire.target(model="e", quirks=Quirks(drops=("user",))))
     assert wire.sent(outgoing) == {"model": "e", "input": ["a", [1, 2]], "dimensions": 3, "encoding_format": "float"}
     assert outgoing.dropped == ("api_key", "user")

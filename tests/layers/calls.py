@@ -42,7 +42,7 @@ class Others:
         return self._patience
 
 
-def no_content():
+def no_content(_body):
     """Nobody here reads what is asked."""
     raise AssertionError("a layer has read the request's content")
 

@@ -150,8 +150,12 @@ def parse(body: bytes, dialect: str) -> Request:
         max_tokens=ask.max_tokens,
         needs=(needs := _needs(ask, seen)),
         json=needs.schema,
-        read=lambda: chat(wire.ask(_ASK, body), body),  # an open stream has its prompt in memory once, not twice
+        read=_read,  # an open stream has its prompt in memory once, not twice
     )
+
+
+def _read(body: bytes) -> Chat:
+    return chat(wire.ask(_ASK, body), body)
 
 
 class _Seen:

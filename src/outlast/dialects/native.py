@@ -101,7 +101,7 @@ class Native:
             needs=Needs(bool(ask.tools), bool(pictures), ask.schema is not None, len(media) > len(pictures)),
             json=ask.schema is not None,
             restarts=True,
-            read=lambda: _chat(wire.ask(_ASK, body)),  # an open stream has its prompt in memory once, not twice
+            read=_read,  # an open stream has its prompt in memory once, not twice
         )
 
     def encode(self, request: Request, target: Target) -> Outgoing:
@@ -153,6 +153,10 @@ class Native:
 
 def _no_provider(target: Target) -> Internal:
     return Internal(f"{target.provider.name} is configured with a dialect that no provider speaks")
+
+
+def _read(body: bytes) -> Chat:
+    return _chat(wire.ask(_ASK, body))
 
 
 def _chat(ask: _Ask) -> Chat:

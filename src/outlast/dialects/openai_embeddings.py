@@ -63,11 +63,12 @@ def parse(body: bytes, dialect: str) -> Request:
         dialect=dialect,
         body=body,
         tokens=estimate.of_body(body),
-        read=lambda: _content(ask, body),
+        read=_read,
     )
 
 
-def _content(ask: _Ask, body: bytes) -> Embed:
+def _read(body: bytes) -> Embed:
+    ask = wire.ask(_ASK, body)
     extra = {name: wire.value(raw) for name, raw in wire.fields(body).items() if name not in _CARRIED}
     return Embed(_inputs(ask.input), ask.dimensions, extra)
 

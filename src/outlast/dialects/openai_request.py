@@ -167,8 +167,12 @@ def parse(body: bytes, dialect: str) -> Request:
         usage_wanted=options is not None and options.include_usage is True,
         choices=ask.n or 1,
         json=ask.response_format is not None and ask.response_format.type != "text",
-        read=lambda: chat(wire.ask(_ASK, body), body),
+        read=_read,
     )
+
+
+def _read(body: bytes) -> Chat:
+    return chat(wire.ask(_ASK, body), body)
 
 
 def _media(turns: list[_Turn]) -> tuple[int, bool, int]:

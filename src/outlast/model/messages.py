@@ -163,11 +163,11 @@ class Request(Struct, kw_only=True, eq=False):
         json: is the answer to be JSON?
         restarts: can the caller be told, in mid-stream, that the answer begins anew?
         begun: what has been said of the answer, where a target is to go on with it.
-        read: reads the whole content; `content()` calls it once.
+        read: reads the whole content in `body`; `content()` calls it once.
     """
 
     model: str
-    read: Callable[[], Content]
+    read: Callable[[bytes], Content]
     operation: Operation = "chat"
     stream: bool = False
     dialect: str = ""
@@ -185,7 +185,7 @@ class Request(Struct, kw_only=True, eq=False):
     def content(self) -> Content:
         """The whole request in the model's words; read at the first call. May raise `Caller`."""
         if self._content is None:
-            self._content = self.read()
+            self._content = self.read(self.body)
         return self._content
 
     def going_on(self, begun: Beginning | None, tokens: int) -> Request:
@@ -216,7 +216,7 @@ class Request(Struct, kw_only=True, eq=False):
         return f"Request({self.operation}, model={self.model!r}, dialect={self.dialect!r}, stream={self.stream})"
 
 
-def _forgotten() -> Content:
+def _forgotten(_: bytes) -> Content:
     raise RuntimeError("what was asked has been let go, since the answer has begun")
 
 
