@@ -126,7 +126,7 @@ def test_who_gives_up_gets_its_charge_and_its_place_back():
     limits = Limits([bucket()], concurrent=2)
     limits.take(Costs(2.0), 0.0)
     limits.take(Costs(1.0), 0.0)
-    limits.leave(Costs(1.0), limits.numbers(), 0.0)
+    limits.settle(Costs(1.0), NOTHING, 0.0, limits.number())
     assert (limits.under_way, left(limits)) == (1, [3])
 
 
