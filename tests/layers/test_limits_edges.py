@@ -238,3 +238,12 @@ def test_what_the_provider_counts_is_spent_and_does_not_come_back():
         of.anchor(told, 0.0)
         of.refund(3.0, 1, 0.0)
         assert of.tat == tat
+
+
+def test_a_call_that_goes_at_once_finds_what_is_there():
+    """One second was missing when it came; so much of the two that were charged before comes back, and no more."""
+    of = bucket()
+    of.take(2.0, 0.0)
+    of.take(1.0, 1.0)
+    of.refund(2.0, 1, 1.0)
+    assert of.tat == 2.0
