@@ -21,6 +21,7 @@ class Goal:
         at_least: the value may be more; else it may be less.
         peer: whose figure ours is divided by; empty: ours is taken as it is.
         other_row: where that figure stands, if not in the same row.
+        ours: which of our figures it is, in a row that has several.
     """
 
     row: str
@@ -29,13 +30,15 @@ class Goal:
     at_least: bool = False
     peer: str = ""
     other_row: str = ""
+    ours: str = OURS
 
     def told(self) -> str:
         """The goal in words."""
         sign = ">=" if self.at_least else "<="
         against = f" x {self.peer}" if self.peer else ""
         where = f" at {self.other_row}" if self.other_row else ""
-        return f"{self.row} {self.metric} {sign} {self.bound:g}{against}{where}"
+        which = "" if self.ours == OURS else f" of {self.ours}"
+        return f"{self.row} {self.metric}{which} {sign} {self.bound:g}{against}{where}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ def judged(figures: Iterable[Figure], goals: Iterable[Goal] = GOALS) -> list[Ver
 
 
 def _judged(goal: Goal, medians: dict[tuple[str, str, str], float | None]) -> Verdict:
-    value = medians.get((goal.row, OURS, goal.metric))
+    value = medians.get((goal.row, goal.ours, goal.metric))
     if goal.peer:
         other = medians.get((goal.other_row or goal.row, goal.peer, goal.metric))
         value = value / other if value is not None and other else None

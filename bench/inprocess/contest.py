@@ -96,6 +96,7 @@ LIBRARIES = tuple(
 MACHINES = (
     Contender("machines", "circuit breaker", "guarded", "breaker_cycle"),
     Contender("machines", "limit", "guarded", "limit_cycle"),
+    Contender("machines", "limits, settled", "guarded", "limits_cycle"),
 )
 
 IN_THREADS = (

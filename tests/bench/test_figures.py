@@ -113,6 +113,18 @@ def test_a_goal_may_be_a_bound_on_our_own_figure_or_on_two_of_our_rows():
     assert [(verdict.value, verdict.met) for verdict in judged(known, [alone, between])] == [(1.5, False), (1.3, True)]
 
 
+def test_a_goal_may_be_of_one_of_our_figures_in_a_row_of_several():
+    """By its name, which is told with it."""
+    goal = Goal("machines", "cpu", 1.0, ours="limit")
+    known = [
+        figure("circuit breaker", 2.0, row="machines", metric="cpu"),
+        figure("limit", 0.5, row="machines", metric="cpu"),
+    ]
+    assert [line.split() for line in goal_lines(judged(known, [goal]))] == [
+        ["reached", "machines", "cpu", "of", "limit", "<=", "1", "0.5"]
+    ]
+
+
 @pytest.mark.parametrize("known", [[figure("outlast", 200.0)], [figure("litellm", 100.0)], []])
 def test_a_goal_without_figures_is_neither_reached_nor_missed(known: list[Figure]):
     """It is not held against anybody that a peer did not run."""

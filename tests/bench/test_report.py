@@ -192,10 +192,28 @@ class TestGoals:
         assert engine.endswith("| ≤ 0.87 x tenacity async | 0.87 x | ✓ |")
         assert call.endswith("| ≤ 1.74 x tenacity async | 1.76 x | ✗ |")
 
+    def test_a_machine_by_itself_is_held_to_a_microsecond(self):
+        """Whatever machine; in words that say which."""
+        goals = [goal for goal in report_goals.INPROCESS if goal.row == "machines"]
+        costs = {"circuit breaker": 0.6, "limit": 0.5, "limits, settled": 1.1}
+        figures = [Figure("machines", name, "cpu", "us", (cost,)) for name, cost in costs.items()]
+        assert [line[-12:] for line in report_goals.lines([sheet(*figures)], goals)[1:4]] == [
+            "| 0.60 | ✓ |",
+            "| 0.50 | ✓ |",
+            "| 1.10 | ✗ |",
+        ]
+
+    def test_every_goal_of_one_process_is_about_something_that_is_measured(self):
+        """And against something that is."""
+        rows = {(contender.row, contender.peer) for contender in CONTEST.values()}
+        for goal in report_goals.INPROCESS:
+            assert goal.row == "import" or (goal.row, goal.ours) in rows
+            assert not goal.peer or (goal.other_row or goal.row, goal.peer) in rows
+
     def test_every_goal_has_words(self):
         """No goal stands in the page under a name that only the bench knows."""
         goals = GOALS + report_goals.INPROCESS
-        assert {goal.row for goal in goals} <= set(report_goals.WORDS)
+        assert {report_goals.named(goal) for goal in goals} <= set(report_goals.WORDS)
         assert {goal.metric for goal in goals} <= set(report_goals.METRICS)
 
 

@@ -98,3 +98,16 @@ async def limit_cycle(upstream: str) -> AsyncIterator[Work]:  # noqa: ARG001
         limits.settle(costs, costs, 1.0)
 
     yield Cycles(cycle)
+
+
+@asynccontextmanager
+async def limits_cycle(upstream: str) -> AsyncIterator[Work]:  # noqa: ARG001
+    """Limits of requests and tokens at once: charged by an estimate, and settled with what was used of it."""
+    limits = Limits.of(LimitConfig(rpm=PLENTY, tpm=PLENTY))
+    charged, used = Costs(1.0, 1_200.0), Costs(1.0, 900.0)
+
+    def cycle() -> None:
+        limits.acquire(charged, 1.0)
+        limits.settle(charged, used, 1.0)
+
+    yield Cycles(cycle)
