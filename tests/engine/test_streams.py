@@ -297,13 +297,14 @@ def test_the_caller_s_deadline_ends_at_the_first_content(world):
 
 
 def test_no_stream_is_longer_than_its_limit(make):
-    """`max_stream` breaks a stream that goes on for longer, as a failure of its target."""
+    """`max_stream` breaks a stream that goes on for longer, as a failure of its target; but it was long, not slow."""
     world = make(more="[timers]\nmax_stream = 60")
     world.script("alpha/m", ok("word " * 100, between=1.0))
     part = world.hear(stream=True)
     assert isinstance(part.error, BrokenStream)
     assert world.now == 60.0
-    assert world.breaker()._window.failed == 1
+    assert (part.error.bounded, part.error.stalled) == (True, False)
+    assert (world.breaker()._window.failed, world.breaker()._window.slow) == (1, 0)
 
 
 class Alarmed(ScriptedIo):

@@ -243,7 +243,7 @@ class BrokenStream(Failure):
     """The stream broke after content had been handed over.
 
     Attributes:
-        stalled: a timer ended it.
+        stalled: it brought nothing in time; that it was long is something else.
         bounded: it had come as far as any stream may, in seconds or bytes; going on with it is of no use.
         timer: which, and `limit` its seconds.
     """

@@ -89,7 +89,7 @@ class Upstream:
 
     def _broken(self, why: str, cause: Failure) -> BrokenStream:
         broken = BrokenStream(f"the stream {why}", code=cause.code, overloaded=cause.overloaded)
-        broken.stalled = isinstance(cause, TimedOut)
+        broken.stalled = isinstance(cause, TimedOut) and not self._bounded
         broken.bounded = self._bounded
         broken.target = self.target
         return broken
