@@ -49,7 +49,7 @@ class EventReader:
         batch = self._batch(events.feed(data))
         if events.failure is not None and not self._ended:
             self._fail(events.failure, batch)
-        events.span, events.names = b"", ()  # an open stream keeps nothing of what it has handed on
+        events.span = b""  # an open stream keeps nothing of what it has handed on
         return batch
 
     def close(self) -> Batch:
