@@ -50,6 +50,9 @@ class NoopExchange:
         """The value of a header."""
         return HEADERS.get(name)
 
+    def lighten(self) -> None:
+        """There is nothing to let go of."""
+
     async def read(self, due: float) -> bytes:  # noqa: ARG002
         """All of it."""
         return BODY

@@ -57,6 +57,10 @@ class Exchange(Protocol):
         """The value of a header, by its lower-case name."""
         ...
 
+    def lighten(self) -> None:
+        """Let go of the headers, which nobody will ask for any more: the answer may be read for long."""
+        ...
+
     async def read(self, due: float) -> bytes:
         """What has come since, as soon as anything is there; `b""` at the end of the body."""
         ...

@@ -88,6 +88,25 @@ def test_short_keep_alive_hint(run, world, say, hint):
     assert run(story()) == 2
 
 
+@pytest.mark.parametrize(("lines", "connections"), [((), 1), ((b"keep-alive: timeout=1",), 2)])
+def test_a_stream_keeps_of_its_head_only_how_long_its_connection_may_be_kept(run, world, say, lines, connections):
+    """A stream may be open for long: who reads it lets go of the headers, and the connection serves on as before."""
+
+    async def story():
+        async with world(serving(say.chunked(b"one ", b"two", lines=(b"x-request-id: 7", *lines)))) as at:
+            for _ in range(2):
+                exchange = await at.send()
+                assert exchange.header(b"x-request-id") == b"7"
+                exchange.lighten()
+                with pytest.raises(RuntimeError, match="let go"):
+                    exchange.header(b"x-request-id")
+                assert not any(b"x-request-id" in connection.fields for connection in at.io._here().pool.open)
+                assert await exchange.whole(at.later) == b"one two"
+            return at.connected
+
+    assert run(story()) == connections
+
+
 @pytest.mark.parametrize("data", [b"connection: close", b"x: y\r\nconnection: close, x"])
 def test_connection_close(run, world, say, data):
     """A peer that says so gets a new connection for the next call."""

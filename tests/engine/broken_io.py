@@ -28,6 +28,11 @@ class BrokenExchange:
         self._io.count("header")
         return self._exchange.header(name)
 
+    def lighten(self):
+        """No header is needed any more."""
+        self._io.count("lighten")
+        self._exchange.lighten()
+
     async def read(self, due):
         """The next piece."""
         self._io.count("read")

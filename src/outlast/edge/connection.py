@@ -31,6 +31,7 @@ from outlast.edge.sweeper import Sweeper
 from outlast.edge.upload import PIECE, Upload
 from outlast.model.errors import BadResponse, Connect, Failure, TimedOut
 
+KEEP_ALIVE = b"keep-alive"
 IDLE, ASKED, HEAD, BODY, DONE, LINGER, GONE = Stage  # globals: looked up several times per packet
 
 
@@ -106,6 +107,11 @@ class Connection(Listening):
         if self._paused:
             self._resume()
         return data
+
+    def lighten(self) -> None:
+        """Keep of the head only what is needed at the end of the answer."""
+        hint = self.fields.get(KEEP_ALIVE)
+        self.fields = {} if hint is None else {KEEP_ALIVE: hint}
 
     def raise_failure(self) -> NoReturn:
         """Raises why it broke. Given out once, since an exception that is kept is a cycle with its own traceback."""
@@ -212,7 +218,7 @@ class Connection(Listening):
 
     def _settle(self) -> None:
         """After an answer: back to the shelf, or closed."""
-        hint = self.fields.get(b"keep-alive")
+        hint = self.fields.get(KEEP_ALIVE)
         seconds = self._bounds.idle if hint is None else keep_alive_seconds(hint, self._bounds.idle)
         if not self._keep or self._upload is not None or seconds <= 0 or self._transport.is_closing():
             self._close()

@@ -44,6 +44,12 @@ class HttpExchange:
         coding = fields.get(b"content-encoding")
         self._decoder = None if coding is None else decoder_for(coding, bounds.inflation)
 
+    def lighten(self) -> None:
+        """Let go of the headers, which nobody will ask for any more: the answer may be read for long."""
+        self.header = _forgotten
+        if self._connection is not None:
+            self._connection.lighten()
+
     async def read(self, due: float) -> bytes:
         """What has come since, as soon as anything is there; `b""` at the end of the body."""
         try:
@@ -134,3 +140,7 @@ class HttpExchange:
         elif now > self._late_until:
             raise TimedOut("the answer did not end within the limit", phase="read")
         return now <= due
+
+
+def _forgotten(_: bytes) -> bytes | None:
+    raise RuntimeError("the headers have been let go, since the answer has begun")

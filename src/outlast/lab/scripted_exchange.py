@@ -113,6 +113,9 @@ class ScriptedExchange:
         """The value of a header, by its lower-case name."""
         return self._headers.get(name)
 
+    def lighten(self) -> None:
+        """Nothing: the headers say here how the body ends."""
+
     @property
     def unread(self) -> int:
         """Bytes that wait for a reader."""

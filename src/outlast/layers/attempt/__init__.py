@@ -106,6 +106,8 @@ class Attempts:
         head = await source.first(due, begun)
         now = call.io.now()
         record.answered(call, now)
+        quota = dialect.quota(exchange.header) if call.metered else None
+        exchange.lighten()
         stream = Stream(source, head, call.io, prompt=call.request.tokens)
         ends = source.end_by + call.target.timers.stall  # for who does not read; a read ends it before
         if call.outlived:
@@ -113,8 +115,7 @@ class Attempts:
         else:
             stream.live_until(ends)
         stream.owe(call, (record,))
-        if call.metered:
-            stream.learned(quota=dialect.quota(exchange.header))
+        stream.learned(quota=quota)
         return stream
 
     def _as_stream(self, call: Call, reply: Reply, record: Record) -> Stream:
