@@ -3,13 +3,18 @@
 import asyncio
 import contextlib
 import os
+import sys
 
 import pytest
 import uvicorn
 
+from outlast.build import Outlast
+from outlast.config import parse
+from outlast.gateway.app import App
+from outlast.gateway.exchange import Outbound
 from outlast.gateway.server import assemble, listen
 from outlast.telemetry.outlet import Outlet
-from outlast.testing import endless, ok, silent, stall
+from outlast.testing import ScriptedIo, VirtualLoop, endless, ok, silent, stall
 
 from .house import House, chat, toml_of
 
@@ -127,3 +132,50 @@ def test_a_caller_who_stops_reading_is_given_up(provider, mount):
         (ended,) = house.heard()
         (seen,) = provider.wait(1, ended=True)
     assert (ended.kind, seen.hung_up) == ("cancelled", "caller")
+
+
+class Pieces:
+    """A surface that answers with one large piece and one small, and a flow that counts who has the large one."""
+
+    draining = False
+    over = False
+
+    def __init__(self):
+        self.large = bytes(1 << 20)
+        self.holders = []
+
+    def refusal(self, _inbound):
+        """Nobody is refused."""
+
+    async def answer(self, _inbound):
+        """The stream."""
+        return Outbound(200, [], flow=self)
+
+    async def next(self):
+        """The large piece, then the small one."""
+        self.holders.append(sys.getrefcount(self.large))
+        self.over = len(self.holders) > 1
+        return b"end" if self.over else self.large
+
+    def abort(self):
+        """Nothing is held."""
+
+
+def test_no_piece_is_kept_while_the_next_one_is_awaited():
+    """Streams may be open for long, and there may be many: what was sent is not held until more comes."""
+    surface, sent = Pieces(), []
+
+    async def receive():
+        return {"type": "http.disconnect" if sent else "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        sent.append(len(message.get("body", b"")))
+
+    async def story():
+        outlast = Outlast(parse(toml_of("http://127.0.0.1:1"), {}), io=ScriptedIo(0))
+        await App(surface, outlast)({"type": "http", "method": "POST", "path": PATH, "headers": []}, receive, send)
+
+    with asyncio.Runner(loop_factory=lambda: VirtualLoop(0)) as runner:
+        runner.run(story())
+    assert sent == [0, 1 << 20, 3]
+    assert surface.holders[0] == surface.holders[1]
