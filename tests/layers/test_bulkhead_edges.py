@@ -127,6 +127,20 @@ def test_a_full_queue_tells_a_second_or_what_is_expected():
     assert enter(slots, "a", NORMAL, now) == Full("the queue is full", 6.0)
 
 
+def test_who_waits_for_one_target_waits_for_no_other():
+    """Where nobody has waited yet nobody is ahead, sent away or crowded out."""
+    busy, _ = one_slot()
+    other, _ = one_slot(queue=0)
+    enter(busy, "a", NORMAL, START)
+    assert ([busy.ahead(LOW), busy.waiting], [other.ahead(LOW), other.waiting]) == ([1, 1], [0, 0])
+    refused = other.enter("a", NORMAL, START, FAR, Bell)
+    assert isinstance(refused, Full)
+    assert refused.why == "the queue is full"
+    late = one_slot()[0].enter("a", NORMAL, START, START - 1.0, Bell)
+    assert isinstance(late, Full)
+    assert late.why == "it could not be served in time"
+
+
 def test_before_a_call_are_those_of_its_class_and_of_better_ones():
     """Not those below; and what it was told is on its ticket."""
     slots, _ = one_slot()

@@ -26,6 +26,10 @@ AGED_EVERY = 4
 """Of so many slots that are handed on, one goes to a call whose class has improved by waiting, if there is one."""
 
 
+NOBODY = tuple([Line() for _ in PRIORITIES])
+"""The lines of all slots for which nobody has waited yet, which are most: ten ordered dictionaries are much."""
+
+
 class Cohort(AtOnce):
     """The calls that found a slot free since the limit was last cut: one permit for all of them."""
 
@@ -87,7 +91,7 @@ class Slots:
         self.cohort = Cohort(self)
         self.used = 0
         self.waiting = 0
-        self._lines = [Line() for _ in PRIORITIES]
+        self._lines = NOBODY  # until somebody waits
         self._handed_on = 0
         self._pace = 0.0  # mean seconds between two releases while calls wait
         self._gaps = 0  # how many of them that mean was made of, up to SURE_AFTER
@@ -137,6 +141,8 @@ class Slots:
             return Full("the queue is full", max(expected, 1.0))
         if not self.waiting:
             self._freed_at = now
+        if self._lines is NOBODY:
+            self._lines = tuple([Line() for _ in PRIORITIES])
         ahead = self.ahead(priority)
         ticket = Ticket(self, caller, priority, now, waiter(), granted=False, ahead=ahead, expected=expected)
         self._lines[priority].add(ticket)
