@@ -60,10 +60,10 @@ class Join:
         self._blank = said[len(text) :]
         self._words = last_words(text)
         self._place = max(0, len(text) - config.most_overlap)
-        self._least = min(config.least_overlap, len(text))
+        self._least = config.least_overlap
         self._held = ""
         self._along = 0  # characters that are the same as from the top
-        self._from_top = bool(text) and (asked or len(text) >= ANEW)
+        self._from_top = len(text) >= ANEW  # of fewer, the last words are all of them
         self._decided = not text
         self.open = not said
         self.anew = False
@@ -124,7 +124,7 @@ class Join:
         return self._behind_an_introduction()
 
     def _may_be_last_words(self) -> bool:
-        return self.asked and self._words.startswith(self._held)
+        return self._words.startswith(self._held)
 
     def _repeated(self) -> int | None:
         """How many of the characters held repeat the end of what was said; None while more may come."""
@@ -143,9 +143,9 @@ class Join:
         held, words = self._held, self._words
         self.lost = max(self._along, _alike(words, held)) >= REWORDED
         if not self.lost and len(words) >= TELLING and held[0].isalpha() and not held[0].islower():
-            place = held.find(words)
-            if place >= 0 and held[:place].endswith(COLONS):
-                return self._decide(held[place + len(words) :])
+            introduction, found, rest = held.partition(words)
+            if found and introduction.endswith(COLONS):
+                return self._decide(rest)
             if len(held) < self._config.introduction + len(words):
                 return ""
         return self._decide(held)
@@ -166,8 +166,8 @@ class Join:
 
 
 def _begins_a_word(text: str, place: int) -> bool:
-    """Does a word begin there? Signs of scripts without spaces are words of their own."""
-    return place == 0 or not (text[place - 1].isalnum() and text[place].isalnum() and text[place].isascii())
+    """Does a word begin there, behind the first? Signs of scripts without spaces are words of their own."""
+    return not (text[place - 1].isalnum() and text[place].isalnum() and text[place].isascii())
 
 
 def _alike(text: str, new: str, at: int = 0) -> int:
@@ -177,4 +177,4 @@ def _alike(text: str, new: str, at: int = 0) -> int:
     for place, (one, other) in enumerate(zip(text[at : at + len(new)], new, strict=False)):
         if one != other:
             return place
-    return min(len(text) - at, len(new))
+    return len(text) - at
