@@ -53,11 +53,12 @@ class Gcra:
 
     def take(self, cost: float, now: float) -> None:
         """Spend `cost`, or reserve it for when it may be spent; `charges` is then the number of this charge."""
-        spacing, backlog = self.spacing, self.tat - now
-        if backlog > 0.0:
+        tat, spacing = self.tat, self.spacing
+        if tat > now:
+            backlog = tat - now
             allowed = (self.burst - cost) * spacing  # who has to wait goes when it has come down to that
             self.lows.note(self.charges, backlog if backlog < allowed else allowed)  # noqa: FURB136  (min takes longer)
-            self.tat += cost * spacing
+            self.tat = tat + cost * spacing
         else:
             self.lows.note(self.charges, 0.0)
             self.tat = now + cost * spacing
@@ -74,10 +75,10 @@ class Gcra:
         Who has a place goes at the time that he was given. What would have run over until then is lost, or a newcomer
         would spend it a second time.
         """
-        missing = self.tat - now
-        if missing > 0.0:
-            unused = cost * self.spacing
-            self.tat -= self.lows.lower(number, unused if unused < missing else missing)  # noqa: FURB136
+        tat = self.tat
+        if tat > now:
+            missing, unused = tat - now, cost * self.spacing
+            self.tat = tat - self.lows.lower(number, unused if unused < missing else missing)  # noqa: FURB136
 
     def remaining(self, now: float) -> float:
         """What may be spent now, without waiting."""
@@ -191,10 +192,9 @@ class Limits:
         self.under_way -= 1
         if used is charged:
             return
-        before = charged.requests, charged.tokens, charged.usd
-        after = used.requests, used.tokens, used.usd
+        each = charged.requests - used.requests, charged.tokens - used.tokens, charged.usd - used.usd
         for bucket in self.buckets:
-            unused = before[bucket.place] - after[bucket.place]
+            unused = each[bucket.place]
             if unused > 0.0:
                 bucket.refund(unused, bucket.charges if number is None else number, now)
             elif unused < 0.0:
