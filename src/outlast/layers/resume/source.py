@@ -234,7 +234,7 @@ class Resumed:
         if join.lost:
             raise self._unfit("begins anew in other words")
         if self._patience.due < inf and (batch.last or _any_new(chunks)):
-            self._new_words()
+            self._new_words(join)
         return Batch(b"", chunks, batch.last) if chunks or batch.last else None
 
     def _take(self, join: Join, chunk: Chunk, chunks: list[Chunk]) -> None:
@@ -244,12 +244,11 @@ class Resumed:
             return  # thoughts do not come behind words
         if chunk.text:
             chunk.text = stops.feed(join.feed(chunk.text))
-        if (chunk.finish is not None or (chunk.content and not chunk.text)) and not stops.met:
-            held = stops.feed(join.close())
-            if held := held + stops.close():
-                self._add(Chunk(chunk.text + held), chunks)
-                chunk.text = ""
-        self._add(chunk, chunks)
+        if chunk.finish is not None or (chunk.content and not chunk.text):
+            held = stops.feed(join.close()) + stops.close()
+            self._add(Chunk(held), chunks)
+        if not stops.met:
+            self._add(chunk, chunks)
 
     def _add(self, chunk: Chunk, chunks: list[Chunk]) -> None:
         if chunk.usage is not None:
@@ -272,19 +271,18 @@ class Resumed:
         self._count()
         return Batch(b"", [*chunks, Chunk(finish="stop", usage=self._spent)], last=True)
 
-    def _new_words(self) -> None:
+    def _new_words(self, join: Join) -> None:
         """The caller waits no longer: from now on the part has the time that every stream has."""
         call = self._call
         call.story.resumed += 1
-        seconds = max(0.0, call.io.now() - self._broke_at)
+        seconds = call.io.now() - self._broke_at
         self._patience.due = inf  # the part looks at it too
         call.io.emit(
-            StreamResumed(call.id, self._avoid[-1], self._part.target, self._broke_after, self._way(), seconds)
+            StreamResumed(call.id, self._avoid[-1], self._part.target, self._broke_after, self._way(join), seconds)
         )
 
-    def _way(self) -> Literal["prefill", "asking", "restart", "anew"]:
-        join = self._join
-        if join is None or self._anew or not self._said.size:
+    def _way(self, join: Join) -> Literal["prefill", "asking", "restart", "anew"]:
+        if not self._said.size:
             return "anew"
         return "restart" if join.anew else "asking" if join.asked else "prefill"
 

@@ -28,6 +28,7 @@ class Stops:
         self._held = held = self._held + new
         if any(held.startswith(rest) for rest in self._rests):
             self.met = self.over = True
+            self._held = ""
             return ""
         self._rests = [rest for rest in self._rests if rest.startswith(held)]
         return "" if self._rests else self.close()

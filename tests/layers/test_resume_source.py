@@ -1,0 +1,618 @@
+"""An answer of several parts, with the layer in the hand: what is given on, what is summed, and what is told."""
+
+import contextlib
+import gc
+import weakref
+
+import pytest
+
+from outlast.flow.stream import Stream
+from outlast.layers.resume import ResumeConfig, resume
+from outlast.layers.resume.said import Said
+from outlast.model.errors import BrokenStream, Cancelled, Connect, Failure
+from outlast.model.errors import Caller as Wrong
+from outlast.model.events import StreamBroke, StreamResumed
+from outlast.model.messages import Batch, Chat, Chunk, Opening, ToolDelta, Usage
+from outlast.model.target import Provider, Route, Target, Timers
+
+from .calls import ALPHA, Ear, a_call
+
+TEN = Timers(first_content=10.0)
+TAKES = Target(
+    name="beta/m",
+    provider=Provider("beta", "openai", "http://127.0.0.1:1"),
+    model="m",
+    family="m",
+    prefill=True,
+    timers=TEN,
+)
+SAID = "one two three four five"
+REST = " six seven"
+FIRST, SECOND = Usage(10, 2), Usage(12, 3)
+
+
+class House(Ear):
+    """An ear that keeps the deadlines of streams too, or cannot."""
+
+    def __init__(self, *, faulty=False):
+        super().__init__(now=1_000.0)
+        self.faulty = faulty
+        self.due = None
+
+    def watch(self, timed, due):
+        if self.faulty:
+            raise RuntimeError("no clock")
+        self.due = due
+
+    def on_loop(self, callback):
+        callback()
+
+    def of(self, kind):
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+class Leg:
+    """What one provider says: words, chunks, batches, and failures; a number is the time that it is by then."""
+
+    dialect = "openai"
+
+    def __init__(self, *steps, target="alpha/m", cost=None, ends=float("inf"), doing=None):
+        self.steps = list(steps)
+        self.target = target
+        self.cost = cost
+        self.ends = ends
+        self.doing = doing
+        self.opening = Opening(id=f"id of {target}")
+        self.aborted = False
+        self.io = None
+
+    async def next(self):
+        step = self.steps.pop(0) if self.steps else None
+        if isinstance(step, float):
+            self.io.time = step
+            return await self.next()
+        if isinstance(step, Failure):
+            try:
+                raise step
+            finally:
+                del step  # no frame of ours names it
+        chunks = {str: lambda: [Chunk(step)], Chunk: lambda: [step]}.get(type(step))
+        return step if chunks is None else Batch(b"raw", chunks())
+
+    def abort(self):
+        self.aborted = True
+
+    def settle(self, call, end, now):
+        end.cost = self.cost
+
+
+def cut(target="alpha/m", **more):
+    """A break."""
+    error = BrokenStream("cut")
+    error.target = target
+    for name, value in more.items():
+        setattr(error, name, value)
+    return error
+
+
+def done(usage=None):
+    """The end of an answer."""
+    return Batch(b"raw", [Chunk(finish="stop", usage=usage)], last=True)
+
+
+def run(coroutine):
+    """Nobody here waits for anything."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return stop.value
+    raise AssertionError("something waits")
+
+
+class Told:
+    """An answer whose parts are these legs, or failures to begin one; read by `heard`."""
+
+    def __init__(
+        self, *legs, on_break="resume", targets=(ALPHA, TAKES), config=None, most=12, io=None, read=None, **request
+    ):
+        self.io = io or House()
+        self.legs = list(legs)
+        self.calls = []
+        self.call = a_call(self.io, stream=True)
+        self.call.route = Route("m", targets, on_break=on_break)
+        self.request = self.call.request
+        self.request.read = read or (lambda _: Chat(()))
+        self.request.body = b"the question"
+        for name, value in request.items():
+            setattr(self.request, name, value)
+        self.handle = resume(config or ResumeConfig(), most)(self.inner)
+        self.stream = None
+
+    async def inner(self, call):
+        self.calls.append(call)
+        leg = self.legs.pop(0) if self.legs else Connect("nobody is there")
+        if isinstance(leg, Failure):
+            try:
+                raise leg
+            finally:
+                del leg
+        if not isinstance(leg, Leg):
+            return leg
+        leg.io = self.io
+        if leg.doing is not None:
+            leg.doing()
+        stream = Stream(leg, run(leg.next()), self.io, prompt=call.request.tokens)
+        stream.owe(call, (leg,))
+        stream.ends = leg.ends
+        return stream
+
+    def begun(self):
+        self.stream = run(self.handle(self.call))
+        return self.stream
+
+    def batches(self):
+        """All that is handed over, and then the failure, if there is one."""
+        stream, found = self.stream or self.begun(), []
+        try:
+            while (batch := run(stream.next())) is not None:
+                found.append(batch)
+        except Failure as failure:
+            found.append(failure)
+        return found
+
+    def heard(self):
+        """The words, and why they ended."""
+        *batches, last = self.batches()
+        failure = last if isinstance(last, Failure) else None
+        chunks = [chunk for batch in [*batches, *([] if failure else [last])] for chunk in batch.chunks]
+        return "".join(chunk.text for chunk in chunks), failure or self.stream.finish
+
+    def ways(self):
+        return [event.way for event in self.io.of(StreamResumed)]
+
+    def reasons(self):
+        return [event.reason for event in self.io.of(StreamBroke)]
+
+
+# -- which answers outlive their streams -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("on_break", "fields"), [("resume", {"stream": False}), ("error", {"restarts": True}), ("restart", {})]
+)
+def test_other_answers_are_left_alone(on_break, fields):
+    """A whole one; where the route wants the error; and where the caller could not be told."""
+    told = Told(Leg(SAID, done()), on_break=on_break, **fields)
+    stream = told.begun()
+    assert not told.call.outlived
+    assert not stream.keeps_request
+
+
+def test_an_answer_that_is_no_stream_is_passed_on():
+    """And one that has been read."""
+    reply = object()
+    assert Told(reply).begun() is reply
+    told = Told()
+    leg = Leg(done())
+    read = Stream(leg, Batch(b"", []), told.io)
+    run(read.next())
+    run(read.next())
+    told.legs = [read]
+    assert told.begun() is read
+
+
+def test_what_cannot_be_outlived_is_let_go():
+    """A fault of ours leaves no connection open, pays what is owed, and reaches the caller."""
+    leg = Leg(SAID, ends=2_000.0)
+    told = Told(leg, io=House(faulty=True))
+    with pytest.raises(RuntimeError, match="no clock"):
+        told.begun()
+    assert leg.aborted
+    assert told.request.body == b""
+
+    class Faulty(Stream):
+        def outlived_by(self, source, head, call):
+            raise RuntimeError("not today")
+
+    leg = Leg()
+    told = Told(Faulty(leg, Batch(b"", [Chunk("word")]), House()))
+    with pytest.raises(RuntimeError, match="not today") as kept:
+        told.begun()
+    assert leg.aborted
+    assert kept.value is not None
+
+
+def test_what_the_question_was_is_kept_as_bytes():
+    """What was read of it is let go when the answer begins, and again when the next part does."""
+    told = Told(Leg(SAID, cut()), Leg(REST, done(), target="beta/m"))
+    told.request._content = "read"
+    told.begun()
+    assert (told.request.body, told.request._content) == (b"the question", None)
+    told.heard()
+    assert told.calls[1].request.body == b"the question"
+    told = Told(Leg(SAID, cut()), Leg(REST, target="beta/m"), read=lambda _: Chat((), stop=("x",)))
+    told.begun()
+    for _ in range(2):
+        run(told.stream.next())
+    assert told.request._content is None
+
+
+def test_an_answer_is_of_its_first_target():
+    """Its name, its dialect and its opening, whoever goes on."""
+    told = Told(Leg(SAID, cut()), Leg(REST, done(), target="beta/m"))
+    stream = told.begun()
+    assert told.call.outlived
+    assert (stream.target, stream.dialect, stream.opening.id) == ("alpha/m", "openai", "id of alpha/m")
+    told.heard()
+    assert (stream.target, stream.dialect, stream.opening.id) == ("alpha/m", "openai", "id of alpha/m")
+
+
+def test_a_part_may_end_without_a_last_batch():
+    """Nothing more is read."""
+    told = Told(Leg(SAID, Chunk(finish="stop")))
+    assert [batch.raw for batch in told.batches()] == [b"raw", b"raw"]
+    assert told.stream.finish == "stop"
+
+
+# -- what is given on --------------------------------------------------------------------------------------------------
+
+
+def test_the_rest_is_rendered_anew_and_nothing_else_is():
+    """Batches with nothing new are none; the last one is told, though it is empty."""
+    later = Leg(Batch(b"raw", [Chunk()]), SAID, REST, Batch(b"raw", [], last=True), target="beta/m")
+    told = Told(Leg(SAID, cut()), later)
+    assert told.batches() == [Batch(b"raw", [Chunk(SAID)]), Batch(b"", [Chunk(REST)]), Batch(b"", [], last=True)]
+
+
+def test_a_piece_that_ends_the_answer_stays_one():
+    """Words and finish together."""
+    told = Told(Leg(SAID, cut()), Leg(Chunk(REST, finish="stop"), target="beta/m"))
+    assert told.batches()[1:] == [Batch(b"", [Chunk(REST, finish="stop")])]
+
+
+@pytest.mark.parametrize("ending", [Chunk(tool=ToolDelta(0, name="look")), Chunk(finish="stop")])
+def test_what_was_held_back_comes_before_what_is_no_word(ending):
+    """And behind it nothing is cut."""
+    told = Told(Leg(SAID, cut()), Leg("one", ending, SAID, target="beta/m"))
+    assert told.batches()[1:] == [Batch(b"", [Chunk("one"), ending]), Batch(b"", [Chunk(SAID)])]
+
+
+def test_neither_thoughts_nor_their_signature_come_behind_words():
+    """Where no word had been said they do."""
+    thoughts = [Chunk(reasoning="hm"), Chunk(signature="signed")]
+    told = Told(Leg(SAID, cut()), Leg(*thoughts, REST, target="beta/m"))
+    assert told.batches()[1:] == [Batch(b"", [Chunk(REST)])]
+    told = Told(Leg(Chunk(reasoning="hm"), cut()), Leg(*thoughts, REST, target="beta/m"))
+    assert told.batches()[1:] == [Batch(b"", [thought]) for thought in [*thoughts, Chunk(REST)]]
+
+
+@pytest.mark.parametrize("piece", [[Chunk("ND")], [Chunk("N"), Chunk("D")], [Chunk("ND", finish="stop")]])
+def test_a_stop_sequence_over_the_seam_ends_all(piece):
+    """Nothing of it, nothing behind it; the part is let go, and both are summed."""
+    later = Leg(Batch(b"", [*piece, Chunk(" more")]), " and more", target="beta/m")
+    told = Told(Leg(Chunk("one two E", usage=FIRST), cut()), later, read=lambda _: Chat((), stop=("END",)))
+    estimate = Usage(2, 2, estimated=True)  # what was said is a part of the question
+    assert told.batches()[1:] == [Batch(b"", [Chunk(finish="stop", usage=FIRST + estimate)], last=True)]
+    assert (later.aborted, told.stream.usage) == (True, FIRST + estimate)
+
+
+def test_a_stop_sequence_in_what_was_held_back_ends_all():
+    """Nothing of it is handed over, and the answer ends once."""
+    later = Leg("one", Chunk(finish="stop"), target="alpha/m")
+    told = Told(Leg("one two E", cut()), later, read=lambda _: Chat((), stop=("Eone",)), targets=(ALPHA,))
+    assert [chunk.finish for chunk in told.batches()[-1].chunks] == ["stop"]
+    assert (told.io.of(StreamResumed), told.stream.finish) == ([], "stop")
+
+
+def test_a_question_that_cannot_be_read_has_no_stop_sequences():
+    """It is gone on with all the same."""
+
+    def unreadable(_):
+        raise Wrong("no JSON")
+
+    assert Told(Leg(SAID, cut()), Leg(REST, done(), target="beta/m"), read=unreadable).heard() == (SAID + REST, "stop")
+
+
+def test_who_does_not_fit_is_let_go():
+    """Its words are not handed over, its connection is closed, and the next is asked."""
+    other = Leg(SAID[:17] + "!", "x", target="beta/m")
+    told = Told(Leg(Chunk(SAID, usage=FIRST), cut()), other, Leg(REST, done(SECOND)), targets=(ALPHA,))
+    assert told.heard() == (SAID + REST, "stop")
+    assert other.aborted
+    assert told.stream.usage == FIRST + Usage(5, 5, estimated=True) + SECOND
+    assert told.calls[2].avoid == ("alpha/m", "beta/m")
+    assert [(event.from_target, event.to_target) for event in told.io.of(StreamResumed)] == [("beta/m", "alpha/m")]
+
+
+# -- what is summed ----------------------------------------------------------------------------------------------------
+
+
+def test_tokens_and_cost_are_summed():
+    """In the piece that tells of them, and at the end; each part once."""
+    told = Told(Leg(Chunk(SAID, usage=FIRST), cut(), cost=0.25), Leg(REST, done(SECOND), target="beta/m", cost=0.5))
+    assert told.batches()[-1].chunks[0].usage == FIRST + SECOND
+    assert (told.stream.usage, told.stream.cost) == (FIRST + SECOND, 0.75)
+
+
+@pytest.mark.parametrize(("first", "second", "sum_"), [(None, 0.5, 0.5), (0.25, None, 0.25), (None, None, None)])
+def test_what_is_known_of_the_cost_is_told(first, second, sum_):
+    """Where nothing is known, nothing."""
+    told = Told(Leg(SAID, cut(), cost=first), Leg(REST, done(SECOND), target="beta/m", cost=second))
+    told.heard()
+    assert told.stream.cost == sum_
+
+
+def test_a_part_is_counted_once():
+    """Also where nobody goes on with it."""
+    told = Told(Leg(Chunk(SAID, usage=FIRST), cut(), cost=0.25))
+    told.heard()
+    assert (told.stream.usage, told.stream.cost) == (FIRST, 0.25)
+
+
+# -- how it is asked for -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("targets", "who", "way"),
+    [
+        ((ALPHA, TAKES), "beta/m", "prefill"),
+        ((TAKES, ALPHA), "alpha/m", "asking"),
+        ((ALPHA, TAKES), "gamma/m", "asking"),
+    ],
+)
+def test_the_way_is_that_of_the_target_that_answers(targets, who, way):
+    """Of one that is in no catalog nothing is known."""
+    told = Told(Leg(SAID, cut()), Leg(REST, done(), target=who), targets=targets)
+    assert told.heard() == (SAID + REST, "stop")
+    assert told.ways() == [way]
+
+
+def test_a_prefill_that_is_refused_becomes_a_question():
+    """For whoever answers, though the catalog says that it takes it."""
+    told = Told(Leg(SAID, cut()), Wrong("no prefill"), Leg("five", REST, done(), target="beta/m"))
+    assert told.heard()[1] == "stop"
+    assert [call.request.begun.prefill for call in told.calls[1:]] == [True, False]
+    assert told.ways() == ["asking"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "said", "targets", "fields"),
+    [
+        (Connect("down"), SAID, (ALPHA, TAKES), {}),
+        (Wrong("no prefill"), SAID, (ALPHA, TAKES), {"json": True}),
+        (Wrong("no prefill"), SAID, (ALPHA,), {}),
+        (Wrong("no prefill"), " \n", (ALPHA, TAKES), {}),
+    ],
+)
+def test_nobody_is_asked_where_prefill_was_not_the_reason(failure, said, targets, fields):
+    """The server was down, half a JSON was under way, nobody takes it, or no word had been said."""
+    told = Told(Leg(said, cut()), failure, Leg(REST, done(), target="beta/m"), targets=targets, **fields)
+    assert f"nobody could go on with it: {failure.kind}" in told.heard()[1].message
+    assert len(told.calls) == 2
+
+
+def test_another_answer_is_asked_for_as_the_first_one_was():
+    """With all its tokens; and how far it came is counted from its own beginning."""
+    told = Told(
+        Leg(SAID, cut()),
+        Leg("six", cut("beta/m"), target="beta/m"),
+        Leg("ten", done()),
+        on_break="restart",
+        restarts=True,
+        tokens=7,
+        max_tokens=50,
+    )
+    *_, last = told.batches()
+    assert last.last
+    assert [(call.request.tokens, call.request.max_tokens) for call in told.calls] == [(7, 50)] * 3
+    assert [event.said for event in told.io.of(StreamBroke)] == [len(SAID), 3]
+    assert told.ways() == ["anew", "anew"]
+
+
+def test_only_another_answer_makes_what_came_void():
+    """Who is gone on with has said nothing in vain."""
+    for on_break, voids in (("resume", 0), ("restart", 1)):
+        told = Told(Leg(SAID, cut()), Leg(REST, done(), target="beta/m"), on_break=on_break, restarts=True)
+        assert sum(chunk.restart for batch in told.batches() for chunk in batch.chunks) == voids
+
+
+def test_a_rest_that_is_no_stream_is_no_rest():
+    """It is an honest end."""
+    told = Told(Leg(SAID, cut()), object())
+    assert "nobody could go on with it: broken_stream" in told.heard()[1].message
+
+
+def test_who_has_left_while_another_is_found_gets_nothing():
+    """What was found is let go."""
+    told = Told(Leg(SAID, cut()))
+    later = Leg(REST, done(), target="beta/m", doing=told.begun().abort)
+    told.legs.append(later)
+    *_, last = told.batches()
+    assert isinstance(last, Cancelled)
+    assert "while another target was found" in last.message
+    assert later.aborted
+
+
+def test_who_leaves_lets_the_part_go():
+    """At once, of whichever it is reading."""
+    legs = Leg(SAID, cut()), Leg(REST, done(), target="beta/m")
+    told = Told(*legs)
+    for _ in range(2):
+        run((told.stream or told.begun()).next())
+    told.stream.abort()
+    assert legs[1].aborted
+
+
+# -- when nobody goes on -----------------------------------------------------------------------------------------------
+
+
+def test_the_error_is_that_of_the_break():
+    """Its code, target, and how it broke; with the reason why nobody goes on."""
+    told = Told(Leg(SAID, cut(stalled=True, code="why")))
+    error = told.heard()[1]
+    assert (error.stalled, error.bounded, error.target, error.code) == (True, False, "alpha/m", "why")
+    error = Told(Leg(SAID, cut(bounded=True))).heard()[1]
+    assert (error.stalled, error.bounded) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("leg", "more", "reason"),
+    [
+        (Leg(SAID, cut(bounded=True)), {}, "it was as long as any stream may be"),
+        (Leg(SAID, cut()), {"choices": 2}, "several answers were asked for"),
+        (Leg(SAID, Chunk(refusal="no"), cut()), {}, "it held a refusal"),
+        (Leg(SAID, cut()), {"most": 0}, "no attempts left"),
+        (Leg(SAID, cut()), {"config": ResumeConfig(longest=len(SAID) - 1)}, "it held more than is remembered"),
+    ],
+)
+def test_why_nobody_is_asked_is_told(leg, more, reason):
+    """In the error, with all that was tried; and nobody is asked."""
+    told = Told(leg, Leg(REST, done(), target="beta/m"), **more)
+    told.call.story.tried.append("an attempt")
+    error = told.heard()[1]
+    assert error.message == f"cut; nobody could go on with it: {reason}"
+    assert error.attempts == ("an attempt",)
+    assert (told.reasons(), len(told.calls)) == ([reason], 1)
+
+
+def test_another_answer_is_begun_where_none_could_be_gone_on_with():
+    """Whatever the first one held."""
+    told = Told(Leg(SAID, Chunk(refusal="no"), cut()), Leg(REST, done()), on_break="restart", restarts=True, choices=2)
+    assert told.heard()[1] == "stop"
+
+
+def test_a_rest_that_makes_no_json_is_given_up():
+    """Where it says that it is whole; one that was cut by its length is told as that."""
+    half = '{"name": "one'
+    for rest, finish, fits in (('"}', "stop", True), ("...", "stop", False), ("...", "length", True)):
+        later = Leg(rest, Chunk(finish=finish), target="beta/m")
+        told = Told(Leg(half, cut()), later, json=True)
+        words, end = told.heard()
+        if fits:
+            assert (words, end) == (half + rest, finish)
+        else:
+            assert (isinstance(end, BrokenStream), told.stream.finish, later.aborted) == (True, None, True)
+    assert Told(Leg(half, cut()), Leg("...", done(), target="beta/m")).heard() == (f"{half}...", "stop")
+
+
+def test_who_begins_from_the_top_is_told_of():
+    """Whether it was asked to or not."""
+    told = Told(Leg(SAID, cut()), Leg(SAID + REST, done(), target="beta/m"))
+    assert told.heard() == (SAID + REST, "stop")
+    assert told.ways() == ["restart"]
+
+
+def test_what_has_finished_is_not_gone_on_with():
+    """It has all been said."""
+    told = Told(Leg(SAID, Chunk(finish="stop"), cut()), Leg(REST, done()))
+    assert told.heard()[0] == SAID
+    assert (told.reasons(), len(told.calls)) == (["it had finished"], 1)
+
+
+@pytest.mark.parametrize(("at", "left"), [(1_009.9, True), (1_010.0, False), (1_011.0, False)])
+def test_new_words_are_waited_for_for_the_first_content_limit(at, left):
+    """From the break on, whoever is asked; a repetition is nothing new."""
+    later = Leg("one two", at, cut("beta/m"), target="beta/m")
+    told = Told(Leg(SAID, cut()), later, Leg(REST, done()), targets=(TAKES,))
+    assert told.heard()[0] == SAID + REST * left
+    assert told.reasons() == ["", "" if left else "no time left"]
+    assert told.calls[1].deadline == 1_010.0
+
+
+@pytest.mark.parametrize(("at", "left"), [(1_004.9, True), (1_005.0, False)])
+def test_no_answer_is_longer_than_a_stream_may_be(at, left):
+    """Its parts have one end."""
+    told = Told(Leg(SAID, at, cut(), ends=1_005.0), Leg(REST, done(), target="beta/m"), targets=(TAKES,))
+    assert told.heard()[0] == SAID + REST * left
+    assert told.reasons() == ["" if left else "no time left"]
+
+
+def test_new_words_give_the_part_the_time_that_every_stream_has():
+    """A finish is new too; from then on a break is a new one."""
+    finish = Leg(Chunk(), 1_004.0, Chunk(finish="stop"), 1_050.0, target="beta/m")
+    told = Told(Leg(SAID, cut()), finish)
+    told.begun()
+    for _ in range(2):
+        run(told.stream.next())
+    assert told.io.of(StreamResumed) == [StreamResumed("r1", "alpha/m", "beta/m", len(SAID), "prefill", 4.0)]
+    assert told.calls[1].patience.due == float("inf")
+    told = Told(Leg(SAID, cut()), Leg(REST, 1_050.0, cut("beta/m"), target="beta/m"), Leg(" eight", done()))
+    assert told.heard() == (SAID + REST + " eight", "stop")
+    assert told.call.story.resumed == 2
+
+
+def test_an_empty_end_is_an_end_too():
+    """Who has nothing to add has gone on with it."""
+    told = Told(Leg(SAID, cut()), Leg(Batch(b"", []), Batch(b"", [], last=True), target="beta/m"))
+    told.heard()
+    assert told.call.story.resumed == 1
+
+
+def test_a_break_is_freed_at_once():
+    """No frame names an error that names the frame."""
+    error = cut()
+    there = weakref.ref(error)
+    told = Told(Leg(SAID, error))
+    del error
+    run(told.begun().next())
+    gc.disable()
+    try:
+        with contextlib.suppress(BrokenStream):
+            run(told.stream.next())
+        assert told.stream.finish is None
+        assert there() is None
+    finally:
+        gc.enable()
+
+
+# -- what is remembered ------------------------------------------------------------------------------------------------
+
+
+def said(*chunks, longest=200_000):
+    """What is known when these have been handed over."""
+    known = Said(longest)
+    known.note(list(chunks))
+    return known
+
+
+def test_so_much_is_remembered_and_no_more():
+    """To the character; of what is longer nothing is kept but how long it is."""
+    assert (said(Chunk("12345"), longest=5).text, said(Chunk("12345"), longest=5).beyond) == ("12345", "")
+    known = said(Chunk("123"), Chunk("456"), Chunk("7"), longest=5)
+    assert (known.text, known.size, known.beyond) == ("", 7, "more than is remembered")
+
+
+def test_words_are_remembered_in_their_order():
+    """However many pieces they came in, and each once."""
+    for count in (1, 31, 32, 33, 64, 100):
+        assert said(*(Chunk("x") for _ in range(count)), longest=count).text == "x" * count
+        assert said(*(Chunk(f"{number} ") for number in range(count))).text == "".join(f"{n} " for n in range(count))
+
+
+@pytest.mark.parametrize(
+    ("chunk", "beyond"),
+    [
+        (Chunk(tool=ToolDelta(0, name="look")), "a tool call"),
+        (Chunk(refusal="no"), "a refusal"),
+        (Chunk(audio=True), "audio"),
+        (Chunk(reasoning="hm"), ""),
+        (Chunk(signature="signed"), ""),
+        (Chunk("word"), ""),
+        (Chunk(), ""),
+    ],
+)
+def test_what_nobody_can_go_on_with_is_named(chunk, beyond):
+    """Words and thoughts can be gone on with."""
+    assert said(chunk).beyond == beyond
+
+
+def test_a_finish_is_remembered():
+    """Whatever comes behind it."""
+    assert said(Chunk("word")).finish is None
+    assert said(Chunk(finish="stop"), Chunk(usage=FIRST)).finish == "stop"
+
+
+def test_a_piece_is_a_token_where_it_is_as_short_as_one():
+    """Eight letters on average at most; else four letters are one."""
+    assert said(Chunk("x" * 7), Chunk("x" * 9)).tokens == 2
+    assert said(Chunk("x" * 8), Chunk("x" * 11)).tokens == 4
