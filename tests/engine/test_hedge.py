@@ -196,6 +196,7 @@ def test_within_the_budget_of_its_target(make):
     world.script("alpha/m", ok(first=1.0))
     assert world.ask().target == "alpha/m"
     assert [event.reason for event in world.events(HedgeRefused)] == ["the retry budget is spent"]
+    assert sum(bucket.hedges for bucket in world.stack.hedges.share_of("default")._buckets) == 0
 
 
 def test_a_hedge_is_paid_for_and_ends_with_its_call(make):
