@@ -12,10 +12,11 @@ from outlast.layers.resume.said import Said
 from outlast.model.errors import BrokenStream, Cancelled, Connect, Failure
 from outlast.model.errors import Caller as Wrong
 from outlast.model.events import StreamBroke, StreamResumed
-from outlast.model.messages import Batch, Chat, Chunk, Opening, ToolDelta, Usage
+from outlast.model.messages import Batch, Chat, Chunk, ToolDelta, Usage
 from outlast.model.target import Provider, Route, Target, Timers
 
-from .calls import ALPHA, Ear, a_call
+from .calls import ALPHA, a_call
+from .legs import House, Leg, run
 
 TEN = Timers(first_content=10.0)
 TAKES = Target(
@@ -31,61 +32,6 @@ REST = " six seven"
 FIRST, SECOND = Usage(10, 2), Usage(12, 3)
 
 
-class House(Ear):
-    """An ear that keeps the deadlines of streams too, or cannot."""
-
-    def __init__(self, *, faulty=False):
-        super().__init__(now=1_000.0)
-        self.faulty = faulty
-        self.due = None
-
-    def watch(self, timed, due):
-        if self.faulty:
-            raise RuntimeError("no clock")
-        self.due = due
-
-    def on_loop(self, callback):
-        callback()
-
-    def of(self, kind):
-        return [event for event in self.events if isinstance(event, kind)]
-
-
-class Leg:
-    """What one provider says: words, chunks, batches, and failures; a number is the time that it is by then."""
-
-    dialect = "openai"
-
-    def __init__(self, *steps, target="alpha/m", cost=None, ends=float("inf"), doing=None):
-        self.steps = list(steps)
-        self.target = target
-        self.cost = cost
-        self.ends = ends
-        self.doing = doing
-        self.opening = Opening(id=f"id of {target}")
-        self.aborted = False
-        self.io = None
-
-    async def next(self):
-        step = self.steps.pop(0) if self.steps else None
-        if isinstance(step, float):
-            self.io.time = step
-            return await self.next()
-        if isinstance(step, Failure):
-            try:
-                raise step
-            finally:
-                del step  # no frame of ours names it
-        chunks = {str: lambda: [Chunk(step)], Chunk: lambda: [step]}.get(type(step))
-        return step if chunks is None else Batch(b"raw", chunks())
-
-    def abort(self):
-        self.aborted = True
-
-    def settle(self, call, end, now):
-        end.cost = self.cost
-
-
 def cut(target="alpha/m", **more):
     """A break."""
     error = BrokenStream("cut")
@@ -98,15 +44,6 @@ def cut(target="alpha/m", **more):
 def done(usage=None):
     """The end of an answer."""
     return Batch(b"raw", [Chunk(finish="stop", usage=usage)], last=True)
-
-
-def run(coroutine):
-    """Nobody here waits for anything."""
-    try:
-        coroutine.send(None)
-    except StopIteration as stop:
-        return stop.value
-    raise AssertionError("something waits")
 
 
 class Told:

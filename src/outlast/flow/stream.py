@@ -116,8 +116,7 @@ class Ending:
             self._give_up()
         if self.usage is None:  # nobody told: four characters are about a token
             self.usage = Usage(input=self.prompt, output=-(-self.delivered // 4), estimated=True)
-        outcome = "success" if error is None else ended_by(error).outcome
-        end = End(outcome, error, self.usage, self.cost, self.quota)
+        end = End(outcome_of(error), error, self.usage, self.cost, self.quota)
         debts, self.debts = self.debts, []
         for call, owed in debts:
             pay(owed, call, end)
