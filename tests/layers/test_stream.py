@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 
-from outlast.flow.stream import Stream
+from outlast.flow.stream import End, Stream, ended_by
 from outlast.model.errors import BrokenStream, Cancelled
 from outlast.model.events import Fault
 from outlast.model.messages import Batch, Chunk, Quota, Usage
@@ -190,6 +190,12 @@ def test_what_was_left_is_not_read():
     with pytest.raises(Cancelled, match="the caller has left"):
         run(stream.next())
     assert source.aborted
+
+
+def test_the_end_that_an_exception_means():
+    """What is no failure teaches nothing."""
+    for error, outcome in ((BrokenStream("cut"), "failure"), (asyncio.CancelledError(), "neutral")):
+        assert ended_by(error) == End(outcome, error)
 
 
 def test_a_break_ends_it():
