@@ -129,8 +129,7 @@ class Attempts:
 def _tell_time(outgoing: Outgoing, target: Target, number: int) -> None:
     """Let the provider know how long the answer is waited for and how often it was asked, where it wants to."""
     quirks = target.provider.quirks
-    if quirks.deadline_header:
-        outgoing.deadline_header = quirks.deadline_header.encode()
+    outgoing.deadline_header = quirks.deadline_header.encode()
     if quirks.attempt_header:
         outgoing.headers = (*outgoing.headers, f"{quirks.attempt_header}: {number}".encode())
 
@@ -148,7 +147,6 @@ async def _said(exchange: Exchange, due: float) -> bytes:
     try:
         body = await exchange.whole(due)
     except (BadResponse, TimedOut):
-        exchange.abort()
         return b""
     exchange.release()
     return body

@@ -177,7 +177,6 @@ class Upstream:
 
     def abort(self) -> None:
         """Close the connection."""
-        self._over = True
         self._exchange.abort()
 
 
