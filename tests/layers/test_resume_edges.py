@@ -3,7 +3,9 @@
 import pytest
 
 from outlast.layers.resume import Join, ResumeConfig, Stops
+from outlast.layers.resume.said import Said
 from outlast.model.continuing import last_words
+from outlast.model.messages import Chunk, ToolDelta, Usage
 
 CONFIG = ResumeConfig()
 SAID = " ".join(f"word{number:02}" for number in range(30))
@@ -70,6 +72,12 @@ def test_few_letters_at_the_end_are_a_coincidence(said, rest):
     """However they come."""
     join = asked(said)
     assert "".join(letters(join, rest)) + join.close() == rest
+
+
+def test_eight_letters_at_the_end_are_no_coincidence():
+    """Seven may be."""
+    assert asked("he told me so it is").feed("so it is and") == " and"
+    assert asked("he told me I am it").feed("I am it and") == "I am it and"
 
 
 def test_no_word_is_cut_in_two():
@@ -179,3 +187,58 @@ def test_behind_the_end_there_is_no_stop_sequence():
     stops = Stops("the E", ["END"])
     assert (stops.feed("N"), stops.close()) == ("", "N")
     assert (stops.over, stops.feed("ND"), stops.met) == (True, "ND", False)
+
+
+# -- what is remembered ------------------------------------------------------------------------------------------------
+
+
+def remembered(*chunks, longest=200_000):
+    """What is known when these have been handed over."""
+    known = Said(longest)
+    known.note(list(chunks))
+    return known
+
+
+def test_so_much_is_remembered_and_no_more():
+    """To the character; of what is longer nothing is kept but how long it is."""
+    assert (remembered(Chunk("12345"), longest=5).text, remembered(Chunk("12345"), longest=5).beyond) == ("12345", "")
+    known = remembered(Chunk("123"), Chunk("456"), Chunk("7"), longest=5)
+    assert (known.text, known.size, known.beyond) == ("", 7, "more than is remembered")
+
+
+def test_words_are_remembered_in_their_order():
+    """However many pieces they came in, and each once."""
+    for count in (1, 31, 32, 33, 64, 100):
+        assert remembered(*(Chunk("x") for _ in range(count)), longest=count).text == "x" * count
+        assert remembered(*(Chunk(f"{number} ") for number in range(count))).text == "".join(
+            f"{n} " for n in range(count)
+        )
+
+
+@pytest.mark.parametrize(
+    ("chunk", "beyond"),
+    [
+        (Chunk(tool=ToolDelta(0, name="look")), "a tool call"),
+        (Chunk(refusal="no"), "a refusal"),
+        (Chunk(audio=True), "audio"),
+        (Chunk(reasoning="hm"), ""),
+        (Chunk(signature="signed"), ""),
+        (Chunk("word"), ""),
+        (Chunk(), ""),
+    ],
+)
+def test_what_nobody_can_go_on_with_is_named(chunk, beyond):
+    """Words and thoughts can be gone on with."""
+    assert remembered(chunk).beyond == beyond
+
+
+def test_a_finish_is_remembered():
+    """Whatever comes behind it."""
+    assert remembered(Chunk("word")).finish is None
+    assert remembered(Chunk(finish="stop"), Chunk(usage=Usage(10, 2))).finish == "stop"
+
+
+def test_a_piece_is_a_token_where_it_is_as_short_as_one():
+    """Eight letters on average at most; else four letters are one."""
+    assert remembered(Chunk("x" * 7), Chunk("x" * 9)).tokens == 2
+    assert remembered(Chunk("x" * 8), Chunk("x" * 11)).tokens == 4

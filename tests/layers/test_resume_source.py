@@ -8,7 +8,6 @@ import pytest
 
 from outlast.flow.stream import Stream
 from outlast.layers.resume import ResumeConfig, resume
-from outlast.layers.resume.said import Said
 from outlast.model.errors import BrokenStream, Cancelled, Connect, Failure
 from outlast.model.errors import Caller as Wrong
 from outlast.model.events import StreamBroke, StreamResumed
@@ -500,56 +499,3 @@ def test_a_break_is_freed_at_once():
         assert there() is None
     finally:
         gc.enable()
-
-
-# -- what is remembered ------------------------------------------------------------------------------------------------
-
-
-def said(*chunks, longest=200_000):
-    """What is known when these have been handed over."""
-    known = Said(longest)
-    known.note(list(chunks))
-    return known
-
-
-def test_so_much_is_remembered_and_no_more():
-    """To the character; of what is longer nothing is kept but how long it is."""
-    assert (said(Chunk("12345"), longest=5).text, said(Chunk("12345"), longest=5).beyond) == ("12345", "")
-    known = said(Chunk("123"), Chunk("456"), Chunk("7"), longest=5)
-    assert (known.text, known.size, known.beyond) == ("", 7, "more than is remembered")
-
-
-def test_words_are_remembered_in_their_order():
-    """However many pieces they came in, and each once."""
-    for count in (1, 31, 32, 33, 64, 100):
-        assert said(*(Chunk("x") for _ in range(count)), longest=count).text == "x" * count
-        assert said(*(Chunk(f"{number} ") for number in range(count))).text == "".join(f"{n} " for n in range(count))
-
-
-@pytest.mark.parametrize(
-    ("chunk", "beyond"),
-    [
-        (Chunk(tool=ToolDelta(0, name="look")), "a tool call"),
-        (Chunk(refusal="no"), "a refusal"),
-        (Chunk(audio=True), "audio"),
-        (Chunk(reasoning="hm"), ""),
-        (Chunk(signature="signed"), ""),
-        (Chunk("word"), ""),
-        (Chunk(), ""),
-    ],
-)
-def test_what_nobody_can_go_on_with_is_named(chunk, beyond):
-    """Words and thoughts can be gone on with."""
-    assert said(chunk).beyond == beyond
-
-
-def test_a_finish_is_remembered():
-    """Whatever comes behind it."""
-    assert said(Chunk("word")).finish is None
-    assert said(Chunk(finish="stop"), Chunk(usage=FIRST)).finish == "stop"
-
-
-def test_a_piece_is_a_token_where_it_is_as_short_as_one():
-    """Eight letters on average at most; else four letters are one."""
-    assert said(Chunk("x" * 7), Chunk("x" * 9)).tokens == 2
-    assert said(Chunk("x" * 8), Chunk("x" * 11)).tokens == 4
