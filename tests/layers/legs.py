@@ -1,5 +1,7 @@
 """Streams, ready made, for tests that hold one in the hand; nothing here waits."""
 
+from copy import copy, deepcopy
+
 from outlast.model.errors import Failure
 from outlast.model.messages import Batch, Chunk, Opening
 
@@ -52,8 +54,9 @@ class Leg:
                 raise step
             finally:
                 del step  # no frame of ours names it
-        chunks = {str: lambda: [Chunk(step)], Chunk: lambda: [step]}.get(type(step))
-        return step if chunks is None else Batch(b"raw", chunks())
+        if step is None or isinstance(step, Batch):
+            return deepcopy(step)
+        return Batch(b"raw", [Chunk(step) if isinstance(step, str) else copy(step)])
 
     def abort(self):
         self.aborted = True
