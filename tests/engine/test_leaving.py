@@ -154,6 +154,7 @@ def test_a_failing_request_leaves_no_cycles(make, fault, stream, more):
     world.hear()
     world.hear(stream=stream)
     world.hear(stream=stream)  # whatever is made once for each target is made
+    world.wait(1000)
     gc.collect()
     gc.disable()
     try:
