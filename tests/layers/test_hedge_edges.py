@@ -64,7 +64,7 @@ def raced(first, second):
         try:
             return await (second if call.toward else first)(call)
         finally:
-            call.legs.rest()
+            call.legs.rest(call)
 
     async def story():
         hedge = Hedge(rules=rules, call=a_call(io, targets=(ALPHA, BETA)), inner=leg)

@@ -137,16 +137,16 @@ class Sent(AtOnce):
 
     def answered(self, call: Call, now: float) -> None:  # noqa: ARG002
         """The first content of a stream is there."""
-        self._rest()
+        self._rest(call)
 
     def settle(self, call: Call, end: End, now: float) -> None:
         """It is over; the time of one that was cancelled before it had content is noted as cut short."""
-        self._rest()
-        if call.first is None and not isinstance(end.error, Failure):
+        self._rest(call)
+        if call.first is None and end.error is not None and not isinstance(end.error, Failure):
             known = self._latencies.of(call.target.name, call.request.stream, now)
-            known.add_cut(now - self._at, now, call.io.random())
+            known.add_cut(max(0.0, now - self._at), now, call.io.random())
 
-    def _rest(self) -> None:
+    def _rest(self, call: Call) -> None:
         hedge, self._hedge = self._hedge, None  # a stream may be open for long
         if hedge is not None:
-            hedge.rest()
+            hedge.rest(call)

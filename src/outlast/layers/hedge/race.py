@@ -80,7 +80,8 @@ class Hedge(Legs, eq=False, kw_only=True):
 
     async def answer(self) -> Answer:
         """What the leg that speaks first brings, or the last real failure of both."""
-        race = self._race = self.call.io.race(_decides, _let_go)
+        io = self.call.io
+        race = self._race = io.race(_decides, _let_go)
         race.enter(self._run(replace(self.call, legs=self)))
         try:
             ran = await race.winner()
@@ -93,6 +94,7 @@ class Hedge(Legs, eq=False, kw_only=True):
             raise self._failure from None
         finally:
             self._lost("cancelled")
+            io.watch(self, inf)
             self._race = self._awaited = self._failure = None  # errors name frames that name this
 
     async def _run(self, leg: Call) -> Ran:
@@ -117,9 +119,11 @@ class Hedge(Legs, eq=False, kw_only=True):
             self._awaited, self._since = view, now
             view.io.watch(self, now + patience + LATER)
 
-    def rest(self) -> None:
-        """An attempt has content, or is over: that of the first leg, or one after which nothing is awaited any more."""
-        self.call.io.watch(self, inf)
+    def rest(self, view: Call) -> None:
+        """That attempt has content, or is over."""
+        if view is self._awaited:
+            self._awaited = None
+            view.io.watch(self, inf)
 
     def expire(self) -> None:
         """It has had no content in its time: ask another target too, if that may be."""
