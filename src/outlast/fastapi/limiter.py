@@ -18,7 +18,6 @@ from fastapi import Request, Response
 from outlast.fastapi.answers import Notes, Refused, limit_headers
 from outlast.fastapi.who import User
 from outlast.flow.bounds import checked
-from outlast.flow.call import Allowance
 from outlast.flow.kept import Kept
 from outlast.layers.limits import Costs, Denied, LimitConfig, Limits
 from outlast.model.errors import Failure, Rejected
@@ -119,7 +118,7 @@ class Limiter:
         user = self._user(request)
         limits = self._of(user, now)
         denied = limits.acquire(self._charge, now)
-        left = [Allowance(b.name, b.amount, b.period, b.remaining(now), b.reset(now)) for b in limits.buckets]
+        left = limits.allowances(now)
         Notes.of(request.scope).allowances += left
         if isinstance(denied, Denied):
             raise Refused(_over(denied), left)
@@ -155,7 +154,7 @@ def _over(denied: Denied) -> Rejected:
     return Rejected(
         f"the limit {denied.limit} is used up",
         gate="caller_limits",
-        code="insufficient_quota" if denied.retry_after is None else "rate_limit_exceeded",
+        code=denied.code,
         status=429,
         retry_after=denied.retry_after,
     )

@@ -35,7 +35,7 @@ class Till:
         for charge, of in zip(held.charges, limits, strict=True):
             wait = of.ask(charge.costs, now, min(charge.limit.max_wait, held.deadline - now))
             if not isinstance(wait, float):
-                denied = (wait, charge.limit) if denied is None or _longer(wait, denied[0]) else denied
+                denied = (wait, charge.limit) if denied is None or wait.longer_than(denied[0]) else denied
             elif wait > longest:
                 longest = wait
         if denied is not None:
@@ -75,7 +75,7 @@ class Till:
         return Rejected(
             f"{self._name}: the limit {denied.limit} is used up; {more}",
             gate="limits" if limit.key is None else "caller_limits",
-            code="insufficient_quota" if hint is None else "rate_limit_exceeded",
+            code=denied.code,
             status=429,
             retry_after=hint,
         )
@@ -89,8 +89,3 @@ class Till:
 def numbers_of(paid: tuple[Limits, ...]) -> tuple[int, ...]:
     """Which charges were made last: to be noted before others are charged, for these may have to be given back."""
     return tuple([limits.number() for limits in paid])
-
-
-def _longer(one: Denied, other: Denied) -> bool:
-    """Is the one time to come back later than the other? None is never."""
-    return other.retry_after is not None and (one.retry_after is None or one.retry_after > other.retry_after)

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from outlast.flow.call import Allowance, Call
+from outlast.flow.call import Call
 from outlast.flow.kept import Kept
 from outlast.flow.quantiles import Quantiles
 from outlast.flow.stream import End
@@ -207,26 +207,20 @@ def _ask(limits: Asked, costs: Costs, now: float, max_wait: float) -> float | Re
         wait = of.ask(costs, now, max_wait)
         if isinstance(wait, float):
             longest = max(longest, wait)
-        elif refused is None or _longer(wait.retry_after, refused.by.retry_after):
+        elif refused is None or wait.longer_than(refused.by):
             refused = Refused(scope, wait)
     return longest if refused is None else refused
-
-
-def _longer(one: float | None, other: float | None) -> bool:
-    """Is the one time to come back later than the other? None is never."""
-    return other is not None and (one is None or one > other)
 
 
 def _refusal(call: Call, refused: Refused, max_wait: float) -> Rejected:
     scope, by = refused.scope, refused.by
     left = by.cost, by.remaining, by.amount
     call.io.emit(LimitHit(call.id, scope.key, by.limit, scope.user_type, by.retry_after, *left, max_wait))
-    spent = by.limit == "usd_per_day" or by.retry_after is None
     ours = scope.user_type == "operator"
     return Rejected(
         f"the limit {by.limit} of {scope.key} is used up",
         gate="limits" if ours else "caller_limits",
-        code="insufficient_quota" if spent else "rate_limit_exceeded",
+        code=by.code,
         status=503 if ours else 429,
         retry_after=by.retry_after,
     )
@@ -246,6 +240,4 @@ def _tell_what_is_left(call: Call, limits: Asked, now: float) -> None:
     """Of the caller's own limits: in the headers of its answer, whether that is a refusal or not."""
     for scope, of in limits:
         if scope.user_type != "operator":
-            call.story.allowances.extend(
-                Allowance(b.name, b.amount, b.period, b.remaining(now), b.reset(now)) for b in of.buckets
-            )
+            call.story.allowances += of.allowances(now)

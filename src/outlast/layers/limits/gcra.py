@@ -7,6 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from outlast.flow.call import Allowance
 from outlast.layers.limits.config import LimitConfig
 from outlast.layers.limits.lows import Lows
 from outlast.model.messages import Quota
@@ -129,6 +130,18 @@ class Denied(Struct, frozen=True):
     remaining: float
     amount: float
 
+    @property
+    def code(self) -> str:
+        """What vendors call it: too fast, or what one has is spent."""
+        spent = self.limit == "usd_per_day" or self.retry_after is None
+        return "insufficient_quota" if spent else "rate_limit_exceeded"
+
+    def longer_than(self, other: Denied) -> bool:
+        """Is its time to come back later than the other's? None is never."""
+        if other.retry_after is None:
+            return False
+        return self.retry_after is None or self.retry_after > other.retry_after
+
 
 class Limits:
     """All limits of one caller or provider: one decision over all of them."""
@@ -220,6 +233,10 @@ class Limits:
                 bucket.anchor(quota.requests_left, now)
             elif bucket.unit == "tokens" and quota.tokens_left is not None:
                 bucket.anchor(quota.tokens_left, now)
+
+    def allowances(self, now: float) -> list[Allowance]:
+        """What is left of each, for the RateLimit headers."""
+        return [Allowance(b.name, b.amount, b.period, b.remaining(now), b.reset(now)) for b in self.buckets]
 
     def idle(self, now: float) -> bool:
         """Is it as good as new, so that it may be forgotten?"""
