@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 from outlast.guard.desk import Desk
-from outlast.guard.errors import Exhausted, Unsatisfying
+from outlast.guard.errors import Exhausted, Unsatisfying, note
 from outlast.guard.judge import Judge
 from outlast.guard.policies import Retry
 from outlast.guard.turn import Turn
@@ -147,9 +147,5 @@ def _noted(error: Exception, turn: Turn[Any], why: str) -> Exception:
     """The same, with its history where a traceback shows it."""
     if isinstance(error, Failure):
         error.attempts = tuple(turn.history)
-    known = getattr(error, "__notes__", ())
-    for line in (*turn.history, why):
-        note = f"outlast: {line}"
-        if note not in known:
-            error.add_note(note)
+    note(error, (*turn.history, why))
     return error

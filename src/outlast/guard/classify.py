@@ -15,9 +15,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from math import isfinite
-from typing import Protocol
 
 from outlast.guard.policies import Matching
 from outlast.model.errors import (
@@ -31,6 +30,7 @@ from outlast.model.errors import (
     TimedOut,
     Transient,
 )
+from outlast.ports import Header
 
 Classify = Callable[[Exception], "Outcome | None"]
 """Takes an exception and says failure, throttled or neutral; None: as usual."""
@@ -59,14 +59,6 @@ MISTAKES = (
 
 TRANSIENT = frozenset({408, 425})
 NEVER_BETTER = frozenset({501, 505})
-
-
-class Headers(Protocol):
-    """The headers of a response, as httpx, aiohttp, requests and urllib have them."""
-
-    def get(self, name: str, /) -> str | None:
-        """One of them, whatever its case."""
-        ...
 
 
 def matches(on: Matching, error: Exception) -> bool:
@@ -146,14 +138,19 @@ def hint_of(error: BaseException) -> float | None:
     if isinstance(said, (int, float)) and isfinite(said) and said > 0:
         return float(said)
     headers = getattr(error, "headers", None) or getattr(getattr(error, "response", None), "headers", None)
-    return _of_headers(headers) if headers is not None and hasattr(headers, "get") else None
-
-
-def _of_headers(headers: Headers | Mapping[str, str]) -> float | None:
+    if headers is None:
+        return None
     from outlast.dialects.hints import wait_asked  # noqa: PLC0415  (who meets no such error does not pay for it)
 
+    return wait_asked(header_of(headers))
+
+
+def header_of(headers: object) -> Header:
+    """Asks for one header of any HTTP library's response; there is none where these are no headers."""
+    get = getattr(headers, "get", None)
+
     def header(name: bytes) -> bytes | None:
-        value = headers.get(name.decode())
+        value = get(name.decode()) if get is not None else None
         return value.encode("latin-1", "replace") if isinstance(value, str) else None
 
-    return wait_asked(header)
+    return header

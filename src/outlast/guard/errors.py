@@ -8,6 +8,7 @@ call ──▶ Rejected                             our own breaker, limit, slot
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from outlast.model.errors import Again, Failure, Outcome, Rejected, TimedOut, Transient
@@ -30,6 +31,15 @@ class Attempt(AttemptEnded, frozen=True, kw_only=True):
     def __str__(self) -> str:
         waited = f" after {self.waited:.3g} s of waiting" if self.waited else ""
         return f"attempt {self.number}: {self.error} ({self.kind}) in {self.seconds:.3g} s{waited}"
+
+
+def note(error: Exception, lines: Iterable[object]) -> None:
+    """Add these to the notes of an exception, where a traceback shows them, each once."""
+    known = getattr(error, "__notes__", ())
+    for line in lines:
+        said = f"outlast: {line}"
+        if said not in known:
+            error.add_note(said)
 
 
 class OutOfTime(TimedOut, TimeoutError):  # noqa: N818  (as all failures)

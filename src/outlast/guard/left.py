@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from contextvars import Token
 from math import inf
 
-from outlast.edge.deadline import DUE, Clock
+from outlast.edge.deadline import DUE, Clock, enter, leave
 
 __all__ = ["DUE", "Clock", "limited", "outer_due"]
 
@@ -30,11 +29,8 @@ class limited:  # noqa: N801  (a context manager, as those of contextlib)
 
     def __enter__(self) -> None:
         clock, seconds = self._clock, self._seconds
-        self._token: Token[tuple[float, Clock] | None] | None = None
-        if seconds < inf:
-            now = clock()
-            self._token = DUE.set((min(now + seconds, outer_due(clock, now)), clock))
+        self._token = enter(clock() + seconds, clock) if seconds < inf else None
 
     def __exit__(self, *raised: object) -> None:
         if self._token is not None:
-            DUE.reset(self._token)
+            leave(self._token)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Never, ParamSpec, Protocol, TypeVar, overload
 
 from outlast.guard.classify import Classify
+from outlast.guard.errors import note
 from outlast.guard.guarding import guard
 from outlast.guard.policies import NOTHING
 from outlast.guard.world import World
@@ -158,10 +159,5 @@ def _different(primary: Callable[..., Any], weaker: object, simpler: object) -> 
 def _as_it_was(failed: Failed) -> Exception:
     """The primary's error; its notes say what else was tried."""
     error = failed[0][2]
-    known = getattr(error, "__notes__", ())
-    for _, why, _ in failed[1:]:
-        for attempt in why:
-            note = f"outlast: {attempt.target}, {attempt}"
-            if note not in known:
-                error.add_note(note)
+    note(error, (f"{attempt.target}, {attempt}" for _, why, _ in failed[1:] for attempt in why))
     return error

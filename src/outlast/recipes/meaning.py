@@ -6,16 +6,11 @@ error that carries an HTTP answer is read as the engine reads a provider's answe
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import msgspec
 
-from outlast.guard.classify import Classify, classified, status_of
+from outlast.guard.classify import Classify, classified, header_of, status_of
+from outlast.guard.judge import CALLERS_OWN
 from outlast.model.errors import Failure, Outcome, Rejected
-
-CALLERS_OWN = frozenset({"auth", "caller_limits"})
-"""Gates whose refusal would be the same everywhere."""
 
 NO_MODEL = "\0"
 """Nobody's message speaks of it."""
@@ -60,15 +55,7 @@ def _as_answered(status: int, error: Exception, name: str) -> Failure:
 
     target = Target(name, Provider(name, "openai", ""), model=NO_MODEL)
     headers = getattr(getattr(error, "response", None), "headers", None) or getattr(error, "headers", None)
-    return classify(status, _header_of(headers), _body_of(error), target)
-
-
-def _header_of(headers: Any) -> Callable[[bytes], bytes | None]:  # noqa: ANN401  (of any HTTP library)
-    def header(name: bytes) -> bytes | None:
-        value = headers.get(name.decode()) if hasattr(headers, "get") else None
-        return value.encode("latin-1", "replace") if isinstance(value, str) else None
-
-    return header
+    return classify(status, header_of(headers), _body_of(error), target)
 
 
 def _body_of(error: Exception) -> bytes:
