@@ -42,6 +42,26 @@ class Script:
         return self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
 
 
+def played(script, io, face):
+    """A function, plain or a coroutine function, that plays a script in that world."""
+
+    def plain(*args):
+        outcome = script.next(args, io.now())
+        if isinstance(outcome, Takes):
+            io.pass_time(outcome.seconds)
+            outcome = outcome.then
+        return play(outcome)
+
+    async def coroutine(*args):
+        outcome = script.next(args, io.now())
+        if isinstance(outcome, Takes):
+            await io.sleep(outcome.seconds)
+            outcome = outcome.then
+        return play(outcome)
+
+    return plain if face == "plain" else coroutine
+
+
 class World:
     """One face of the library: `plain` functions, or `coroutine` functions on one loop."""
 
@@ -57,24 +77,8 @@ class World:
 
     def dependency(self, *outcomes):
         """A function that plays these outcomes; `world.script` tells of its calls."""
-        script = self.script = Script(outcomes)
-        io = self.io
-
-        def plain(*args):
-            outcome = script.next(args, io.now())
-            if isinstance(outcome, Takes):
-                io.pass_time(outcome.seconds)
-                outcome = outcome.then
-            return play(outcome)
-
-        async def coroutine(*args):
-            outcome = script.next(args, io.now())
-            if isinstance(outcome, Takes):
-                await io.sleep(outcome.seconds)
-                outcome = outcome.then
-            return play(outcome)
-
-        return plain if self.face == "plain" else coroutine
+        self.script = Script(outcomes)
+        return played(self.script, self.io, self.face)
 
     def guarded(self, *policies, outcomes=(), **how):
         """A guarded dependency."""

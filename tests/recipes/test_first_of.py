@@ -9,7 +9,7 @@ import anthropic
 import httpx2
 import openai
 import pytest
-from tests.guard.world import Script, Takes, play
+from tests.guard.world import Script, Takes, played
 
 import outlast
 from outlast import Breaker, Exhausted, Rejected, first_of
@@ -24,23 +24,7 @@ class Provider:
 
     def __init__(self, world, name, *outcomes):
         self.script = Script(outcomes)
-        io, script = world.io, self.script
-
-        def plain(*args):
-            outcome = script.next(args, io.now())
-            if isinstance(outcome, Takes):
-                io.pass_time(outcome.seconds)
-                outcome = outcome.then
-            return play(outcome)
-
-        async def coroutine(*args):
-            outcome = script.next(args, io.now())
-            if isinstance(outcome, Takes):
-                await io.sleep(outcome.seconds)
-                outcome = outcome.then
-            return play(outcome)
-
-        self.function = plain if world.face == "plain" else coroutine
+        self.function = played(self.script, world.io, world.face)
         self.function.__name__ = name
 
     @property
