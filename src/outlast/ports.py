@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Protocol, TypeVar
 
 from msgspec import Struct
@@ -209,12 +209,23 @@ class Writer(Protocol):
 
 
 class Dialect(Protocol):
-    """One wire format, both directions. Pure. `name` is how configuration and errors call it."""
+    """One wire format, both directions. Pure.
+
+    Attributes:
+        name: how configuration and errors call it.
+        paths: what callers may ask for at which path; `{model}` in one stands for any name.
+        streams: the media type of its streams.
+    """
 
     name: str
+    paths: Mapping[str, Operation]
+    streams: bytes
 
-    def parse(self, operation: Operation, body: bytes) -> Request:
-        """The request in these bytes. Raises `Caller` (or `ContextLength`, …) with a message that names the mend."""
+    def parse(self, operation: Operation, body: bytes, path: str = "") -> Request:
+        """The request in these bytes. Raises `Caller` (or `ContextLength`, …) with a message that names the mend.
+
+        `path` is where it was sent, for the dialects that name the model there.
+        """
         ...
 
     def encode(self, request: Request, target: Target) -> Outgoing:

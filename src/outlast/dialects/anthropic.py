@@ -8,6 +8,7 @@ Each half has its own file; this one puts them together.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from outlast.dialects import (
@@ -19,6 +20,7 @@ from outlast.dialects import (
     classify,
     errors,
     hints,
+    sse,
 )
 from outlast.model.errors import Caller, Failure, Unsupported
 from outlast.model.messages import Operation, Quota, Reply, Request
@@ -29,13 +31,17 @@ _JSON = b"content-type: application/json"
 _VERSION = "2023-06-01"
 """The version that takes all that we write, sampling parameters included."""
 
+_PATHS: Mapping[str, Operation] = {"/v1/messages": "chat"}
+
 
 class Anthropic:
     """The dialect of Anthropic, and of all who offer the same."""
 
     name = "anthropic"
+    paths = _PATHS
+    streams = sse.MEDIA_TYPE
 
-    def parse(self, operation: Operation, body: bytes) -> Request:
+    def parse(self, operation: Operation, body: bytes, path: str = "") -> Request:  # noqa: ARG002  (one shape for all dialects)
         """The request in these bytes. Raises `Caller`."""
         if operation == "embed":
             raise Caller("this protocol has no embeddings", status=404)

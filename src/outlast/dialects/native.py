@@ -10,12 +10,13 @@ For callers only: no provider speaks it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
-from outlast.dialects import errors, estimate, wire
+from outlast.dialects import errors, estimate, sse, wire
 from outlast.model.errors import Caller, Failure, Internal
 from outlast.model.messages import (
     Chat,
@@ -73,13 +74,17 @@ class _Ask(Struct):
 
 _ASK = msgspec.json.Decoder(_Ask)
 
+_PATHS: Mapping[str, Operation] = {"/v1/generate": "chat"}
+
 
 class Native:
     """The dialect of our own surface."""
 
     name = "native"
+    paths = _PATHS
+    streams = sse.MEDIA_TYPE
 
-    def parse(self, operation: Operation, body: bytes) -> Request:
+    def parse(self, operation: Operation, body: bytes, path: str = "") -> Request:
         """The request in these bytes. Raises `Caller`."""
         if operation != "chat":
             raise Caller("this surface has only /v1/generate", status=404)

@@ -8,6 +8,7 @@ Each half has its own file; this one puts them together.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from outlast.dialects import (
@@ -19,6 +20,7 @@ from outlast.dialects import (
     openai_reply,
     openai_request,
     openai_stream,
+    sse,
 )
 from outlast.model.errors import Failure
 from outlast.model.messages import Operation, Quota, Reply, Request, Vectors
@@ -27,13 +29,17 @@ from outlast.ports import Header, Outgoing, Reader, Writer
 
 _HEADERS = (b"content-type: application/json",)
 
+_PATHS: Mapping[str, Operation] = {"/v1/chat/completions": "chat", "/v1/embeddings": "embed"}
+
 
 class OpenAI:
     """The dialect of OpenAI, and of all who speak it with an accent of their own (`Quirks`)."""
 
     name = "openai"
+    paths = _PATHS
+    streams = sse.MEDIA_TYPE
 
-    def parse(self, operation: Operation, body: bytes) -> Request:
+    def parse(self, operation: Operation, body: bytes, path: str = "") -> Request:  # noqa: ARG002  (one shape for all dialects)
         """The request in these bytes. Raises `Caller`."""
         if operation == "embed":
             return openai_embeddings.parse(body, self.name)

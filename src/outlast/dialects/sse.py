@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 from outlast.model.errors import BadResponse
 
+MEDIA_TYPE = b"text/event-stream"
 CAP = 1 << 20
 """The most bytes of one event: 1 MiB."""
 

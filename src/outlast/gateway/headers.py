@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from math import ceil
 
 from outlast.flow.call import Allowance, Answer
@@ -12,11 +12,6 @@ from outlast.gateway.exchange import Headers
 from outlast.model.errors import Failure
 
 JSON = (b"content-type", b"application/json")
-EVENTS = (
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-cache"),
-    (b"x-accel-buffering", b"no"),
-)
 LONGEST_SLEEP = 60.0
 """SDKs sleep through a `Retry-After` as long as they take for reasonable; above this we ask them not to retry."""
 LONGEST = 512
@@ -33,6 +28,13 @@ def of_answer(answer: Answer, allowances: Sequence[Allowance], dialect: str, id_
     if allowances:
         headers += of_limits(allowances, dialect)
     return headers
+
+
+@cache
+def of_stream(media_type: bytes) -> Headers:
+    """What lets the pieces of a stream through as they come; not to be changed."""
+    kind = media_type + b"; charset=utf-8"
+    return [(b"content-type", kind), (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 
 
 @lru_cache(maxsize=1024)

@@ -14,8 +14,9 @@ from urllib.parse import unquote
 import httptools
 
 from outlast.gateway.app import request_id
+from outlast.gateway.endpoints import ENDPOINTS
 from outlast.gateway.exchange import Inbound
-from outlast.gateway.routes import ENDPOINTS, PLAIN
+from outlast.gateway.routes import PLAIN
 from outlast.gateway.turn import Turn
 from outlast.model.errors import Caller, Failure
 

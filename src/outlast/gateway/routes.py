@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from msgspec import Struct
-
 from outlast.build import Outlast
 from outlast.edge.deadline import smaller
 from outlast.engine import Asked
@@ -20,27 +18,13 @@ from outlast.flow.stream import Stream
 from outlast.gateway import headers as with_headers
 from outlast.gateway import models
 from outlast.gateway.auth import WISHES, Door, priority, timeout
+from outlast.gateway.endpoints import all_paths, endpoint_at
 from outlast.gateway.exchange import Headers, Inbound, Outbound
 from outlast.gateway.flow import Flow
 from outlast.gateway.tokens import Tokens
 from outlast.model.errors import Caller, Failure
-from outlast.model.messages import Operation
 from outlast.ports import Dialect
 
-
-class Endpoint(Struct, frozen=True):
-    """A path that the engine answers."""
-
-    dialect: str
-    operation: Operation
-
-
-ENDPOINTS: Mapping[str, Endpoint] = {
-    "/v1/chat/completions": Endpoint("openai", "chat"),
-    "/v1/embeddings": Endpoint("openai", "embed"),
-    "/v1/messages": Endpoint("anthropic", "chat"),
-    "/v1/generate": Endpoint("native", "chat"),
-}
 PLAIN = ("/livez", "/readyz", "/healthz", "/metrics", "/v1/models")
 MODEL = "/v1/models/"
 METRICS = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
@@ -77,7 +61,7 @@ class Surface:
 
     async def answer(self, inbound: Inbound) -> Outbound:
         """The answer to a request. Raises nothing but a cancellation."""
-        endpoint = ENDPOINTS.get(inbound.path)
+        endpoint = endpoint_at(inbound.path)
         if endpoint is None or inbound.method != "POST":
             return self._plain(inbound)
         dialect = self._dialects[endpoint.dialect]
@@ -89,14 +73,14 @@ class Surface:
                 asked.priority = priority(headers)
                 asked.timeout = timeout(headers)
             asked.timeout = smaller(asked.timeout)  # whoever we are mounted in may be in a hurry
-            request = dialect.parse(endpoint.operation, inbound.body)
+            request = dialect.parse(endpoint.operation, inbound.body, inbound.path)
             inbound.body = b""  # the request has it, and lets go of it when a stream has begun
             answer = await self._outlast.engine.answer(request, asked)
         except Failure as failure:
             return self._failed(dialect, failure, asked)
         head = with_headers.of_answer(answer, asked.allowances, dialect.name, inbound.id)
         if isinstance(answer, Stream):
-            head += with_headers.EVENTS
+            head += with_headers.of_stream(dialect.streams)
             emit = self._outlast.io.emit
             flow = Flow(answer, dialect.writer(request), dialect.name, inbound.id, emit)
             return Outbound(200, head, flow=flow)
@@ -106,7 +90,7 @@ class Surface:
         """Why a request will be refused whatever its body says; so that nobody waits for a large one in vain."""
         if self._is_plain(inbound):
             return None
-        if inbound.path not in ENDPOINTS or inbound.method != "POST":
+        if endpoint_at(inbound.path) is None or inbound.method != "POST":
             return self._nothing_here(inbound)
         try:
             self._door.caller(inbound.headers)
@@ -123,7 +107,7 @@ class Surface:
 
     def failed(self, inbound: Inbound, failure: Failure) -> Outbound:
         """The answer that tells a failure which happened before the request could be read."""
-        endpoint = ENDPOINTS.get(inbound.path)
+        endpoint = endpoint_at(inbound.path)
         name = endpoint.dialect if endpoint else _vendor(inbound)
         out = self._failed(self._dialects[name], failure, Asked(inbound.id))
         if failure.status == 405:
@@ -154,11 +138,11 @@ class Surface:
 
     def _nothing_here(self, inbound: Inbound) -> Failure:
         path = inbound.path
-        if path in ENDPOINTS:
-            return Caller(f"{path} takes POST", status=405)
+        if endpoint_at(path) is not None:
+            return Caller("this path takes POST", status=405)
         if (path in PLAIN or path.startswith(MODEL)) and inbound.method not in {"GET", "HEAD"}:
             return Caller("this path takes GET", status=405)
-        return Caller(f"there is nothing at this path; there is: {', '.join((*ENDPOINTS, *PLAIN))}", status=404)
+        return Caller(f"there is nothing at this path; there is: {', '.join((*all_paths(), *PLAIN))}", status=404)
 
     def _health(self, inbound: Inbound) -> Outbound:
         head = with_headers.request_id("", inbound.id)
