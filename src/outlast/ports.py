@@ -105,6 +105,47 @@ class Race(Protocol[T]):
         ...
 
 
+class Work(Protocol):
+    """Something that is done beside the requests."""
+
+    def cancel(self) -> object:
+        """Leave it undone, as far as it is."""
+        ...
+
+
+class Stored(Struct, frozen=True):
+    """What a store has kept: the bytes, and for how many seconds it will keep them still."""
+
+    value: bytes
+    left: float
+
+
+class Store(Protocol):
+    """Keeps bytes under names for a time; it may be memory, a file, or a server that many processes share.
+
+    A name is `namespace:name` in printable ASCII, at most 200 characters. Every kind of store behaves as
+    `tests/store/conformance.py` says. Durations are given and told, never moments, so that no two clocks must agree.
+
+    Every method raises `StoreFailed` when the store is out of reach, and may lose anything at any time.
+    """
+
+    async def get(self, key: str) -> Stored | None:
+        """What is kept under that name; None when nothing is, or no longer."""
+        ...
+
+    async def put(self, key: str, value: bytes, seconds: float) -> None:
+        """Keep that, in place of what was kept there, for so many seconds; for none or fewer: forget it."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Forget what is kept there, if anything is."""
+        ...
+
+
+class StoreFailed(Exception):  # noqa: N818  (as all failures)
+    """The store did not do it, or not in time."""
+
+
 class Io(Protocol):
     """The clock, the dice, the network and the ear of the outside world."""
 
@@ -148,6 +189,13 @@ class Io(Protocol):
         """A new race: `decides` says which error of one runner ends it for all; `late` lets go of what comes too late.
 
         To be awaited at once: `winner` is its one place to wait.
+        """
+        ...
+
+    def begin(self, work: Coroutine[object, object, None]) -> Work | None:
+        """Have it done beside the requests; nobody waits for it, and it ends with the world at the latest.
+
+        None: too much is being done already, and this will not be. What it raises is told as a fault of ours.
         """
         ...
 

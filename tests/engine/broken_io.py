@@ -141,6 +141,15 @@ class BrokenIo(ScriptedIo):
         self.count("race")
         return BrokenRace(self, super().race(decides, late))
 
+    def begin(self, work):
+        """Work beside the requests."""
+        try:
+            self.count("begin")
+        except Broken:
+            work.close()
+            raise
+        return super().begin(work)
+
     def watch(self, timed, due):
         """An alarm."""
         self.count("watch")

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from outlast.flow.stream import End
+from outlast.flow.whole import OneBatch
 from outlast.layers.attempt.record import Record, cost_of
-from outlast.layers.attempt.whole import OneBatch
 from outlast.model.errors import BadResponse, BrokenStream, TimedOut, Transient
 from outlast.model.events import AttemptEnded
 from outlast.model.messages import Chunk, Image, Opening, Reasoning, Refusal, Reply, Text, ToolCall, ToolDelta, Usage

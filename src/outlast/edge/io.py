@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from threading import get_ident
 from typing import Any, TypeVar
 
+from outlast.edge.beside import Beside
 from outlast.edge.bounds import Bounds
 from outlast.edge.dial import Dialer
 from outlast.edge.ears import Ears
@@ -36,12 +37,18 @@ ELSEWHERE = (
 class Moorings:
     """What belongs to one loop in one process."""
 
-    __slots__ = ("loop", "pid", "pool", "sweeper", "thread")
+    __slots__ = ("beside", "loop", "pid", "pool", "sweeper", "thread")
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, bounds: Bounds, lookup: Lookup, blocked: Callable[[float], None]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        bounds: Bounds,
+        lookup: Lookup,
+        blocked: Callable[[float], None],
+        emit: Callable[[Event], None],
     ) -> None:
         self.loop = loop
+        self.beside = Beside(loop, emit)
         self.pid = Process.pid
         self.thread = get_ident()
         self.sweeper = Sweeper(time.monotonic, loop.call_later, blocked)
@@ -117,6 +124,10 @@ class AsyncIo:
         """A new race, of tasks on this loop."""
         return TaskRace(self._here().loop, decides, late)
 
+    def begin(self, work: Coroutine[object, object, None]) -> asyncio.Task[None] | None:
+        """Have it done beside the requests, in a task that ends when this is closed; None where that is too much."""
+        return self._here().beside.begin(work)
+
     def send(
         self, target: Target, outgoing: Outgoing, connect_due: float, due: float
     ) -> Coroutine[Any, Any, HttpExchange]:
@@ -145,6 +156,7 @@ class AsyncIo:
         if here.loop is not asyncio.get_running_loop():
             self._moorings = here
             raise RuntimeError(ELSEWHERE)
+        await here.beside.aclose()
         await here.pool.aclose()
         here.sweeper.close()
 
@@ -175,8 +187,11 @@ class AsyncIo:
             if before.pid != Process.pid:
                 self._orphans.append(before)  # a parent's sockets must not be touched, not even by a destructor
         self._prepared.clear()
-        self._moorings = here = Moorings(loop, self._bounds, self._lookup, self._blocked)
+        self._moorings = here = Moorings(loop, self._bounds, self._lookup, self._blocked, self._tell)
         return here
+
+    def _tell(self, event: Event) -> None:
+        self.emit(event)
 
     def _blocked(self, seconds: float) -> None:
         self.emit(LoopBlocked(seconds))

@@ -12,10 +12,11 @@ import asyncio
 import json
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from math import inf
 from typing import TypeVar, cast
 
+from outlast.edge.beside import Beside
 from outlast.edge.race import TaskRace
 from outlast.edge.request import time_left
 from outlast.lab.answer import Asked, Json
@@ -92,6 +93,7 @@ class ScriptedIo:
         self._sites: dict[str, _Site] = {}
         self._open: set[ScriptedExchange] = set()
         self._alarms: dict[int, asyncio.TimerHandle] = {}
+        self._beside: Beside | None = None
 
     @property
     def open(self) -> int:
@@ -142,6 +144,13 @@ class ScriptedIo:
     def race(self, decides: Callable[[BaseException], bool], late: Callable[[T], None]) -> TaskRace[T]:
         """A new race, of tasks on this loop."""
         return TaskRace(asyncio.get_running_loop(), decides, late)
+
+    def begin(self, work: Coroutine[object, object, None]) -> asyncio.Task[None] | None:
+        """Have it done beside the requests, in a task of this loop."""
+        loop = asyncio.get_running_loop()
+        if self._beside is None or not self._beside.works_on(loop):
+            self._beside = Beside(loop, self.emit)
+        return self._beside.begin(work)
 
     def watch(self, timed: Timed, due: float) -> None:
         """Arm, move or disarm; a `due` that was moved by hand is seen when its former moment comes."""

@@ -14,17 +14,17 @@ from collections.abc import Mapping
 
 from outlast.flow.call import Answer, Call, Handler
 from outlast.flow.stream import Stream
+from outlast.flow.whole import OneBatch
 from outlast.layers.attempt.config import AttemptConfig
 from outlast.layers.attempt.mask import Masks
 from outlast.layers.attempt.record import Record, cost_of
 from outlast.layers.attempt.upstream import Upstream
-from outlast.layers.attempt.whole import OneBatch, chunks_of
 from outlast.model.errors import BadResponse, Failure, TimedOut
 from outlast.model.messages import Reply
 from outlast.model.target import Target
 from outlast.ports import Dialect, Exchange, Outgoing
 
-__all__ = ["AttemptConfig", "Attempts", "OneBatch", "Record", "Upstream", "chunks_of"]
+__all__ = ["AttemptConfig", "Attempts", "Record", "Upstream"]
 
 
 class Attempts:

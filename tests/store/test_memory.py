@@ -1,0 +1,113 @@
+"""The store in memory keeps the promises of every store, and its bounds."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from outlast.ports import Stored, StoreFailed
+from outlast.store import Bounded, Memory
+from outlast.store.memory import OVERHEAD
+from outlast.testing import run
+
+from .conformance import Conformance
+
+
+def do(coroutine):
+    """What it gives; memory waits for nothing."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        return done.value
+    raise AssertionError("it has waited")
+
+
+class Clock:
+    """Set by hand."""
+
+    def __init__(self):
+        self.time = 100.0
+
+    def __call__(self):
+        return self.time
+
+
+class TestMemory(Conformance):
+    """As every store."""
+
+    clock = Clock()
+
+    def make(self):
+        return Memory(self.clock)
+
+    def run(self, coroutine):
+        return do(coroutine)
+
+    def pass_(self, seconds):
+        self.clock.time += seconds
+
+
+class TestBounded(TestMemory):
+    """And so is one that is not waited for long."""
+
+    def make(self):
+        return Bounded(super().make(), 1.0)
+
+    def run(self, coroutine):
+        return asyncio.run(coroutine)
+
+
+def test_what_was_not_used_for_longest_goes_first():
+    """To be found is to be used."""
+    store = Memory(Clock(), most_entries=2)
+    for key in ("x:a", "x:b"):
+        do(store.put(key, b"one", 10.0))
+    assert do(store.get("x:a")) is not None
+    do(store.put("x:c", b"one", 10.0))
+    assert [do(store.get(key)) is not None for key in ("x:a", "x:b", "x:c")] == [True, False, True]
+
+
+def test_what_is_larger_than_all_of_it_is_not_kept():
+    """It drives nothing else out, but what it was to replace is gone."""
+    store = Memory(Clock(), most_bytes=1_000)
+    do(store.put("x:a", b"one", 10.0))
+    do(store.put("x:b", b"two", 10.0))
+    do(store.put("x:b", b"x" * 1_000, 10.0))
+    assert do(store.get("x:a")).value == b"one"
+    assert do(store.get("x:b")) is None
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 600)), max_size=60))
+def test_it_never_holds_more_than_its_bounds(puts):
+    """In bytes and in entries, and it counts both right."""
+    store = Memory(Clock(), most_bytes=2_000, most_entries=5)
+    for name, size in puts:
+        do(store.put(f"x:{name}", b"v" * size, 10.0))
+        kept = [found for key in "abcdefgh" if (found := do(store.get(f"x:{key}")))]
+        assert len(kept) == len(store) <= 5
+        assert sum(3 + len(found.value) + OVERHEAD for found in kept) == store.bytes <= 2_000
+
+
+def test_a_slow_store_has_failed():
+    """After its time, whatever it was asked."""
+
+    class Slow:
+        async def get(self, _key):
+            await asyncio.sleep(5.0)
+            return Stored(b"late", 1.0)
+
+        async def put(self, _key, _value, _seconds):
+            await asyncio.sleep(5.0)
+
+        async def delete(self, _key):
+            await asyncio.sleep(5.0)
+
+    async def story(ask):
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(StoreFailed, match=r"within 0\.05 s"):
+            await ask(Bounded(Slow(), 0.05))
+        return asyncio.get_running_loop().time() - began
+
+    asks = [lambda s: s.get("x:a"), lambda s: s.put("x:a", b"", 1.0), lambda s: s.delete("x:a")]
+    assert [round(run(story(ask)), 3) for ask in asks] == [0.05] * 3
