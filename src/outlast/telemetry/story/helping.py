@@ -105,9 +105,8 @@ def _others(ended: RequestEnded, events: Events) -> str | None:
         return None  # nobody would have gone on with it
     targets = _targets(events)
     if len(targets) == 1:
-        return f"a second target on the route {ended.route}: there was only {targets.pop()}".replace(
-            "route :", "route:"
-        )
+        route = f"route {ended.route}" if ended.route else "route"
+        return f"a second target on the {route}: there was only {targets.pop()}"
     providers = {target.partition("/")[0] for target in targets}
     if len(providers) == 1:
         return f"a target at another provider: all were at {providers.pop()}"
