@@ -10,6 +10,7 @@ bin := .venv/bin
 run_ready := .venv/.ready-run
 test_ready := .venv/.ready-test
 js_ready := tests/js/node_modules/.ready
+frameworks_ready := .venv-frameworks/.ready
 core_tests := tests/dialects tests/layers tests/engine
 core := src/outlast/model/*,src/outlast/dialects/*,src/outlast/flow/*,src/outlast/layers/*,src/outlast/stack.py,src/outlast/engine.py
 compile = scripts/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url $(UPGRADE)
@@ -31,7 +32,7 @@ demo: $(run_ready) ## see an outage survived: four simulated providers fail, the
 ## ---- check it
 
 .PHONY: test
-test: $(test_ready) $(js_ready) ## run all tests, the examples and the documents' examples too
+test: $(test_ready) $(js_ready) $(frameworks_ready) ## run all tests, the examples and the documents' examples too
 	@$(bin)/python -m pytest $(PYTEST_ARGS)
 
 .PHONY: check
@@ -96,6 +97,7 @@ requirements: | $(run_ready) ## pin the requirements anew after a change; UPGRAD
 	@$(compile) requirements/tools.in -o requirements/tools.txt
 	@$(compile) pyproject.toml --extra gateway -o requirements/run.txt
 	@$(compile) requirements/dev.in pyproject.toml --all-extras -o requirements/dev.txt
+	@$(compile) requirements/frameworks.in -o requirements/frameworks.txt
 	@$(compile) requirements/bench.in pyproject.toml --extra gateway -o requirements/bench.txt
 
 .PHONY: clean
@@ -110,6 +112,11 @@ $(run_ready): pyproject.toml requirements/tools.txt requirements/run.txt require
 
 $(test_ready): $(run_ready) requirements/dev.txt
 	@scripts/bootstrap test
+
+$(frameworks_ready): requirements/frameworks.txt | $(test_ready)
+	@$(bin)/uv venv -q --clear --python $(bin)/python $(@D)
+	@scripts/uv pip install -q --python $(@D)/bin/python --require-hashes -r $<
+	@touch $@
 
 $(js_ready): tests/js/package-lock.json tests/js/package.json | $(test_ready)
 	@cd tests/js && PATH="$(CURDIR)/$(bin):$$PATH" npm ci --silent --ignore-scripts

@@ -11,14 +11,15 @@ ROOT = Path(__file__).parents[2]
 PINNED = sorted((ROOT / "requirements").glob("*.txt"), key=str)
 PYTHON = [path for path in PINNED if path.name != "system.txt"]
 JAVASCRIPT = ROOT / "tests" / "js" / "package-lock.json"
+THANKS = re.compile(r'"funding": \{\s*"url": "[^"]*"\s*\}')
+"""Where the authors of a package may be thanked: nothing is fetched from there."""
 
 
 @pytest.mark.parametrize("path", [*PINNED, JAVASCRIPT], ids=lambda path: path.name)
 def test_no_list_names_an_address_or_a_folder_of_a_machine(path):
     """Another machine, with another package index, can use every list."""
-    assert (
-        re.findall(r"\w+://\S+|--(?:index|extra-index|find)\S+|/(?:home|root|tmp|work|opt)/\S*", path.read_text()) == []
-    )
+    text = THANKS.sub("", path.read_text())
+    assert re.findall(r"\w+://\S+|--(?:index|extra-index|find)\S+|/(?:home|root|tmp|work|opt)/\S*", text) == []
 
 
 @pytest.mark.parametrize("path", PYTHON, ids=lambda path: path.name)
