@@ -20,7 +20,7 @@ FOUND = [
     ({"GROQ_API_KEY": "k"}, "groq", "https://api.groq.com/openai/v1", "bearer"),
     ({"TOGETHER_API_KEY": "k"}, "together", "https://api.together.ai/v1", "bearer"),
     ({"FIREWORKS_API_KEY": "k"}, "fireworks", "https://api.fireworks.ai/inference/v1", "bearer"),
-    ({"CO_API_KEY": "k"}, "cohere", "https://api.cohere.ai/compatibility/v1", "bearer"),
+    ({"CO_API_KEY": "k"}, "cohere", "https://api.cohere.com", "bearer"),
     ({"OPENROUTER_API_KEY": "k"}, "openrouter", "https://openrouter.ai/api/v1", "bearer"),
     ({"OLLAMA_HOST": "127.0.0.1"}, "ollama", "http://127.0.0.1:11434/v1", "none"),
     ({"OLLAMA_HOST": "0.0.0.0:9999"}, "ollama", "http://127.0.0.1:9999/v1", "none"),

@@ -1,8 +1,9 @@
 """Wire formats, both directions. `DIALECTS` has each by its name; adding one is a file and a line here."""
 
 from outlast.dialects.anthropic import Anthropic
+from outlast.dialects.cohere import Cohere
 from outlast.dialects.native import Native
 from outlast.dialects.openai_chat import OpenAI
 from outlast.ports import Dialect
 
-DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (OpenAI(), Anthropic(), Native())}
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (OpenAI(), Anthropic(), Cohere(), Native())}

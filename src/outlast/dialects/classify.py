@@ -105,14 +105,15 @@ _REFUSED = frozenset({200, 400, 413, 422, 500})
 PHRASES: tuple[tuple[type[Failure], frozenset[int], re.Pattern[str]], ...] = (
     (Quota, frozenset({200, 400, 402, 403, 429}), re.compile(
         r"credit balance|specified api usage limits|exceeded your current quota|insufficient (?:credit|fund|balance)"
-        r"|billing (?:hard )?limit|spend(?:ing)? limit|billing account")),
+        r"|billing (?:hard )?limit|spend(?:ing)? limit|billing account|api calls / month")),
     (ContextLength, _REFUSED, re.compile(
-        r"prompt is too long|maximum context length|context (?:length|window)|too many tokens|input tokens exceed"
+        r"prompt is too long|maximum context length|context (?:length|window)|too many tokens(?!: max tokens)"
+        r"|input tokens exceed"
         r"|tokens \+ .?max_new_tokens|input is too long|input token count|prompt (?:contains|has) .{0,20}tokens")),
     (Credential, frozenset({200, 400, 403}), re.compile(
         r"(?:invalid|incorrect|expired|missing) api.?key|api.?key (?:not valid|expired|not found|is invalid)")),
-    (ContentFilter, frozenset({200, 400, 403, 422}), re.compile(
-        r"content (?:management |usage )?policy|content.?filter|safety (?:system|filter|policy)"
+    (ContentFilter, frozenset({200, 400, 403, 422, 498}), re.compile(
+        r"content (?:management |usage )?policy|usage guidelines|content.?filter|safety (?:system|filter|policy)"
         r"|blocked by (?:our )?(?:content|safety|moderation)|flagged (?:by|as)")),
     (Missing, frozenset({200, 400, 404, 410}), re.compile(
         r"try pulling|^model: |model\b.{0,120}(?:not found|does not exist|not exist|decommissioned|retired|deprecated)"

@@ -93,7 +93,7 @@ def openai(failure: Failure, request_id: str) -> tuple[int, bytes]:
     if isinstance(failure, ContextLength):
         message = f"Input tokens exceed the configured limit: {_too_long(message)}. Please reduce the length."
     error = {"message": message, "type": kind, "param": None, "code": told.code or failure.code}
-    return status, wire.dumps({"error": error | _ours(failure, request_id)})
+    return status, wire.dumps({"error": error | ours(failure, request_id)})
 
 
 def anthropic(failure: Failure, request_id: str) -> tuple[int, bytes]:
@@ -109,16 +109,18 @@ def anthropic(failure: Failure, request_id: str) -> tuple[int, bytes]:
     error: dict[str, object] = {"type": kind, "message": message}
     if failure.code:
         error["code"] = failure.code
-    return status, wire.dumps({"type": "error", "error": error | _ours(failure, request_id), "request_id": request_id})
+    return status, wire.dumps({"type": "error", "error": error | ours(failure, request_id), "request_id": request_id})
 
 
 def native(failure: Failure, request_id: str) -> tuple[int, bytes]:
     """Status and body in our own words."""
     error = {"type": failure.kind, "message": failure.message, "code": failure.code}
-    return failure.status, wire.dumps({"error": error | _ours(failure, request_id)})
+    return failure.status, wire.dumps({"error": error | ours(failure, request_id)})
 
 
-def _ours(failure: Failure, request_id: str) -> dict[str, object]:
+def ours(failure: Failure, request_id: str) -> dict[str, object]:
+    """What every dialect's errors tell beside the vendor's own fields."""
+    """What our errors tell beside a vendor's own fields."""
     return {
         "retryable": failure.retryable,
         "retry_after": failure.retry_after,

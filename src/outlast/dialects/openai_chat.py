@@ -50,11 +50,10 @@ class OpenAI:
         embeds = request.operation == "embed"
         if request.dialect == self.name and request.body:
             body, dropped = openai_body.passed_on(request, target)
-        elif embeds:
-            body, dropped = openai_embeddings.written(request, target)
         else:
             own = request.dialect in {"", self.name}
-            body, dropped = openai_body.written(request, target, own)
+            half = openai_embeddings if embeds else openai_body
+            body, dropped = half.written(request, target, own)
         return Outgoing(_path(embeds, target), body, _HEADERS, dropped)
 
     def decode(self, body: bytes, request: Request, target: Target) -> Reply:

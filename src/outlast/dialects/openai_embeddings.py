@@ -88,19 +88,22 @@ def _inputs(given: str | list[str | int | list[int]]) -> tuple[str | tuple[int, 
     raise Caller("input must be texts only, token numbers only, or lists of token numbers only")
 
 
-def written(request: Request, target: Target) -> tuple[bytes, tuple[str, ...]]:
-    """A body made from `Embed`, and the names of what had to be taken out."""
+def written(request: Request, target: Target, own: bool) -> tuple[bytes, tuple[str, ...]]:
+    """A body made from `Embed`, and the names of what had to be taken out.
+
+    `own` says that the extra fields are the caller's for this dialect.
+    """
     embed = request.content()
     if not isinstance(embed, Embed):
         raise TypeError("not an embeddings request")
-    allowed = {name: value for name, value in embed.extra.items() if name not in wire.ADDRESSES}
+    allowed = {name: value for name, value in embed.extra.items() if own and name not in wire.ADDRESSES}
     body: dict[str, object] = {"model": target.model, "input": embed.input, **allowed}
     if embed.dimensions is not None:
         body["dimensions"] = embed.dimensions
     refused = sorted(body.keys() & set(target.provider.quirks.drops))
     for name in refused:
         del body[name]
-    return wire.dumps(body), (*sorted(embed.extra.keys() & wire.ADDRESSES), *refused)
+    return wire.dumps(body), (*sorted(embed.extra.keys() - allowed.keys()), *refused)
 
 
 def decode(body: bytes, request: Request, target: Target, dialect: str) -> Vectors:
