@@ -22,7 +22,7 @@ header `outlast-dropped` and in `Reply.dropped`. *refused*: without it the answe
 {requests}
 ## Answers
 
-*yes*: it comes back as it was. *as …*: in the dialect's own nearest word. *in part*: the dialect has no place for the rest.
+*yes*: it comes back as it was. *as …*: in the dialect's own nearest word. *in part*: it has no place for the rest.
 
 {answers}"""
 

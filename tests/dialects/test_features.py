@@ -2,7 +2,7 @@
 
 import pytest
 
-from .features import ANSWERS, CARRIED, NAMED, NAMES, REFUSED, REQUESTS
+from .features import ANSWERS, LOST, NAMES, REQUESTS
 from .page import PAGE, page
 
 
@@ -10,14 +10,14 @@ from .page import PAGE, page
 @pytest.mark.parametrize("feature", REQUESTS, ids=lambda feature: feature.name)
 def test_nothing_of_a_request_is_lost_in_silence(feature, dialect):
     """Carried, named or refused."""
-    assert feature.at(dialect) in {CARRIED, NAMED, REFUSED}
+    assert feature.at(dialect) != LOST
 
 
 @pytest.mark.parametrize("dialect", NAMES)
 @pytest.mark.parametrize("feature", ANSWERS, ids=lambda feature: feature.name)
 def test_an_answer_is_told_in_every_dialect(feature, dialect):
     """Carried, or told in the dialect's own way."""
-    assert feature.at(dialect)
+    assert feature.at(dialect) != LOST
 
 
 def test_the_page_is_up_to_date():
