@@ -106,7 +106,7 @@ class ProviderSection(Struct, frozen=True, forbid_unknown_fields=True):
     """The key, best as `"${NAME}"`; left out: the provider's usual environment variable."""
     key_file: str = ""
     """A file with the key, relative to the configuration file."""
-    dialect: Literal["", "openai", "anthropic", "cohere"] = ""
+    dialect: Literal["", "openai", "anthropic", "cohere", "ollama"] = ""
     auth: Auth | None = None
     headers: dict[str, Secret] = field(default_factory=dict)
     """Headers sent with every request."""

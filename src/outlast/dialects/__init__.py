@@ -3,7 +3,17 @@
 from outlast.dialects.anthropic import Anthropic
 from outlast.dialects.cohere import Cohere
 from outlast.dialects.native import Native
+from outlast.dialects.ollama import Ollama
+from outlast.dialects.ollama_prompts import OllamaPrompts
 from outlast.dialects.openai_chat import OpenAI
 from outlast.ports import Dialect
 
-DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (OpenAI(), Anthropic(), Cohere(), Native())}
+_ALL: tuple[Dialect, ...] = (
+    OpenAI(),
+    Anthropic(),
+    Cohere(),
+    Ollama(),
+    OllamaPrompts(),
+    Native(),
+)
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in _ALL}

@@ -5,16 +5,12 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from binascii import Error as NotBase64
-from typing import Any
 
-import msgspec
-
-from outlast.dialects import wire
+from outlast.dialects.arguments import as_object
 from outlast.model.messages import Document, Image, Message, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
 
 _Block = dict[str, object]
 _ODD = re.compile(r"[^a-zA-Z0-9_-]")
-_INPUT = msgspec.json.Decoder(dict[str, Any])
 
 
 def blocks_of(message: Message, dropped: list[str]) -> list[_Block]:
@@ -34,7 +30,7 @@ def block_of(part: Part, dropped: list[str]) -> _Block | None:
     if isinstance(part, Reasoning):
         return _thinking(part, dropped)
     if isinstance(part, ToolCall):
-        return {"type": "tool_use", "id": tool_id(part.id), "name": part.name, "input": tool_input(part, dropped)}
+        return {"type": "tool_use", "id": tool_id(part.id), "name": part.name, "input": as_object(part, dropped)}
     return result_block(part, dropped)
 
 
@@ -54,17 +50,6 @@ def result_block(result: ToolResult, dropped: list[str]) -> _Block:
 def tool_id(id_: str) -> str:
     """The id of a tool call with only the letters that Anthropic takes."""
     return _ODD.sub("_", id_) or "toolu_0"
-
-
-def tool_input(call: ToolCall, dropped: list[str]) -> dict[str, object]:
-    """The arguments as an object; what is none is kept as text under `arguments`."""
-    if not call.arguments.strip():
-        return {}
-    try:
-        return _INPUT.decode(call.arguments)
-    except wire.BROKEN:
-        dropped.append("messages.tool_calls.arguments")
-        return {"arguments": call.arguments}
 
 
 def _image(image: Image, dropped: list[str]) -> _Block:

@@ -12,7 +12,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from outlast.dialects import estimate, wire
-from outlast.dialects.anthropic_blocks import tool_id, tool_input
+from outlast.dialects.anthropic_blocks import tool_id
+from outlast.dialects.arguments import as_object
 from outlast.dialects.classify import in_band
 from outlast.dialects.wire import Count
 from outlast.model.errors import BadResponse, ContextLength
@@ -200,7 +201,7 @@ def _told(part: Part) -> dict[str, object] | None:
     if isinstance(part, (Text, Refusal)):
         return {"type": "text", "text": part.text} if part.text else None
     if isinstance(part, ToolCall):
-        return {"type": "tool_use", "id": tool_id(part.id), "name": part.name, "input": tool_input(part, [])}
+        return {"type": "tool_use", "id": tool_id(part.id), "name": part.name, "input": as_object(part, [])}
     if isinstance(part, Reasoning):
         if part.data:
             return {"type": "redacted_thinking", "data": part.data}

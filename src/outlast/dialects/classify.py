@@ -107,7 +107,7 @@ PHRASES: tuple[tuple[type[Failure], frozenset[int], re.Pattern[str]], ...] = (
         r"credit balance|specified api usage limits|exceeded your current quota|insufficient (?:credit|fund|balance)"
         r"|billing (?:hard )?limit|spend(?:ing)? limit|billing account|api calls / month")),
     (ContextLength, _REFUSED, re.compile(
-        r"prompt is too long|maximum context length|context (?:length|window)|too many tokens(?!: max tokens)"
+        r"prompt is too long|maximum context length|context (?:length|window|size)|too many tokens(?!: max tokens)"
         r"|input tokens exceed"
         r"|tokens \+ .?max_new_tokens|input is too long|input token count|prompt (?:contains|has) .{0,20}tokens")),
     (Credential, frozenset({200, 400, 403}), re.compile(
@@ -118,6 +118,8 @@ PHRASES: tuple[tuple[type[Failure], frozenset[int], re.Pattern[str]], ...] = (
     (Missing, frozenset({200, 400, 404, 410}), re.compile(
         r"try pulling|^model: |model\b.{0,120}(?:not found|does not exist|not exist|decommissioned|retired|deprecated)"
         r"|(?:no such|unknown|unsupported) model|not found.{0,20}model")),
+    (Unsupported, frozenset({200, 400, 500, 501}), re.compile(
+        r"does not support (?:tools|thinking|chat|completion|generate|insert|embeddings)\b")),
 )  # fmt: skip
 """What is told in words only, and the statuses under which the words are believed."""
 
@@ -295,6 +297,7 @@ def _build(kind: type[Failure], message: str, status: int, envelope: Envelope) -
 
 _TOO_LONG = (
     re.compile(r"(?P<asked>\d{3,9}) tokens > (?P<most>\d{3,9})"),
+    re.compile(r"\((?P<asked>\d{3,9}) tokens\) exceeds the available context size \((?P<most>\d{3,9})"),
     re.compile(r"(?:maximum context length is|limit of|maximum of) (?P<most>\d{3,9}).{0,80}?(?P<asked>\d{3,9}) tokens"),
 )
 

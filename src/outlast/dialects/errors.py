@@ -119,7 +119,6 @@ def native(failure: Failure, request_id: str) -> tuple[int, bytes]:
 
 
 def ours(failure: Failure, request_id: str) -> dict[str, object]:
-    """What every dialect's errors tell beside the vendor's own fields."""
     """What our errors tell beside a vendor's own fields."""
     return {
         "retryable": failure.retryable,

@@ -79,6 +79,10 @@ class Events:
         self.span, self.names = b"", ()
         return self._split(rest.rstrip(b"\n") + b"\n\n") if rest and self.failure is None else []
 
+    def render(self, name: bytes, data: bytes) -> bytes:
+        """The canonical bytes of an event."""
+        return render(name, data)
+
     def _without_bom(self, data: bytes) -> bytes:
         data = (self._head or b"") + data
         if len(data) < len(_BOM) and _BOM.startswith(data):

@@ -1,6 +1,8 @@
-"""What all readers of event streams share: events in, batches out, and nothing lost when one event is bad.
+"""What all readers of streams share: events in, batches out, and nothing lost when one event is bad.
 
-    read ─▶ Events ─▶ take(event) for each ─▶ Batch(raw of the kept events, chunks, last)
+    read ─▶ Frames ─▶ take(event) for each ─▶ Batch(raw of the kept events, chunks, last)
+
+How events stand in the bytes is said by `FRAMES`: server-sent events (`sse`), or a line of JSON each (`lines`).
 
 When an event fails behind good ones of the same read, the good ones are returned first and the failure waits in
 `failure`. The bytes of kept events are passed on as one slice of the read where that is possible.
@@ -8,16 +10,44 @@ When an event fails behind good ones of the same read, the good ones are returne
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, Protocol
 
 from outlast.dialects import sse, wire
 from outlast.model.errors import BadResponse, Failure
 from outlast.model.messages import Batch, Chunk, Opening
 
 
+class Frames(Protocol):
+    """Finds the events in the bytes of one body, however the network cut them.
+
+    Attributes:
+        span: the bytes of the events of the last `feed`, where they can be passed on as they came; else empty.
+        names: the names of the events of the last `feed`, one for each; empty when none has one.
+        failure: set when the body has no such events, or one is too long. What came before it has been returned.
+    """
+
+    span: bytes
+    names: Sequence[bytes]
+    failure: BadResponse | None
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The data of the events that these bytes completed, oldest first."""
+        ...
+
+    def close(self) -> list[bytes]:
+        """The event that lacks its end, if there is one. It may be half an event."""
+        ...
+
+    def render(self, name: bytes, data: bytes) -> bytes:
+        """The bytes of an event."""
+        ...
+
+
 class EventReader:
     """The frame of a reader; a dialect says what one event means by `_take`."""
 
+    FRAMES: ClassVar[type[Frames]] = sse.Events
     NAMED: ClassVar[bool] = False
     """Must every event that is passed on have a name?"""
     MARKER: ClassVar[bytes] = b""
@@ -29,7 +59,7 @@ class EventReader:
         self.opening = Opening()
         self.finished = False
         self.failure: Failure | None = None
-        self._events = sse.Events()
+        self._events = self.FRAMES()
         self._ended = False
 
     def _take(self, data: bytes, chunks: list[Chunk]) -> bool:
@@ -107,7 +137,7 @@ class EventReader:
         first = len(events) - len(unkept)
         if span and unkept[0] == first:
             names = self._events.names[first:] or [b""] * len(unkept)
-            tail = sum(len(sse.render(name, data)) for name, data in zip(names, events[first:], strict=True))
+            tail = sum(len(self._events.render(name, data)) for name, data in zip(names, events[first:], strict=True))
             return span[: len(span) - tail]
         return self._written(events, unkept)
 
@@ -123,7 +153,7 @@ class EventReader:
         return b"".join([self._render(name, data) for number, (name, data) in pairs if number not in out])
 
     def _render(self, name: bytes, data: bytes) -> bytes:
-        return sse.render(name, data)
+        return self._events.render(name, data)
 
     def _fail(self, failure: Failure, batch: Batch) -> None:
         """Raise it now when nothing came before it in this read, else keep it for the next look."""

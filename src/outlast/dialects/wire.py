@@ -33,6 +33,7 @@ ADDRESSES = frozenset({
 """Fields by which a caller would name an address, a key or a header to some gateways; never sent on."""
 
 TRUE = Raw(b"true")
+FALSE = Raw(b"false")
 
 _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 _ANY = msgspec.json.Decoder()

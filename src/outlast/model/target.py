@@ -58,6 +58,8 @@ class Quirks(Struct, frozen=True):
     """The protocol version header, such as `anthropic-version`."""
     drops: tuple[str, ...] = ()
     """Fields that the provider refuses; taken out and named."""
+    num_ctx: int = 0
+    """Tokens that the server is asked to load a model with, at most the model's window; 0: as it does by itself."""
     throttle_statuses: tuple[int, ...] = ()
     """Statuses beside 429 that mean: too fast (Together's 503)."""
     deadline_header: str = ""
