@@ -52,6 +52,11 @@ def option(name: str) -> Callable[[m.Chat], Any]:
     return lambda chat: getattr(chat, name)
 
 
+def to_be_called(chat: m.Chat) -> str | None:
+    """The tool that must be called: any of one tool is that tool."""
+    return chat.tools[0].name if chat.tool_choice == "any" and len(chat.tools) == 1 else chat.tool_choice
+
+
 @dataclass(frozen=True)
 class Asked:
     """A feature of requests: a chat that has it, what must come back of it, and the facts of a model that has it."""
@@ -115,7 +120,7 @@ REQUESTS = (
     Asked("tool, strict", asked(tools=(m.Tool("f", "d", SHAPE, strict=True),)), option("tools")),
     Asked("tool choice: none", asked(tools=(TOOL,), tool_choice="none"), option("tool_choice")),
     Asked("tool choice: any", asked(tools=(TOOL,), tool_choice="any"), option("tool_choice")),
-    Asked("tool choice: one tool", asked(tools=(TOOL,), tool_choice="get_weather"), option("tool_choice")),
+    Asked("tool choice: one tool", asked(tools=(TOOL, m.Tool("f")), tool_choice="get_weather"), to_be_called),
     Asked("parallel tool calls off", asked(tools=(TOOL,), parallel_tools=False), option("parallel_tools")),
     Asked("tool call and result", after(m.ToolResult("call_1", (m.Text("fine"),)))),
     Asked(
