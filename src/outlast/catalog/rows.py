@@ -55,6 +55,7 @@ class ModelRow(Struct, frozen=True, forbid_unknown_fields=True):
     sampling: bool = True
     embeds: bool = False
     chats: bool = True
+    dialect: str = ""
 
 
 Row = TypeVar("Row")

@@ -25,7 +25,7 @@ Changed = TypeVar("Changed", bound=Struct)
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
 
-CAPABILITIES = ("window", "max_output", "tools", "vision", "schema", "documents", "embeds", "sampling")
+CAPABILITIES = ("window", "max_output", "tools", "vision", "schema", "documents", "embeds", "sampling", "dialect")
 
 
 class Headers(dict[str, str]):

@@ -20,6 +20,7 @@ from outlast.stack import LayersConfig
 
 Port = Annotated[int, Meta(ge=0, le=65535, description="a port from 0 to 65535")]
 Algorithm = Literal["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
+Dialect = Literal["", "openai", "responses", "anthropic", "cohere", "ollama"]
 Digest = Annotated[str, Meta(pattern="^[0-9a-fA-F]{64}$", description="a SHA-256 of 64 hexadecimal digits")]
 
 
@@ -87,6 +88,8 @@ class ModelSection(Struct, frozen=True, forbid_unknown_fields=True):
     embeds: bool | None = None
     reasoning: bool | None = None
     sampling: bool | None = None
+    dialect: Dialect | None = None
+    """The dialect in which it is asked, where that is not the provider's."""
     price: Price | None = None
     """US dollars for a million tokens, where the contract differs from the list."""
     weight: float = 1.0
@@ -106,7 +109,7 @@ class ProviderSection(Struct, frozen=True, forbid_unknown_fields=True):
     """The key, best as `"${NAME}"`; left out: the provider's usual environment variable."""
     key_file: str = ""
     """A file with the key, relative to the configuration file."""
-    dialect: Literal["", "openai", "anthropic", "cohere", "ollama"] = ""
+    dialect: Dialect = ""
     auth: Auth | None = None
     headers: dict[str, Secret] = field(default_factory=dict)
     """Headers sent with every request."""

@@ -6,10 +6,12 @@ from outlast.dialects.native import Native
 from outlast.dialects.ollama import Ollama
 from outlast.dialects.ollama_prompts import OllamaPrompts
 from outlast.dialects.openai_chat import OpenAI
+from outlast.dialects.responses import Responses
 from outlast.ports import Dialect
 
 _ALL: tuple[Dialect, ...] = (
     OpenAI(),
+    Responses(),
     Anthropic(),
     Cohere(),
     Ollama(),

@@ -60,7 +60,8 @@ CODES: dict[str, type[Failure]] = {
          "input_too_long", "max_context_length_exceeded"), ContextLength),
     **dict.fromkeys(
         ("content_policy_violation", "content_filter", "responsibleaipolicyviolation", "invalid_prompt", "bio_policy",
-         "misalignment_policy_violation", "moderation_blocked", "content_blocked", "prohibited_content"),
+         "misalignment_policy_violation", "moderation_blocked", "content_blocked", "prohibited_content",
+         "image_content_policy_violation"),
         ContentFilter),
     **dict.fromkeys(
         ("insufficient_quota", "credit_balance_exhausted", "organization_spend_limit_exceeded",
@@ -92,7 +93,10 @@ CODES: dict[str, type[Failure]] = {
 VAGUE: dict[str, type[Failure]] = {
     **dict.fromkeys(
         ("invalid_request_error", "invalid_argument", "failed_precondition", "request_too_large", "bad_request",
-         "not_found_error", "validation_error", "unprocessable_entity"), Caller),
+         "not_found_error", "validation_error", "unprocessable_entity", "invalid_image", "invalid_image_format",
+         "invalid_base64_image", "invalid_image_url", "invalid_image_mode", "image_too_large", "image_too_small",
+         "image_parse_error", "image_file_too_large", "unsupported_image_media_type", "empty_image_file",
+         "failed_to_download_image", "image_file_not_found"), Caller),
     **dict.fromkeys(("tokens", "requests"), Throttled),
 }  # fmt: skip
 """Types that are heard only where the status says nothing: in a 200 or a 5xx."""

@@ -91,6 +91,8 @@ class Flow:
 
     def _fail(self, failure: Failure) -> bytes:
         self.over = True
+        if self._passed and not self._started:
+            self._writer.go_on(self._stream.opening)  # what it writes is no longer needed; where it stands, is
         return self._writer.fail(failure, self._id)
 
     def abort(self) -> None:

@@ -102,7 +102,7 @@ def _in_the_vendors_words(allowance: Allowance, unit: bytes, dialect: str) -> He
         start = b"anthropic-ratelimit-" + unit
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ceil(time.time() + allowance.reset)))
         return [(start + b"-limit", limit), (start + b"-remaining", remaining), (start + b"-reset", at.encode())]
-    if dialect != "openai":
+    if dialect not in {"openai", "responses"}:
         return []
     return [
         (b"x-ratelimit-limit-" + unit, limit),

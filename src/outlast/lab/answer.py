@@ -17,9 +17,11 @@ from msgspec.structs import replace
 
 from outlast.lab.going_on import ANEW, AS_ASKED, Prefill, Way, begun, text_of, words
 from outlast.lab.instance import instance
+from outlast.lab.responses_reading import as_chat
 
 Json = dict[str, object]
-Vendor = Literal["openai", "anthropic"]
+Vendor = Literal["openai", "responses", "anthropic"]
+"""Whose words are spoken; OpenAI has two kinds."""
 Kind = Literal["chat", "embeddings", "models", "count_tokens"]
 
 
@@ -89,6 +91,7 @@ def compose(asked: Asked, text: str | None = None, *, finish: str | None = None,
 
     Of an answer that somebody else has begun, the rest, in that `way`.
     """
+    asked = plain(asked)
     prompt = max(1, len(dumps([asked.body.get("messages"), asked.body.get("system")])) // 4)
     half = begun(asked.body.get("messages")) if asked.kind == "chat" else None
     if half is not None:
@@ -105,6 +108,11 @@ def compose(asked: Asked, text: str | None = None, *, finish: str | None = None,
     if isinstance(limit, int) and len(tokens) > limit:
         return Said(tokens[:limit], finish="length", prompt=prompt)
     return Said(tokens, finish=cast("Literal['stop']", finish or "stop"), prompt=prompt)
+
+
+def plain(asked: Asked) -> Asked:
+    """The same request, in words of which a simulated model reads the messages."""
+    return replace(asked, vendor="openai", body=as_chat(asked.body)) if asked.vendor == "responses" else asked
 
 
 def last_text(asked: Asked) -> str:

@@ -60,7 +60,12 @@ def listed(vendor: str, model: str) -> Price | None:
     if not places and model not in catalog.models:
         return None
     family = catalog.family(places[0], model) if places else model
-    sources = [source for place in [*places, vendor] for source in catalog.providers[place].prices]
+    sources = [
+        source
+        for place in [*places, vendor]
+        if place in catalog.providers
+        for source in catalog.providers[place].prices
+    ]
     return price_of(sources, (model, family))
 
 

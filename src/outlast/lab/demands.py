@@ -13,6 +13,7 @@ from outlast.lab.answer import Asked
 from outlast.lab.anthropic_demands import check_messages
 from outlast.lab.openai_demands import check_chat, check_embeddings
 from outlast.lab.refusal import Refusal
+from outlast.lab.responses_demands import check_response
 
 __all__ = ["Refusal", "check"]
 
@@ -25,6 +26,8 @@ def check(asked: Asked, headers: Mapping[str, str]) -> None:
         raise Refusal("The key must be in an Authorization header, after the word Bearer.", status=401)
     if asked.vendor == "anthropic":
         check_messages(asked, headers)
+    elif asked.vendor == "responses":
+        check_response(asked)
     elif asked.kind == "embeddings":
         check_embeddings(asked)
     else:

@@ -64,10 +64,17 @@ class _Choice(Struct):
     finish_reason: str | None = None
 
 
+class _Item(Struct):
+    """What a response has begun, or finished."""
+
+    type: str = ""
+
+
 class _Event(Struct):
     type: str = ""
     choices: list[_Choice] | None = None
-    delta: _Delta | None = None
+    delta: _Delta | str | None = None
+    item: _Item | None = None
 
 
 class _Whole(Struct):
@@ -75,6 +82,7 @@ class _Whole(Struct):
     usage: _Counted | None = None
 
 
+_STOPS = frozenset({"message_stop", "response.completed", "response.incomplete"})
 _EVENTS = msgspec.json.Decoder(_Event)
 _WHOLES = msgspec.json.Decoder(_Whole)
 
@@ -146,9 +154,19 @@ class Meter:
             self._count(choice.delta)
             if choice.finish_reason:
                 self._finished.add(choice.index)
-        if event.type == "content_block_delta":
+        if event.type == "content_block_delta" and isinstance(event.delta, _Delta):
             self._count(event.delta)
-        self._stopped |= event.type == "message_stop"
+        elif event.type.startswith("response."):
+            self._count_item(event)
+        self._stopped |= event.type in _STOPS
+
+    def _count_item(self, event: _Event) -> None:
+        """An event of a response: a piece, or the opening of a tool call."""
+        if isinstance(event.delta, str) and event.delta:
+            self.pieces += 1
+            self.tokens += 1
+        elif event.type == "response.output_item.added" and event.item and event.item.type == "function_call":
+            self.pieces += 1
 
     def _count(self, delta: _Delta | None) -> None:
         pieces = delta.pieces() if delta is not None else []

@@ -31,7 +31,8 @@ _NAME = matching(r"[a-zA-Z0-9_-]{1,64}")
 _IMAGE = r"https?://\S+|data:image/(png|jpe?g|gif|webp);base64,[A-Za-z0-9+/=\s]+"
 
 
-def _image_url(value: object, path: Path) -> None:
+def image_url(value: object, path: Path) -> None:
+    """The address of an image, or one that holds it."""
     text(value, path)
     if not re.fullmatch(_IMAGE, str(value)):
         raise Refusal("Invalid image URL: expected http(s) or a data URL of an image.", code="invalid_image_url")
@@ -43,7 +44,7 @@ _PARTS: dict[str, Shape] = {
     "image_url": fields(
         {
             "type": text,
-            "image_url": fields({"url": _image_url, "detail": one_of("auto", "low", "high")}, needed=["url"]),
+            "image_url": fields({"url": image_url, "detail": one_of("auto", "low", "high")}, needed=["url"]),
         },
         needed=["image_url"],
         more=True,
@@ -307,7 +308,7 @@ def _of_its_model(asked: Asked) -> None:
         name = "max_tokens" if asked.body.get("max_tokens") else "max_completion_tokens"
         most = f"This model supports at most {row.max_output} completion tokens, whereas you provided {allowed}."
         raise Refusal(f"{name} is too large: {allowed}. {most}", name, code="invalid_value")
-    _fitting(prompt_tokens(asked), allowed or 0, row.window)
+    demand_room(prompt_tokens(asked), allowed or 0, row.window)
 
 
 def _reasons(body: Json) -> None:
@@ -322,7 +323,8 @@ def _reasons(body: Json) -> None:
             raise Refusal(f"Unsupported value: {words}", name, code="unsupported_value")
 
 
-def _fitting(prompt: int, allowed: int, window: int) -> None:
+def demand_room(prompt: int, allowed: int, window: int) -> None:
+    """Raises a `Refusal` where prompt and answer do not fit into the window."""
     if not window or prompt + allowed <= window:
         return
     asked_for = f"your messages resulted in {prompt} tokens"

@@ -16,6 +16,7 @@ from outlast.lab.script import Behaviour, status
 
 ROUTES: dict[tuple[str, str], tuple[Vendor, Kind]] = {
     ("POST", "chat/completions"): ("openai", "chat"),
+    ("POST", "responses"): ("responses", "chat"),
     ("POST", "embeddings"): ("openai", "embeddings"),
     ("POST", "messages"): ("anthropic", "chat"),
     ("POST", "messages/count_tokens"): ("anthropic", "count_tokens"),

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from types import ModuleType
 
-from outlast.lab import anthropic_side, openai_side
-from outlast.lab.answer import Asked, Said, SimEvent, dumps
+from outlast.lab import anthropic_side, openai_side, responses_side
+from outlast.lab.answer import Asked, Said, SimEvent, Vendor, dumps
 from outlast.lab.steps import Body, End, Framing, Head, Headers, Pause, Step
 
 JSON = "application/json"
+_WORDS: dict[Vendor, ModuleType] = {
+    "anthropic": anthropic_side,
+    "openai": openai_side,
+    "responses": responses_side,
+}
 
 
 def answer_events(asked: Asked, said: Said) -> list[SimEvent]:
@@ -52,7 +57,7 @@ def streamed(asked: Asked, said: Said, *, first: float = 0.0, between: float = 0
 
 def words_of(asked: Asked) -> ModuleType:
     """The module that has the vendor's words."""
-    return anthropic_side if asked.vendor == "anthropic" else openai_side
+    return _WORDS[asked.vendor]
 
 
 def opened(asked: Asked, said: Said, after: int | None, *, first: float = 0.0, between: float = 0.0) -> Iterator[Step]:

@@ -19,7 +19,7 @@ from typing import TypeVar, cast
 from outlast.edge.beside import Beside
 from outlast.edge.race import TaskRace
 from outlast.edge.request import time_left
-from outlast.lab.answer import Asked, Json
+from outlast.lab.answer import Asked, Json, Vendor
 from outlast.lab.named import Spec, behaviour, by_model
 from outlast.lab.script import Behaviour, ok
 from outlast.lab.scripted_exchange import ScriptedExchange, Sent
@@ -231,12 +231,18 @@ class ScriptedWaiter:
 
 def _asked(target: Target, outgoing: Outgoing, number: int) -> Asked:
     return Asked(
-        vendor="anthropic" if target.provider.dialect == "anthropic" else "openai",
+        vendor=_vendor(target, outgoing),
         kind="embeddings" if b"embeddings" in outgoing.path else "chat",
         body=_object(outgoing.body),
         number=number,
         provider=target.provider.name,
     )
+
+
+def _vendor(target: Target, outgoing: Outgoing) -> Vendor:
+    if outgoing.path.startswith(b"/responses"):
+        return "responses"
+    return "anthropic" if target.provider.dialect == "anthropic" else "openai"
 
 
 def _object(body: bytes) -> Json:

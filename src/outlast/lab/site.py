@@ -13,7 +13,7 @@ from random import Random
 from typing import NamedTuple
 
 from outlast.lab import openai_side
-from outlast.lab.answer import Asked, Json, compose
+from outlast.lab.answer import Asked, Json, compose, plain
 from outlast.lab.conduct import Conduct
 from outlast.lab.ledger import Seen
 from outlast.lab.named import Spec, behaviour, by_model
@@ -179,7 +179,8 @@ def _cost(asked: Asked) -> Cost:
     if asked.kind == "embeddings":
         return Cost(openai_side.input_tokens(asked))
     said = compose(asked)
-    allowed = asked.body.get("max_completion_tokens") or asked.body.get("max_tokens")
+    body = plain(asked).body
+    allowed = body.get("max_completion_tokens") or body.get("max_tokens")
     return Cost(said.prompt, allowed if isinstance(allowed, int) else len(said.tokens))
 
 

@@ -7,7 +7,7 @@ and `Request.content()` is read only where another dialect must be written. Answ
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Protocol
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -134,13 +134,19 @@ Content = Chat | Embed
 
 
 class Needs(Struct, frozen=True):
-    """What a target must be able to do to answer a request."""
+    """What a target must be able to do to answer a request.
+
+    `native`: it asks for what only a target of the caller's own dialect has, such as tools that the provider runs.
+    `state`: it refers to what one account at one provider keeps, such as an earlier answer.
+    """
 
     tools: bool = False
     vision: bool = False
     schema: bool = False
     documents: bool = False
     prefill: bool = False
+    native: bool = False
+    state: bool = False
 
 
 NOTHING_SPECIAL = Needs()
@@ -332,7 +338,8 @@ class ToolDelta(Struct, frozen=True, gc=False):
 class Chunk(Struct, gc=False):
     """What one event of a stream brought. `content` says whether it is anything for the caller's eyes.
 
-    `choice` is the number of the answer, where several were asked for. `restart` says that the answer begins anew here,
+    `choice` is the number of the answer, where several were asked for. `work` says that the provider is at work with a
+    tool of its own, which is a sign of life as good as words. `restart` says that the answer begins anew here,
     and that all that came before is void; only where the route wants that (`on_break = "restart"`).
     """
 
@@ -346,6 +353,7 @@ class Chunk(Struct, gc=False):
     choice: int = 0
     audio: bool = False
     restart: bool = False
+    work: bool = False
 
     @property
     def telling(self) -> bool:
@@ -355,10 +363,15 @@ class Chunk(Struct, gc=False):
 
     @property
     def content(self) -> bool:
-        """Text, reasoning, refusal, a tool call's name or arguments, or audio: what stops the timers and commits."""
+        """Text, reasoning, refusal, a tool call's name or arguments, audio, work: what stops the timers and commits."""
         tool = self.tool
         return bool(
-            self.text or self.reasoning or self.refusal or self.audio or (tool and (tool.name or tool.arguments))
+            self.text
+            or self.reasoning
+            or self.refusal
+            or self.audio
+            or self.work
+            or (tool and (tool.name or tool.arguments))
         )
 
 
@@ -373,10 +386,19 @@ class Batch(Struct, gc=False):
     last: bool = False
 
 
-class Opening(Struct, gc=False):
-    """What a stream said of itself at its start, and how far its blocks have come, where its dialect has any.
+class SoFar(Protocol):
+    """What a dialect's own writer must know of a stream that went out in the provider's bytes, to go on with it."""
 
-    `blocks` is how many have begun, `block` the kind of the one that is open; empty when none is.
+    def cleaned(self, clean: Callable[[bytes], bytes]) -> SoFar:
+        """The same, of which every piece of text has gone through `clean`."""
+        ...
+
+
+class Opening(Struct, gc=False):
+    """What a stream said of itself at its start, and how far it has come, where its dialect must know that.
+
+    `blocks` is how many blocks have begun, `block` the kind of the one that is open; empty when none is. `so_far` is
+    what the dialect's own writer needs beyond that.
     """
 
     id: str = ""
@@ -384,6 +406,7 @@ class Opening(Struct, gc=False):
     created: int = 0
     blocks: int = 0
     block: str = ""
+    so_far: SoFar | None = None
 
 
 class Quota(Struct, frozen=True, gc=False):

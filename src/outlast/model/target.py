@@ -52,6 +52,8 @@ class Quirks(Struct, frozen=True):
     """Path after the base URL for chat, where it is not the dialect's; `{model}` is replaced."""
     path_embed: str = ""
     """The same for embeddings."""
+    path_responses: str = ""
+    """The same for OpenAI's responses."""
     query: str = ""
     """A query string for every path, such as Azure's `api-version=…`."""
     version: str = ""
@@ -69,6 +71,10 @@ class Quirks(Struct, frozen=True):
     prefill: Literal["", "message", "prefix", "continue"] = ""
     """Every chat model goes on from a last message of the assistant: as it is, with `prefix: true` on it (Mistral), or
     with `continue_final_message: true` beside it (vLLM)."""
+    also: tuple[str, ...] = ()
+    """Dialects that it speaks too at the same base URL: their callers are passed on to it as they came."""
+    keeps_state: bool = False
+    """Keeps answers and files for later requests, which may refer to them (`previous_response_id` and the like)."""
 
 
 class Timers(Struct, frozen=True, forbid_unknown_fields=True):
@@ -152,6 +158,13 @@ class Target(Struct, frozen=True, eq=False):
     price: Price | None = None
     timers: Timers = Timers()
     weight: float = 1.0
+    dialect: str = ""
+    """The dialect in which this model is asked; empty: the provider's."""
+
+    def speaks(self, asked: str) -> str:
+        """The dialect in which it is asked for a caller of dialect `asked`: the same, where it speaks that too."""
+        provider = self.provider
+        return asked if asked in provider.quirks.also else self.dialect or provider.dialect
 
 
 OnBreak = Literal["resume", "error", "restart"]

@@ -43,7 +43,7 @@ class Attempts:
 
     async def _attempt(self, call: Call) -> Answer:
         io, request, target = call.io, call.request, call.target
-        dialect = self._dialects[target.provider.dialect]
+        dialect = self._dialects[target.speaks(request.dialect)]
         outgoing = dialect.encode(request, target)
         outgoing.whole = not request.stream
         sent = io.now()

@@ -48,7 +48,8 @@ class Mask:
 
     def opening(self, said: Opening) -> Opening:
         """The same without them."""
-        return Opening(self._text(said.id), self._text(said.model), said.created, said.blocks, said.block)
+        so_far = said.so_far.cleaned(self.raw) if said.so_far is not None and self.secrets else said.so_far
+        return Opening(self._text(said.id), self._text(said.model), said.created, said.blocks, said.block, so_far)
 
     def _text(self, said: str) -> str:
         for word in self._words:

@@ -49,7 +49,7 @@ class Upstream:
         self._read = 0
         self._over = False
         self.target = call.target.name
-        self.dialect = call.target.provider.dialect
+        self.dialect = call.target.speaks(call.request.dialect)
 
     @property
     def opening(self) -> Opening:

@@ -42,7 +42,7 @@ class Said:
                 if len(self._words) >= GATHERED or self.size > self._longest:
                     self._gather()
             elif chunk.content and not chunk.reasoning:
-                self.beyond = "a tool call" if chunk.tool else "a refusal" if chunk.refusal else "audio"
+                self.beyond = _kind(chunk)
             if chunk.finish is not None:
                 self.finish = chunk.finish
 
@@ -63,3 +63,12 @@ class Said:
     def tokens(self) -> int:
         """How many tokens the words have, about: one for each piece, where they are as short as tokens are."""
         return self.pieces if self.size <= LONG_PIECES * self.pieces else self.size // 4
+
+
+def _kind(chunk: Chunk) -> str:
+    """What it holds that nobody can go on with."""
+    if chunk.tool:
+        return "a tool call"
+    if chunk.refusal:
+        return "a refusal"
+    return "the work of a provider's own tool" if chunk.work else "audio"

@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection
 from outlast.flow.call import NO_OTHERS, Answer, Call, Handler, Layer
 from outlast.flow.latencies import Latencies
 from outlast.layers.routing.config import RoutingConfig
-from outlast.layers.routing.lacks import OFF, Lack, too_dear, too_slow, unable
+from outlast.layers.routing.lacks import OFF, Lack, kept_elsewhere, too_dear, too_slow, unable
 from outlast.layers.routing.ranking import Ranking
 from outlast.layers.routing.run import Run
 from outlast.layers.routing.standing import READY, Peek, Standing
@@ -102,6 +102,8 @@ class Routing:
         if self._off and target.name in self._off:
             return OFF
         lack = unable(target, call.request)
+        if lack is None and call.request.needs.state:
+            lack = kept_elsewhere(target, call.request, call.route.targets)
         if lack is None and call.route.max_cost is not None:
             return too_dear(target, call.request, call.route.max_cost, self.config)
         return lack

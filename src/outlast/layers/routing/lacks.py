@@ -24,6 +24,12 @@ class Lack(Struct, frozen=True):
 OFF = Lack("it is disabled")
 """An operator has switched it off: nothing that the request could change."""
 NO_EMBEDDINGS = Lack("it makes no embeddings")
+NOT_NATIVE = Lack("it does not speak the caller's dialect, in which alone this can be asked")
+NO_STATE = Lack(
+    "it keeps nothing of earlier requests: send the whole conversation as input, without previous_response_id, "
+    "conversation, stored prompts or files, references to items, or background"
+)
+ELSEWHERE = Lack("what the request refers to is kept by another provider")
 ABILITIES = (
     ("tools", Lack("it takes no tools")),
     ("vision", Lack("it takes no images")),
@@ -41,7 +47,27 @@ def unable(target: Target, request: Request) -> Lack | None:
     needs = request.needs
     if needs is NOTHING_SPECIAL or needs == NOTHING_SPECIAL:
         return None
+    if needs.state and not keeps_state(target, request):
+        return NO_STATE
+    if needs.native and not native(target, request):
+        return NOT_NATIVE
     return next((lack for ability, lack in ABILITIES if getattr(needs, ability) and not getattr(target, ability)), None)
+
+
+def native(target: Target, request: Request) -> bool:
+    """Is it asked in the caller's own dialect?"""
+    return target.speaks(request.dialect) == request.dialect
+
+
+def keeps_state(target: Target, request: Request) -> bool:
+    """Does it keep what callers of this dialect may refer to?"""
+    return target.provider.quirks.keeps_state and native(target, request)
+
+
+def kept_elsewhere(target: Target, request: Request, targets: Sequence[Target]) -> Lack | None:
+    """That another provider has what the request refers to: the first of the route's that keeps anything."""
+    keeper = next((other.provider.name for other in targets if keeps_state(other, request)), "")
+    return None if target.provider.name == keeper else ELSEWHERE
 
 
 def too_dear(target: Target, request: Request, limit: float, config: RoutingConfig) -> Lack | None:
