@@ -116,7 +116,7 @@ def test_other_vendors_answers_are_rendered(wire):
     reply = OPENAI.decode(wire.reply({"refusal": "no"}, finish="content_filter"), wire.ask(), wire.target())
     told = json.loads(COHERE.render(reply, asked()))
     assert [block["text"] for block in told["message"]["content"]] == ["hello", "no"]
-    assert told["finish_reason"] == "CONTENT_FILTER"
+    assert told["finish_reason"] == "ERROR_TOXIC"
     assert told["usage"]["tokens"] == {"input_tokens": 3.0, "output_tokens": 2.0}
     assert told["id"] != ID
     nothing = m.Reply(model="x", finish="stop", usage=Usage(), read=tuple)

@@ -77,11 +77,19 @@ class _LooseAnswer(Struct):
 _ANSWER = msgspec.json.Decoder(_Answer)
 _LOOSE = msgspec.json.Decoder(_LooseAnswer)
 _USAGE = msgspec.json.Decoder(WireUsage)
+_TOXIC = "ERROR_TOXIC"
+"""An older word of Cohere's for what the newer ones have none for."""
 _READ = {
     "COMPLETE": "stop", "STOP_SEQUENCE": "stop", "MAX_TOKENS": "length", "TOOL_CALL": "tool_calls",
-    "ERROR_TOXIC": "content_filter",
+    _TOXIC: "content_filter",
 }  # fmt: skip
-_TOLD = {"stop": "COMPLETE", "length": "MAX_TOKENS", "tool_calls": "TOOL_CALL"}
+_TOLD = {
+    "stop": "COMPLETE",
+    "length": "MAX_TOKENS",
+    "tool_calls": "TOOL_CALL",
+    "content_filter": _TOXIC,
+    "refusal": _TOXIC,
+}
 _GIVEN_UP = {"ERROR": "", "TIMEOUT": "timeout_error"}
 """Finish reasons of an answer that is none, and what kind of error each is."""
 

@@ -1,6 +1,6 @@
 """What a simulated model says to one request, before any vendor's words are put around it.
 
-    request bytes ──> Asked ──compose()──> Said ──openai_side / anthropic_side──> bodies and events
+    request bytes ──> Asked ──compose()──> Said ──the vendor's side──> bodies and events
 
 Written apart from `outlast.dialects` on purpose: a mistake that both shared would hide itself.
 """
@@ -20,9 +20,12 @@ from outlast.lab.instance import instance
 from outlast.lab.responses_reading import as_chat
 
 Json = dict[str, object]
-Vendor = Literal["openai", "responses", "anthropic"]
+Vendor = Literal["openai", "responses", "anthropic", "cohere"]
 """Whose words are spoken; OpenAI has two kinds."""
 Kind = Literal["chat", "embeddings", "models", "count_tokens"]
+
+
+_CHOICES = {"required": "any", "REQUIRED": "any", "NONE": "none"}
 
 
 class Asked(Struct, frozen=True):
@@ -140,7 +143,7 @@ def _schema(asked: Asked) -> object | None:
     if not isinstance(wanted, dict):
         return None
     if wanted.get("type") == "json_object":
-        return {"type": "object"}
+        return wanted.get("json_schema") or {"type": "object"}  # Cohere has the schema beside it
     if wanted.get("type") != "json_schema":
         return None
     inner = wanted.get("json_schema")
@@ -178,7 +181,7 @@ def _forced(asked: Asked) -> str:
         function = choice.get("function")
         named = function.get("name") if isinstance(function, dict) else choice.get("name")
         return str(named or choice.get("type") or "auto")
-    return "any" if choice == "required" else str(choice or "auto")
+    return _CHOICES.get(str(choice), str(choice or "auto"))
 
 
 def _is_result(message: Json) -> bool:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 
 from outlast.lab.answer import Asked
 from outlast.lab.anthropic_demands import check_messages
+from outlast.lab.cohere_demands import check_chat as check_cohere_chat
+from outlast.lab.cohere_demands import check_embed
 from outlast.lab.openai_demands import check_chat, check_embeddings
 from outlast.lab.refusal import Refusal
 from outlast.lab.responses_demands import check_response
@@ -28,6 +30,8 @@ def check(asked: Asked, headers: Mapping[str, str]) -> None:
         check_messages(asked, headers)
     elif asked.vendor == "responses":
         check_response(asked)
+    elif asked.vendor == "cohere":
+        (check_embed if asked.kind == "embeddings" else check_cohere_chat)(asked)
     elif asked.kind == "embeddings":
         check_embeddings(asked)
     else:

@@ -39,7 +39,7 @@ def spoken(
     """
 
     def play(asked: Asked) -> Iterator[Step]:
-        events = anthropic if asked.vendor == "anthropic" else openai
+        events = {"openai": openai, "anthropic": anthropic}.get(asked.vendor)
         if events is None or not asked.stream:
             yield from (ok(text) if whole is None or asked.stream else whole).play(asked)
             return

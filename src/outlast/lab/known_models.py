@@ -23,7 +23,7 @@ def known(asked: Asked) -> ModelRow | None:
 
 def prompt_tokens(asked: Asked) -> int:
     """How long the prompt is. Counted as answers count it, but for images, whose bytes are no words."""
-    parts = [asked.body.get(name) for name in ("messages", "system", "tools", "input")]
+    parts = [asked.body.get(name) for name in ("messages", "system", "tools", "documents", "input", "texts")]
     blobs = list(_blobs(parts))
     return max(1, (len(dumps(parts)) - sum(map(len, blobs))) // 4 + _IMAGE * len(blobs))
 

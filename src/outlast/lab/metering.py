@@ -24,14 +24,22 @@ class Usage(Struct, frozen=True):
     completion: int = 0
 
 
+class _Units(Struct):
+    input_tokens: float = 0
+    output_tokens: float = 0
+
+
 class _Counted(Struct):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    billed_units: _Units | None = None
 
     def usage(self) -> Usage:
         """The same in one vocabulary."""
+        if self.billed_units is not None:
+            return Usage(int(self.billed_units.input_tokens), int(self.billed_units.output_tokens))
         return Usage(self.prompt_tokens or self.input_tokens, self.completion_tokens or self.output_tokens)
 
 
@@ -43,17 +51,40 @@ class _ToolCall(Struct):
     function: _Function | None = None
 
 
+class _Content(Struct):
+    text: str | None = None
+
+
+class _Message(Struct):
+    """What is new in an event of Cohere's: a piece of words or of a call, or a plan."""
+
+    content: _Content | list[object] | None = None
+    tool_calls: _ToolCall | list[object] | None = None
+    tool_plan: str | None = None
+
+    def pieces(self) -> list[str]:
+        """Its content; a plan is no token of the answer."""
+        words = [self.content.text] if isinstance(self.content, _Content) and self.content.text else []
+        call = self.tool_calls if isinstance(self.tool_calls, _ToolCall) else None
+        called = [(call.function.arguments if call.function else None) or ""] if call is not None else []
+        return [*words, *called, *([""] if self.tool_plan and not called else [])]
+
+
 class _Delta(Struct):
-    """The new part of an event: OpenAI's names first, then Anthropic's."""
+    """The new part of an event: OpenAI's names first, then Anthropic's, then Cohere's."""
 
     content: str | None = None
     tool_calls: list[_ToolCall] | None = None
     text: str | None = None
     partial_json: str | None = None
     thinking: str | None = None
+    message: _Message | None = None
+    error: str | None = None
 
     def pieces(self) -> list[str]:
         """Each piece of content in it; one that only opens a tool call is empty."""
+        if self.message is not None:
+            return self.message.pieces()
         words = [word for word in (self.content, self.text, self.partial_json, self.thinking) if word]
         return words + [(call.function.arguments if call.function else None) or "" for call in self.tool_calls or []]
 
@@ -76,13 +107,21 @@ class _Event(Struct):
     delta: _Delta | str | None = None
     item: _Item | None = None
 
+    @property
+    def given(self) -> bool:
+        """Was the answer given, and not given up?"""
+        return isinstance(self.delta, _Delta) and self.delta.error is None
+
 
 class _Whole(Struct):
     error: object = None
+    message: object = None
     usage: _Counted | None = None
+    meta: _Counted | None = None
 
 
 _STOPS = frozenset({"message_stop", "response.completed", "response.incomplete"})
+_PIECES = frozenset({"content_block_delta", "content-delta", "tool-plan-delta", "tool-call-start", "tool-call-delta"})
 _EVENTS = msgspec.json.Decoder(_Event)
 _WHOLES = msgspec.json.Decoder(_Whole)
 
@@ -125,9 +164,10 @@ class Meter:
     def whole(self, rest: bytes = b"") -> Usage | None:
         """What a whole answer says of its tokens, with `rest` that would have followed; None when it is no answer."""
         found = self._object(rest)
-        if found is None or found.error is not None:
+        if found is None or found.error is not None or isinstance(found.message, str):
             return None
-        return Usage() if found.usage is None else found.usage.usage()
+        counted = found.usage or found.meta
+        return Usage() if counted is None else counted.usage()
 
     def torn(self, rest: bytes = b"") -> bool:
         """Does what was sent begin an object that `rest` does not complete?"""
@@ -154,11 +194,11 @@ class Meter:
             self._count(choice.delta)
             if choice.finish_reason:
                 self._finished.add(choice.index)
-        if event.type == "content_block_delta" and isinstance(event.delta, _Delta):
+        if event.type in _PIECES and isinstance(event.delta, _Delta):
             self._count(event.delta)
         elif event.type.startswith("response."):
             self._count_item(event)
-        self._stopped |= event.type in _STOPS
+        self._stopped |= event.type in _STOPS or (event.type == "message-end" and event.given)
 
     def _count_item(self, event: _Event) -> None:
         """An event of a response: a piece, or the opening of a tool call."""

@@ -89,9 +89,9 @@ class SimulatedProvider:
         return f"{'https' if self._tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
 
     def base_url(self, provider: str = "", *, vendor: Vendor = "openai") -> str:
-        """What an official SDK wants as base URL; Anthropic's adds `/v1` by itself."""
+        """What an official SDK wants as base URL; only OpenAI's wants the version in it."""
         base = f"{self.url}/{provider}".rstrip("/")
-        return base if vendor == "anthropic" else f"{base}/v1"
+        return f"{base}/v1" if vendor == "openai" else base
 
     @property
     def open_connections(self) -> int:

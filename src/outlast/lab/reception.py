@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from outlast.lab.answer import Asked, Json, Kind, Vendor
 from outlast.lab.connection import MOST, Received
@@ -20,14 +21,21 @@ ROUTES: dict[tuple[str, str], tuple[Vendor, Kind]] = {
     ("POST", "embeddings"): ("openai", "embeddings"),
     ("POST", "messages"): ("anthropic", "chat"),
     ("POST", "messages/count_tokens"): ("anthropic", "count_tokens"),
+    ("POST", "v2/chat"): ("cohere", "chat"),
+    ("POST", "v2/embed"): ("cohere", "embeddings"),
     ("GET", "models"): ("openai", "models"),
 }
 """Method and page of what is served."""
+_OTHER_VERSION = re.compile(r"(.*/|)(v2/(?:chat|embed))")
 
 
 def whereabouts(path: str) -> tuple[str, str]:
-    """The provider's name, and what follows `/v1/`."""
-    name, _, page = path.partition("?")[0].rpartition("/v1/")
+    """The provider's name, and what follows `/v1/`; of another version with its name."""
+    path = path.partition("?")[0]
+    found = _OTHER_VERSION.fullmatch(path)
+    if found is not None:
+        return found[1].strip("/"), found[2]
+    name, _, page = path.rpartition("/v1/")
     return name.strip("/"), page
 
 

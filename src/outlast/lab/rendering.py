@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from types import ModuleType
 
-from outlast.lab import anthropic_side, openai_side, responses_side
+from outlast.lab import anthropic_side, cohere_side, openai_side, responses_side
 from outlast.lab.answer import Asked, Said, SimEvent, Vendor, dumps
 from outlast.lab.steps import Body, End, Framing, Head, Headers, Pause, Step
 
 JSON = "application/json"
 _WORDS: dict[Vendor, ModuleType] = {
     "anthropic": anthropic_side,
+    "cohere": cohere_side,
     "openai": openai_side,
     "responses": responses_side,
 }
@@ -26,7 +27,7 @@ def answer_events(asked: Asked, said: Said) -> list[SimEvent]:
 def answer_body(asked: Asked, said: Said) -> bytes:
     """A whole answer in the vendor's words."""
     if asked.kind == "embeddings":
-        return dumps(openai_side.embeddings(asked))
+        return dumps(words_of(asked).embeddings(asked))
     if asked.kind == "count_tokens":
         return dumps(anthropic_side.count_tokens(asked))
     return dumps(words_of(asked).whole(asked, said))

@@ -14,7 +14,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Coroutine
 from math import inf
-from typing import TypeVar, cast
+from typing import TypeVar, cast, get_args
 
 from outlast.edge.beside import Beside
 from outlast.edge.race import TaskRace
@@ -27,6 +27,8 @@ from outlast.model.errors import Connect, Failure
 from outlast.model.events import Event
 from outlast.model.target import Target
 from outlast.ports import Outgoing, Timed
+
+_VENDORS: dict[str, Vendor] = {vendor: vendor for vendor in get_args(Vendor)}
 
 E = TypeVar("E")
 T = TypeVar("T")
@@ -232,7 +234,7 @@ class ScriptedWaiter:
 def _asked(target: Target, outgoing: Outgoing, number: int) -> Asked:
     return Asked(
         vendor=_vendor(target, outgoing),
-        kind="embeddings" if b"embeddings" in outgoing.path else "chat",
+        kind="embeddings" if b"embed" in outgoing.path else "chat",
         body=_object(outgoing.body),
         number=number,
         provider=target.provider.name,
@@ -242,7 +244,7 @@ def _asked(target: Target, outgoing: Outgoing, number: int) -> Asked:
 def _vendor(target: Target, outgoing: Outgoing) -> Vendor:
     if outgoing.path.startswith(b"/responses"):
         return "responses"
-    return "anthropic" if target.provider.dialect == "anthropic" else "openai"
+    return _VENDORS.get(target.provider.dialect, "openai")
 
 
 def _object(body: bytes) -> Json:

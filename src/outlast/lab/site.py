@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import NamedTuple
 
-from outlast.lab import openai_side
 from outlast.lab.answer import Asked, Json, compose, plain
 from outlast.lab.conduct import Conduct
 from outlast.lab.ledger import Seen
@@ -177,7 +176,7 @@ class Site:
 def _cost(asked: Asked) -> Cost:
     """The tokens that a vendor counts before it answers: all that the caller allows, else what there will be."""
     if asked.kind == "embeddings":
-        return Cost(openai_side.input_tokens(asked))
+        return Cost(words_of(asked).input_tokens(asked))
     said = compose(asked)
     body = plain(asked).body
     allowed = body.get("max_completion_tokens") or body.get("max_tokens")
