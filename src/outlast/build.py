@@ -17,8 +17,9 @@ from outlast.flow.call import Call
 from outlast.layers.limits import LimitConfig, Scope
 from outlast.model.events import Fault
 from outlast.operator import Operator
-from outlast.ports import Io, Sink
+from outlast.ports import Io, Sink, Store
 from outlast.stack import Stack
+from outlast.store import Bounded, Memory
 
 UNLIMITED = LimitConfig()
 
@@ -73,15 +74,23 @@ class Outlast:
         sinks: who hears of every event.
         io: the world; the real one unless a test brings its own.
         find: finds the prices of models.
+        store: keeps answers; this process's memory unless given.
 
     Raises:
         ConfigError: a provider cannot be called as configured, for example because its certificates cannot be read.
     """
 
     def __init__(
-        self, config: Config, *, sinks: Iterable[Sink] = (), io: Io | None = None, find: Find = prices_of
+        self,
+        config: Config,
+        *,
+        sinks: Iterable[Sink] = (),
+        io: Io | None = None,
+        find: Find = prices_of,
+        store: Store | None = None,
     ) -> None:
         self.config = config
+        self.store = store
         self._find = find
         if io is None:
             check_providers(config)
@@ -93,6 +102,7 @@ class Outlast:
             caller_scopes=scopes.of_caller if scopes.limit_callers else None,
             target_scopes=scopes.of_target if config.limits else None,
             hedged=any(route.hedge for route in config.routes),
+            store=_store(config, store, self.io) if _keeps_answers(config) else None,
         )
         self.engine = Engine(self.stack.handler, config.routes, self.io, config.request)
         self.operator = Operator(self.engine, self.stack, self.io)
@@ -124,6 +134,18 @@ class Outlast:
         """Close every connection."""
         if isinstance(self.io, AsyncIo):
             await self.io.aclose()
+
+
+def _keeps_answers(config: Config) -> bool:
+    """Is there a route whose answers are kept?"""
+    windows = [route.cache for route in config.routes]
+    return config.layers.cache.enabled or any(told is not None and told.life > 0 for told in windows)
+
+
+def _store(config: Config, given: Store | None, io: Io) -> Store:
+    """What keeps answers: what was given, waited for no longer than it is to be, or this process's memory."""
+    cache = config.layers.cache
+    return Memory(io.now, most_bytes=cache.memory) if given is None else Bounded(given, cache.patience)
 
 
 def check_providers(config: Config) -> None:

@@ -9,12 +9,13 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from outlast.flow.call import Allowance, Answer, Call, Handler
+from outlast.flow.call import Allowance, Answer, Call, Handler, Looked
 from outlast.flow.faults import told
 from outlast.flow.stream import End, Stream
 from outlast.model.caller import LIBRARY, Caller
 from outlast.model.errors import Failure, Internal
 from outlast.model.events import Fault, RequestEnded
+from outlast.model.freshness import NO_WISHES, Wishes
 from outlast.model.messages import Request
 from outlast.model.target import Route
 from outlast.ports import Io
@@ -40,14 +41,20 @@ class Routes(Protocol):
 class Asked(Struct):
     """Who asks and how: what a request has beside its content.
 
-    `timeout` is in seconds, None for the default; `allowances` are filled in with what is left of the caller's limits.
+    `timeout` is in seconds, None for the default; `wishes` say what is wanted of answers that were kept.
+
+    The others are filled in: `allowances` with what is left of the caller's limits, `looked` with what the cache had,
+    and `instead_of`, when the answer is less than what was asked for, with the kind of failure that it stands in for.
     """
 
     id: str
     caller: Caller = LIBRARY
     priority: int | None = None
     timeout: float | None = None
+    wishes: Wishes = NO_WISHES
     allowances: list[Allowance] = []
+    looked: Looked | None = None
+    instead_of: str = ""
 
 
 NO_ROUTE = Route(name="", targets=())
@@ -107,6 +114,7 @@ def tell(call: Call, end: End, so_far: Told, now: float) -> None:
             code,
             retry_after,
             story.resumed,
+            story.instead_of,
         )
     )
 
@@ -138,6 +146,7 @@ class Engine:
             id=asked.id,
             caller=caller,
             priority=caller.priority if asked.priority is None else max(asked.priority, caller.priority),
+            wishes=asked.wishes,
         )
         asked.allowances = call.story.allowances
         try:
@@ -145,6 +154,7 @@ class Engine:
             call.deadline = started + self.time_for(request, route, asked.timeout)
             answer = await self._handler(call)
         except Failure as failure:
+            asked.looked = call.story.looked
             _failed(call, failure, started)
             raise
         except Exception as fault:
@@ -152,6 +162,7 @@ class Engine:
         except BaseException as gone:
             tell(call, End("neutral", gone), Told(started), io.now())
             raise
+        asked.looked, asked.instead_of = call.story.looked, call.story.instead_of
         now = io.now()
         so_far = Told(started, now - started, answer.target, answer.source)
         if isinstance(answer, Stream):

@@ -1,6 +1,7 @@
 """THE list: which layers there are, in which order, and why.
 
-    once per request     caller's limits    a caller over its limit must not take a place from others
+    once per request     cache              outermost: what was kept costs nothing, not even a place in a queue
+                         caller's limits    a caller over its limit must not take a place from others
                          admission          the gateway's slots and its priority queue
                          resume             outside routing: a stream that breaks is routed anew, for its rest
                          hedge              outside routing, since its second leg is routed too
@@ -29,6 +30,7 @@ from outlast.flow.latencies import Latencies
 from outlast.layers.attempt import AttemptConfig, Attempts
 from outlast.layers.breaker import BreakerConfig, Breakers
 from outlast.layers.bulkhead import GATEWAY, Bulkhead, BulkheadConfig, SlotsConfig
+from outlast.layers.cache import Cache, CacheConfig
 from outlast.layers.hedge import HedgeConfig, Hedges
 from outlast.layers.limits import Keeper, LimitsConfig, ScopesOf
 from outlast.layers.pause import PauseConfig, Pauses
@@ -36,12 +38,13 @@ from outlast.layers.resume import ResumeConfig, resume
 from outlast.layers.retry import Draw, Retries, RetryConfig
 from outlast.layers.routing import READY, Routing, RoutingConfig, Standing
 from outlast.model.target import Target
-from outlast.ports import Dialect
+from outlast.ports import Dialect, Store
 
 
 class LayersConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """One table for each layer; each can be switched off with `enabled = false`."""
 
+    cache: CacheConfig = CacheConfig()
     retry: RetryConfig = RetryConfig()
     breaker: BreakerConfig = BreakerConfig()
     pause: PauseConfig = PauseConfig()
@@ -65,6 +68,7 @@ class Stack:
         caller_scopes: whose limits a call falls under before it is routed; None where no caller has any.
         target_scopes: whose limits an attempt on a target falls under; None where no target has any.
         hedged: some route asks to be hedged, whatever the layer's configuration says of the others.
+        store: keeps answers, where any are to be kept; None where none are.
     """
 
     def __init__(
@@ -75,8 +79,12 @@ class Stack:
         caller_scopes: ScopesOf | None,
         target_scopes: ScopesOf | None,
         hedged: bool = False,
+        store: Store | None = None,
     ) -> None:
         self.config = config
+        self.cache = (
+            None if store is None else Cache(config.cache, store=store, dialects=dialects, outranked=self.outranked)
+        )
         self.hedging = hedged or config.hedge.enabled
         latencies = Latencies()
         latencies.wanted = self.hedging
@@ -110,6 +118,8 @@ class Stack:
     def layers(self) -> Iterator[Layer]:
         """The layers that are switched on and have something to do, outermost first; gates in a row are one layer."""
         config = self.config
+        if self.cache is not None:
+            yield self.cache.layer()
         yield gates(
             _on(config.limits.enabled and self.caller_limits.needed, self.caller_limits.admit),
             _on(config.admission.enabled, self.admission.admit),
@@ -141,6 +151,19 @@ class Stack:
         circuit = self.breakers.of(target.name)
         probed = circuit.override is None and not circuit.hinted(now)
         return Standing(wait, waitable=False, open=probed, reason="its circuit is open")
+
+    def outranked(self, call: Call, answered: str, now: float) -> bool:
+        """Would another model than that of the target which answered be asked first now?"""
+        route = call.route
+        if route.order != "priority":
+            return False
+        family = next((target.family for target in route.targets if target.name == answered), "")
+        for target in route.targets:
+            if target.name == answered or (family and target.family == family):
+                return False
+            if self.routing.unfit(target, call) is None and self.standing(target, now).wait <= 0:
+                return True
+        return False
 
     def busy(self, target: str) -> float:
         """The share of the target's slots that is taken, in [0, 1]."""

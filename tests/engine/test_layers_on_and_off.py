@@ -43,9 +43,9 @@ def pause(world):
 
 def limits(world):
     """The second request of a provider's account waits for its quota."""
-    world.ask()
+    world.ask("one")
     before = world.now
-    world.ask()
+    world.ask("two")
     return world.now - before > 5.0
 
 
@@ -70,10 +70,17 @@ def routing(world):
 
 def hedge(world):
     """A second target is asked beside one that has become slow."""
-    for _ in range(3):
-        world.ask()
+    for number in range(3):
+        world.ask(f"number {number}")
     world.script("alpha/m", slow_headers(8.0))
     return world.ask().target == "beta/m"
+
+
+def cache(world):
+    """The same request gets the answer that is kept."""
+    world.ask()
+    world.ask()
+    return world.sent() == 1
 
 
 def resume(world):
@@ -84,6 +91,7 @@ def resume(world):
 
 
 STORIES = {
+    "cache": (cache, DEFAULT, ""),
     "retry": (retry, ONE, ""),
     "breaker": (breaker, ONE, ""),
     "pause": (pause, ONE, ""),
@@ -141,7 +149,7 @@ def test_requests_are_answered_whatever_is_on(switched):
     assert world.ask().text == TEXT
     assert world.hear(stream=True).text == TEXT
     world.script_all(status(400))
-    assert world.fail().status == 400
+    assert world.fail("something else").status == 400
     world.wait(700.0)
     world.close()
 

@@ -71,10 +71,10 @@ async def read(stream):
 class World:
     """An `Outlast` with scripted providers; `targets` are tried in this order, `more` is further configuration."""
 
-    def __init__(self, targets=DEFAULT, more="", *, io=None, seed=0):
+    def __init__(self, targets=DEFAULT, more="", *, io=None, seed=0, store=None):
         self.io = io or ScriptedIo(seed)
         self.targets = tuple(targets)
-        self.house = Outlast(parse(toml_of(self.targets, more)), io=self.io)
+        self.house = Outlast(parse(toml_of(self.targets, more)), io=self.io, store=store)
         self.engine, self.stack = self.house.engine, self.house.stack
         self._runner = asyncio.Runner(loop_factory=lambda: VirtualLoop(seed))
         self._asked = 0
@@ -114,6 +114,14 @@ class World:
 
         async def all_of_them():
             return await asyncio.gather(*(self.heard(f"{text} {number}", **how) for number in range(size)))
+
+        return self.run(all_of_them())
+
+    def crowd_alike(self, size, text="hi", **how):
+        """The same call so many times at once."""
+
+        async def all_of_them():
+            return await asyncio.gather(*(self.heard(text, **how) for _ in range(size)))
 
         return self.run(all_of_them())
 

@@ -6,7 +6,11 @@ from outlast.model.events import (
     AttemptEnded,
     BackIn,
     BreakerChanged,
+    CacheKept,
+    CacheLooked,
+    CacheRenewed,
     CameBack,
+    Degraded,
     Diverted,
     FailedOver,
     Fault,
@@ -15,6 +19,7 @@ from outlast.model.events import (
     HedgeRefused,
     HedgeStarted,
     HedgeWon,
+    Joined,
     LimitAwaited,
     LimitChanged,
     LimitHit,
@@ -27,6 +32,7 @@ from outlast.model.events import (
     RetryScheduled,
     Shed,
     SlotAwaited,
+    StoreTrouble,
     StreamBroke,
     StreamResumed,
     TakenOut,
@@ -47,6 +53,30 @@ def attempt(**fields):
 
 
 SENTENCES = {
+    CacheLooked("r", "default", "fresh", 12.0, 48.0): "is kept, 12 s old: the answer is given again",
+    CacheLooked("r", "default", "renew", 70.0, -10.0): (
+        "is kept, 70 s old, which is too old: it is given once more, and asked for anew"
+    ),
+    CacheLooked("r", "default", "spare", 90.0, -30.0, "stale"): (
+        "is kept, 90 s old, which is too old: only if nobody answers"
+    ),
+    CacheLooked("r", "default", "none", reason="miss"): "is not kept: nothing is",
+    CacheLooked("r", "default", "none", 900.0, -840.0, "stale"): "is not kept: it is too old, 900 s old",
+    CacheLooked("r", "default", "none", reason="request"): "is not kept: the caller wants none",
+    CacheKept("r", "default", 60.0, 700): "the answer is kept for 60 s",
+    CacheKept("r", "default", reason="it was cut"): "the answer is not kept: it was cut",
+    CacheRenewed("r~", "r", "default", "ok", A, 0.5): (
+        "asks anew for what r was given from the cache: answered by a/m after 0.5 s"
+    ),
+    CacheRenewed("r~", "r", "default", "transient", "", 0.5): (
+        "asks anew for what r was given from the cache: transient after 0.5 s"
+    ),
+    StoreTrouble("r", "get", "X at x:1"): "goes on without the store, which failed to get: X at x:1",
+    Joined("r", "default", "q"): "waits for what the same request brings, which is under way as q",
+    Degraded("r", "default", "weaker", "transient"): 'the rung "weaker" answers, after transient',
+    Degraded("r", "default", "stale", "timeout", "nothing is kept"): (
+        'the rung "stale" gives nothing: nothing is kept, after timeout'
+    ),
     attempt(kind="ok"): "asks a/m: answered in 0.5 s",
     attempt(kind="ok", first=0.2, cost=0.01): "asks a/m: answered in 0.5 s, first content after 0.2 s, $0.01",
     attempt(kind="ok", first=0.5): "asks a/m: answered in 0.5 s",
@@ -210,6 +240,9 @@ END = RequestEnded("r", "default", "chat", "app", "key", True, "ok", 200, B, "fa
           "attempts": 0, "first": None, "deadline": 180.0, "route": "", "target": ""},
          "request r: chat, streamed, for app (key)",
          FAILED),
+        ({"source": "static", "target": "", "instead_of": "transient", "attempts": 0, "first": None},
+         "request r: chat on the route default, streamed, for app (key)",
+         "answered (static) in 2.5 s; instead of failing by transient; nothing was sent"),
         ({"kind": "cancelled", "status": 499, "deadline": 180.0},
          "request r: chat on the route default, streamed, for app (key)",
          "failed after 2.5 s: cancelled, status 499, first content after 0.75 s; 2 attempts"),

@@ -201,6 +201,10 @@ def route(name: str, section: RouteSection, shelves: Mapping[str, Shelf], off: s
         max_cost=section.max_cost,
         hedge=section.hedge,
         on_break=section.on_break,
+        cache=section.cache,
+        coalesce=section.coalesce,
+        degrade=section.degrade,
+        weaker=section.weaker,
     )
 
 

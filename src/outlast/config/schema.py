@@ -15,6 +15,8 @@ from msgspec import Meta, Struct, field
 
 from outlast.engine import EngineConfig
 from outlast.layers.limits import LimitConfig
+from outlast.model.freshness import Windows
+from outlast.model.rungs import Rung
 from outlast.model.target import REASONING_TIMERS, Auth, OnBreak, Price, Quirks, Secret, Timers
 from outlast.stack import LayersConfig
 
@@ -142,6 +144,14 @@ class RouteSection(Struct, frozen=True, forbid_unknown_fields=True):
     """Ask a second target when the first takes long; left out: as `[hedge]` says."""
     on_break: OnBreak = "resume"
     """When a stream breaks: another target goes on with it, it ends with an error, or another answer begins anew."""
+    cache: Windows | None = None
+    """For how long answers are given again to the same request; left out: as `[cache]` says."""
+    coalesce: bool | None = None
+    """The same requests under way at once share one call; left out: as `[coalesce]` says."""
+    degrade: tuple[Rung, ...] = ()
+    """What it answers with when no target does: "stale", "weaker", "simplify" and {static = "…"}, in this order."""
+    weaker: str = ""
+    """Whom the rung "weaker" asks: a route, `provider/model`, or a model."""
     weights: dict[str, float] = field(default_factory=dict)
     """Target → share, for `order = "weighted"`; 1 when left out."""
 

@@ -19,6 +19,7 @@ from msgspec import Meta, Struct
 from outlast.dialects import errors, estimate, sse, wire
 from outlast.model.errors import Caller, Failure, Internal
 from outlast.model.messages import (
+    AS_ASKED_FOR,
     Chat,
     Chunk,
     Document,
@@ -197,7 +198,7 @@ def _facts(target: str, source: str, cost: float | None, attempts: int) -> dict[
     return {
         "target": target,
         "source": source,
-        "degraded": source not in {"primary", "fallback", "cache"},
+        "degraded": source not in AS_ASKED_FOR,
         "cost": cost,
         "attempts": attempts,
     }

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from outlast.flow.stream import Stream
 from outlast.model.caller import NORMAL, Caller
 from outlast.model.events import AttemptEnded
+from outlast.model.freshness import NO_WISHES, Wishes
 from outlast.model.messages import Reply, Request
 from outlast.model.target import Provider, Route, Target
 from outlast.ports import Io
@@ -24,6 +25,8 @@ from outlast.ports import Io
 Answer = Reply | Stream
 Handler = Callable[["Call"], Awaitable[Answer]]
 Layer = Callable[[Handler], Handler]
+Spare = Callable[[float], Answer | None]
+"""Gives an answer at that time; None when it is too old by then."""
 
 NOWHERE = Target(name="", provider=Provider("", "", ""), model="")
 """The target of a call that has not been routed yet."""
@@ -79,6 +82,28 @@ class Allowance:
         self.reset = reset
 
 
+class Looked(Struct):
+    """What the cache had for a request.
+
+    Attributes:
+        found: what the answer that was kept is good for; empty while nothing was looked for.
+        why: why it was not given, in the words of RFC 9211: miss, stale, request.
+        age: seconds since it was made; None when there is none.
+        left: seconds for which it is fresh, below 0 when it is not.
+        given: it was the answer.
+        kept: the answer that was given instead is kept now.
+        shared: another request's call brought it.
+    """
+
+    found: str = ""
+    why: str = ""
+    age: float | None = None
+    left: float = 0.0
+    given: bool = False
+    kept: bool = False
+    shared: bool = False
+
+
 class Story(Struct):
     """What has happened to a request so far; shared by all views of its call.
 
@@ -87,12 +112,16 @@ class Story(Struct):
         tried: those that are over, oldest first.
         allowances: what is left of the caller's limits.
         resumed: how often another target went on with its stream.
+        looked: what the cache had for it; None where it was not asked.
+        instead_of: kind of the failure that it was answered with less for; empty when it was not.
     """
 
     made: int = 0
     tried: list[AttemptEnded] = []
     allowances: list[Allowance] = []
     resumed: int = 0
+    looked: Looked | None = None
+    instead_of: str = ""
 
 
 class Patience:
@@ -174,6 +203,10 @@ class Call(Struct, eq=False):
     ends: float = inf
     patience: Patience = ENDLESS
     outlived: bool = False
+    wishes: Wishes = NO_WISHES
+    spare: Spare | None = None
+    behind: bool = False
+    lesser: bool = False
 
     @property
     def sent(self) -> int:

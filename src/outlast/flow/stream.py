@@ -16,7 +16,7 @@ from msgspec import Struct
 from outlast.flow.faults import told
 from outlast.model.errors import Cancelled, Failure, Outcome, outcome_of
 from outlast.model.events import Fault
-from outlast.model.messages import Batch, Chunk, Opening, Quota, Usage
+from outlast.model.messages import AS_ASKED_FOR, Batch, Chunk, Opening, Quota, Usage
 from outlast.ports import Io, Source
 
 if TYPE_CHECKING:
@@ -38,6 +38,14 @@ class Debt(Protocol):
 
     def settle(self, call: Call, end: End, now: float) -> None:
         """The call is over. Called exactly once for each call; must not wait."""
+        ...
+
+
+class Ear(Protocol):
+    """Somebody who listens to a stream while it is read."""
+
+    def note(self, batch: Batch) -> None:
+        """The caller is about to get this."""
         ...
 
 
@@ -143,7 +151,7 @@ class Stream:
 
     Attributes:
         target: "provider/model" that answers.
-        source: "primary" when the first choice answers, else "fallback".
+        source: "primary" when the first choice answers, else "fallback"; or what else it is, as for `Reply`.
         attempts: how many attempts it took to the first content.
         dropped: names of what could not be carried over to the target's dialect.
         opening: id, model and time that the provider gave the answer.
@@ -154,6 +162,7 @@ class Stream:
     __slots__ = (
         "__weakref__",
         "_chunks",
+        "_ear",
         "_ending",
         "_head",
         "_reading",
@@ -169,6 +178,7 @@ class Stream:
         self._head: Batch | None = head
         self._chunks: list[Chunk] | None = None  # of the last batch, for who reads chunk by chunk
         self._reading = False
+        self._ear: Ear | None = None
         self.target = source.target
         self.source = "primary"
         self.attempts = 1
@@ -222,6 +232,11 @@ class Stream:
         return self._ending.cost
 
     @property
+    def degraded(self) -> bool:
+        """Is it less than what was asked for? `source` says what."""
+        return self.source not in AS_ASKED_FOR
+
+    @property
     def finish(self) -> str | None:
         """Why the answer ended; None until then."""
         return self._ending.finish
@@ -229,6 +244,10 @@ class Stream:
     def owe(self, call: Call, debts: Iterable[Debt]) -> None:
         """Settle what `call` owes when the stream is over, however that comes about."""
         self._ending.debts.append((call, debts))
+
+    def heard_by(self, ear: Ear) -> None:
+        """Let `ear` listen from here on; whoever raises is not told any more."""
+        self._ear = ear
 
     def live_until(self, due: float) -> None:
         """End the stream at that monotonic time, read or not."""
@@ -272,6 +291,8 @@ class Stream:
 
     def _note(self, batch: Batch) -> None:
         ending = self._ending
+        if self._ear is not None:
+            self._tell(self._ear, batch)
         for chunk in batch.chunks:
             ending.delivered += len(chunk.text) + len(chunk.reasoning)
             if chunk.usage is not None:
@@ -280,6 +301,13 @@ class Stream:
                 ending.finish = chunk.finish
         if batch.last:
             ending.end(None)
+
+    def _tell(self, ear: Ear, batch: Batch) -> None:
+        try:
+            ear.note(batch)
+        except Exception as fault:  # noqa: BLE001  (ours, and told; the answer goes on)
+            self._ear = None
+            self._ending.io.emit(Fault(f"hear {type(ear).__name__}", told(fault)))
 
     def __aiter__(self) -> AsyncIterator[Chunk]:
         return self

@@ -1,7 +1,9 @@
-"""A whole reply as a stream, for a caller who asked for one and a provider who did not give it."""
+"""A whole reply as a stream: for a caller who asked for one, of a provider who did not give it, or of nobody."""
 
 from __future__ import annotations
 
+from outlast.flow.call import Call
+from outlast.flow.stream import End, Stream
 from outlast.model.messages import Batch, Chunk, Opening, Reasoning, Refusal, Reply, Text, ToolCall, ToolDelta
 
 
@@ -44,3 +46,25 @@ def chunks_of(reply: Reply) -> list[Chunk]:
             chunks.append(Chunk(tool=ToolDelta(calls, part.id, part.name, part.arguments)))
             calls += 1
     return [*chunks, Chunk(finish=reply.finish, usage=reply.usage)]
+
+
+class Free:
+    """A debt of an answer that nobody was asked for."""
+
+    __slots__ = ()
+
+    def settle(self, call: Call, end: End, now: float) -> None:  # noqa: ARG002  (as all debts)
+        """It costs nothing."""
+        end.cost = 0.0
+
+
+FREE = (Free(),)
+
+
+def as_stream(reply: Reply, call: Call) -> Stream:
+    """A whole answer that nobody was asked for, as a stream."""
+    source = OneBatch(reply, reply.target)
+    stream = Stream(source, source.take(), call.io, prompt=call.request.tokens)
+    stream.source, stream.attempts, stream.dropped = reply.source, reply.attempts, reply.dropped
+    stream.owe(call, FREE)
+    return stream

@@ -13,13 +13,19 @@ from outlast.gateway.tokens import Tokens
 from outlast.model.caller import PRIORITIES, Caller
 from outlast.model.errors import Caller as BadRequest
 from outlast.model.errors import Unauthorized
+from outlast.model.freshness import NO_WISHES, Wishes, wishes_of
 
 ANONYMOUS = Caller()
 LONGEST = 4096
 """Bytes of a key; a longer one is none of ours."""
 LONGEST_USER = 256
-WISHES = frozenset({b"outlast-priority", b"outlast-deadline-ms", b"x-stainless-read-timeout", b"x-stainless-timeout"})
-"""Headers that `priority` and `timeout` look at; where there are none of them, both need not be asked."""
+WISHES = frozenset(
+    {
+        b"outlast-priority", b"outlast-deadline-ms", b"x-stainless-read-timeout", b"x-stainless-timeout",
+        b"cache-control",
+    }
+)  # fmt: skip
+"""Headers that `priority`, `timeout` and `wishes` look at; where there are none of them, these need not be asked."""
 
 
 class Door:
@@ -81,6 +87,12 @@ def priority(headers: Mapping[bytes, bytes]) -> int | None:
     if name not in PRIORITIES:
         raise BadRequest(f"outlast-priority must be one of {', '.join(PRIORITIES)}")
     return PRIORITIES.index(name)
+
+
+def wishes(headers: Mapping[bytes, bytes]) -> Wishes:
+    """What the caller wants of answers that were kept, by its `Cache-Control`."""
+    said = headers.get(b"cache-control")
+    return NO_WISHES if said is None else wishes_of(said.decode("latin-1"))
 
 
 def timeout(headers: Mapping[bytes, bytes]) -> float | None:

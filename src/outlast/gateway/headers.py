@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache, lru_cache
-from math import ceil
+from math import ceil, floor
 
-from outlast.flow.call import Allowance, Answer
+from outlast.engine import Asked
+from outlast.flow.call import Allowance, Answer, Looked
 from outlast.gateway.exchange import Headers
 from outlast.model.errors import Failure
 
@@ -19,14 +20,38 @@ LONGEST = 512
 UNITS = {"rpm": b"requests", "tpm": b"tokens"}
 
 
-def of_answer(answer: Answer, allowances: Sequence[Allowance], dialect: str, id_: str) -> Headers:
-    """Who answered, as what, and after how many attempts; and what is left of the caller's limits."""
-    headers = request_id(dialect, id_)
+def of_answer(answer: Answer, asked: Asked, dialect: str) -> Headers:
+    """Who answered, as what, and after how many attempts; what the cache had; what is left of its limits."""
+    headers = request_id(dialect, asked.id)
     headers += _answered(answer.target, answer.source, answer.attempts)
     if answer.dropped:
         headers.append((b"outlast-dropped", plain(", ".join(answer.dropped))))
-    if allowances:
-        headers += of_limits(allowances, dialect)
+    if answer.degraded:
+        headers.append((b"outlast-degraded", b"true"))
+        if asked.instead_of:
+            headers.append((b"outlast-instead-of", asked.instead_of.encode()))
+    if asked.looked is not None:
+        headers += of_cache(asked.looked)
+    if asked.allowances:
+        headers += of_limits(asked.allowances, dialect)
+    return headers
+
+
+def of_cache(looked: Looked) -> Headers:
+    """What the cache had: `Cache-Status` as RFC 9211 has it, and `Age` of an answer that it gave."""
+    why, left = looked.why.encode(), floor(looked.left)
+    status = [b"outlast"]
+    if not looked.given:
+        status.append(b"fwd=" + why)
+    elif looked.found == "spare":
+        status += [b"fwd=" + why, b"ttl=%d" % left, b"detail=stale-if-error"]
+    else:
+        status += [b"hit", b"ttl=%d" % left]
+    status += [b"stored"] if looked.kept else []
+    status += [b"collapsed"] if looked.shared else []
+    headers = [(b"cache-status", b"; ".join(status))]
+    if looked.given and looked.age is not None:
+        headers.append((b"age", b"%d" % floor(looked.age)))
     return headers
 
 

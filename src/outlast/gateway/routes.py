@@ -17,7 +17,7 @@ from outlast.engine import Asked
 from outlast.flow.stream import Stream
 from outlast.gateway import headers as with_headers
 from outlast.gateway import models
-from outlast.gateway.auth import WISHES, Door, priority, timeout
+from outlast.gateway.auth import WISHES, Door, priority, timeout, wishes
 from outlast.gateway.endpoints import all_paths, endpoint_at
 from outlast.gateway.exchange import Headers, Inbound, Outbound
 from outlast.gateway.flow import Flow
@@ -72,13 +72,14 @@ class Surface:
             if not WISHES.isdisjoint(headers):
                 asked.priority = priority(headers)
                 asked.timeout = timeout(headers)
+                asked.wishes = wishes(headers)
             asked.timeout = smaller(asked.timeout)  # whoever we are mounted in may be in a hurry
             request = dialect.parse(endpoint.operation, inbound.body, inbound.path)
             inbound.body = b""  # the request has it, and lets go of it when a stream has begun
             answer = await self._outlast.engine.answer(request, asked)
         except Failure as failure:
             return self._failed(dialect, failure, asked)
-        head = with_headers.of_answer(answer, asked.allowances, dialect.name, inbound.id)
+        head = with_headers.of_answer(answer, asked, dialect.name)
         if isinstance(answer, Stream):
             head += with_headers.of_stream(dialect.streams)
             emit = self._outlast.io.emit
@@ -119,6 +120,8 @@ class Surface:
         head = with_headers.request_id(dialect.name, asked.id)
         head += with_headers.of_failure(failure)
         head += with_headers.of_limits(asked.allowances, dialect.name, failure.retry_after)
+        if asked.looked is not None:
+            head += with_headers.of_cache(asked.looked)
         return _whole(failure.status if self._semantic else status, head, body)
 
     def _plain(self, inbound: Inbound) -> Outbound:

@@ -15,7 +15,8 @@
     └── Caller         the request is wrong
 
 What the layers need to know of a class is data on it: may the same target be asked again (`again`), may the next
-one (`onward`), what does a gate learn from it (`outcome`), and which HTTP status tells it best (`status`).
+one (`onward`), what does a gate learn from it (`outcome`), may a lesser answer stand in for it (`replaceable`), and
+which HTTP status tells it best (`status`).
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Failure(Exception):  # noqa: N818  (a failure class is the term of the fie
         again: may the same target be asked again.
         onward: may another target be asked.
         outcome: what breakers and limiters learn from it.
+        replaceable: may the caller get a lesser answer instead; not where the request itself is what was wrong.
         retry_after: seconds to wait as the provider or our own gate says; None when nobody said.
         overloaded: the provider said that it has too much to do, which calls for a longer backoff.
         until: monotonic time at which the target's pause ends, where this failure paused it.
@@ -58,6 +60,7 @@ class Failure(Exception):  # noqa: N818  (a failure class is the term of the fie
     again: Again = "never"
     onward: bool = False
     outcome: Outcome = "neutral"
+    replaceable: bool = True
 
     def __init__(
         self,
@@ -207,6 +210,7 @@ class Caller(Failure):
     """The request itself is wrong, and would be so anywhere."""
 
     kind = "caller"
+    replaceable = False
     status = 400
 
 
@@ -214,6 +218,7 @@ class ContextLength(Failure):
     """The prompt does not fit into the model's window."""
 
     kind = "context_length"
+    replaceable = False
     status = 413
 
 
@@ -221,6 +226,7 @@ class ContentFilter(Failure):
     """The provider will not answer this."""
 
     kind = "content_filter"
+    replaceable = False
     status = 422
 
 
@@ -228,6 +234,7 @@ class Legal(Failure):
     """Refused for legal reasons, where this provider stands."""
 
     kind = "legal"
+    replaceable = False
     status = 422
     onward = True
 
@@ -249,6 +256,7 @@ class BrokenStream(Failure):
     """
 
     kind = "broken_stream"
+    replaceable = False
     status = 502
     outcome: Outcome = "failure"
     stalled = False
@@ -261,6 +269,7 @@ class Cancelled(Failure):
     """The caller left, or another attempt was faster."""
 
     kind = "cancelled"
+    replaceable = False
     status = 499
 
 
@@ -279,6 +288,7 @@ class Rejected(Failure):
     ) -> None:
         super().__init__(message, code=code, status=status, retry_after=retry_after)
         self.gate = gate
+        self.replaceable = gate not in ASKING
 
 
 class Unauthorized(Rejected):
@@ -296,6 +306,10 @@ class Internal(Failure):
 
     kind = "internal"
     status = 500
+
+
+ASKING = frozenset({"auth", "caller_limits", "cache", "shutdown"})
+"""Gates that refuse because of who asks, what for or when; no lesser answer stands in for that."""
 
 
 def _restored(kind: type[Failure], args: tuple[object, ...], attributes: dict[str, object]) -> Failure:

@@ -47,7 +47,8 @@ class RequestEnded(Struct, frozen=True, gc=False):
 
     `deadline` is how many seconds it had for its answer, or for the first content of a stream; `code` and `retry_after`
     are what a failure told the caller.
-    `resumed` is how often another target went on with its stream.
+    `resumed` is how often another target went on with its stream; `instead_of` the failure class that a lesser answer
+    stands in for.
     """
 
     call: str
@@ -71,6 +72,7 @@ class RequestEnded(Struct, frozen=True, gc=False):
     code: str | None = None
     retry_after: float | None = None
     resumed: int = 0
+    instead_of: str = ""
 
 
 class StreamBroke(Struct, frozen=True):
@@ -403,6 +405,75 @@ class Shed(Struct, frozen=True):
     priority: int = 0
 
 
+class CacheLooked(Struct, frozen=True):
+    """A request was looked for among the answers that were kept.
+
+    `found` is what was there is good for: "fresh", "renew" (given, and renewed), "spare" (for when nobody answers) or
+    "none". `age` and `left` are how old it is, and for how long it is fresh still; `reason` why it was not given.
+    """
+
+    call: str
+    route: str
+    found: str
+    age: float | None = None
+    left: float = 0.0
+    reason: str = ""
+
+
+class CacheKept(Struct, frozen=True):
+    """An answer was kept for `seconds`, in `size` bytes; or `reason` says why it was not."""
+
+    call: str
+    route: str
+    seconds: float = 0.0
+    size: int = 0
+    reason: str = ""
+
+
+class CacheRenewed(Struct, frozen=True):
+    """What a request was given from the cache has been asked for anew, by a call of its own; `of` is that request.
+
+    `kind` is "ok" or why there is no new answer; `target` who answered, and `cost` what that cost in US dollars.
+    """
+
+    call: str
+    of: str
+    route: str
+    kind: str
+    target: str = ""
+    seconds: float = 0.0
+    cost: float | None = None
+
+
+class StoreTrouble(Struct, frozen=True):
+    """The store did not do what it was asked (`doing`), or not in time; the request went on without it."""
+
+    call: str
+    doing: str
+    error: str
+
+
+class Joined(Struct, frozen=True):
+    """A call waits for what the same request brings, that is under way already as `other`."""
+
+    call: str
+    route: str
+    other: str
+
+
+class Degraded(Struct, frozen=True):
+    """A request failed by `kind`, and less was tried: the `rung` of its route's ladder, which gave an answer or not.
+
+    `reason` says why it gave none.
+    """
+
+    call: str
+    route: str
+    rung: str
+    kind: str
+    reason: str = ""
+
+
 class Fault(Struct, frozen=True):
     """Something of our own went wrong, in `call` if that is known; `error` is what and where, never what it said."""
 
@@ -445,6 +516,12 @@ Event = (
     | Overdrawn
     | SlotAwaited
     | Shed
+    | CacheLooked
+    | CacheKept
+    | CacheRenewed
+    | StoreTrouble
+    | Joined
+    | Degraded
     | Fault
     | LoopBlocked
 )

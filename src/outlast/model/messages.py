@@ -251,6 +251,10 @@ class Usage(Struct, frozen=True, gc=False):
         )
 
 
+AS_ASKED_FOR = frozenset({"", "primary", "fallback", "cache"})
+"""Sources of answers that are not less than what was asked for."""
+
+
 class Reply(Struct, kw_only=True, eq=False):
     """A whole chat answer.
 
@@ -262,7 +266,8 @@ class Reply(Struct, kw_only=True, eq=False):
         created: seconds since the epoch, as the provider says; 0 when it does not.
         raw: the provider's bytes, and `dialect` their dialect; for passing on.
         target: "provider/model" that answered.
-        source: "primary" when the first choice answered, else "fallback" (later also cache, stale, …).
+        source: "primary" when the first choice answered, else "fallback"; "cache" when it had been kept; or what lesser
+            answer it is: "stale", "weaker", "simplified", "static".
         cost: US dollars, None when the price is unknown.
         attempts: how many attempts it took, this one included.
         dropped: names of what could not be carried over to the target's dialect.
@@ -292,6 +297,11 @@ class Reply(Struct, kw_only=True, eq=False):
         if self._parts is None:
             self._parts = self.read()
         return self._parts
+
+    @property
+    def degraded(self) -> bool:
+        """Is it less than what was asked for? `source` says what."""
+        return self.source not in AS_ASKED_FOR
 
     @property
     def text(self) -> str:

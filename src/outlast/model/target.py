@@ -7,6 +7,9 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from outlast.model.freshness import Windows
+from outlast.model.rungs import Rung
+
 
 class Secret:
     """A key that never shows itself: not in a repr, a log or an error. `reveal()` gives it to whoever must send it."""
@@ -186,6 +189,14 @@ class Route(Struct, frozen=True, eq=False, dict=True):
     """Ask a second target when the first takes long; None: as `[hedge]` says."""
     on_break: OnBreak = "resume"
     """What happens when a stream breaks after content was handed over."""
+    cache: Windows | None = None
+    """For how long its answers are kept; None: as `[cache]` says."""
+    coalesce: bool | None = None
+    """Requests that are the same share one call; None: as `[coalesce]` says."""
+    degrade: tuple[Rung, ...] = ()
+    """What it answers with when none of its targets does, in this order."""
+    weaker: str = ""
+    """Whom the rung "weaker" asks: a route, provider/model, or a model."""
 
     def limit(self, streamed: bool) -> float:
         """Seconds that the longest attempt on its first targets has."""

@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Struct, field
 
 from outlast.model.errors import Failure
-from outlast.model.events import AttemptEnded, Event, RequestEnded
+from outlast.model.events import AttemptEnded, CacheRenewed, Event, RequestEnded
 from outlast.telemetry.story import Background, Story, Timed, story_of
 
 MOST_EVENTS = 256
@@ -141,7 +141,7 @@ class Journal:
             if not entry.has(news):
                 entry.add(when, news)
         entry.add(now, event)
-        if isinstance(event, RequestEnded):
+        if isinstance(event, (RequestEnded, CacheRenewed)):
             self._over(call, entry, event)
 
     def _begin(self, call: str) -> Entry:
@@ -151,7 +151,7 @@ class Journal:
         entry = self._under_way[call] = Entry()
         return entry
 
-    def _over(self, call: str, entry: Entry, end: RequestEnded) -> None:
+    def _over(self, call: str, entry: Entry, end: RequestEnded | CacheRenewed) -> None:
         del self._under_way[call]
         self._recent.put(call, entry)
         if end.kind != "ok":

@@ -26,7 +26,7 @@ from outlast.model.events import (
     RequestEnded,
     TakenOut,
 )
-from outlast.telemetry import AS_ASKED_FOR
+from outlast.model.messages import AS_ASKED_FOR
 from outlast.telemetry.record import LONGEST, fields_of, name_of
 
 Level = Literal["info", "warning", "error"]
@@ -63,6 +63,7 @@ class RequestLine(Struct, kw_only=True, omit_defaults=True):
     deadline_ms: float | None = None
     source: str = ""
     degraded: bool = False
+    instead_of: str = ""
     target: str = ""
     provider: str = ""
     model: str = ""
@@ -180,6 +181,7 @@ def _request(event: RequestEnded, now: str) -> RequestLine:
         deadline_ms=None if good else round(event.deadline * 1000.0, 1),
         source=event.source,
         degraded=event.source not in AS_ASKED_FOR,
+        instead_of=event.instead_of,
         target=event.target,
         provider=provider,
         model=model,

@@ -83,6 +83,7 @@ class _Request(Struct):
     resumed: int = 0
     deadline_ms: float = 0.0
     source: str = ""
+    instead_of: str = ""
     target: str = ""
     ttft_ms: float | None = None
     tokens_in: int | None = None
@@ -116,6 +117,7 @@ def _request(call: str, said: Mapping[str, object]) -> RequestEnded:
         code=line.error_code,
         retry_after=line.retry_after,
         resumed=line.resumed,
+        instead_of=line.instead_of,
     )
 
 

@@ -18,7 +18,11 @@ from outlast.model.events import (
     AttemptEnded,
     BackIn,
     BreakerChanged,
+    CacheKept,
+    CacheLooked,
+    CacheRenewed,
     CameBack,
+    Degraded,
     Diverted,
     Event,
     FailedOver,
@@ -28,6 +32,7 @@ from outlast.model.events import (
     HedgeRefused,
     HedgeStarted,
     HedgeWon,
+    Joined,
     LimitAwaited,
     LimitChanged,
     LimitHit,
@@ -41,13 +46,13 @@ from outlast.model.events import (
     RetryScheduled,
     Shed,
     SlotAwaited,
+    StoreTrouble,
     StreamBroke,
     StreamResumed,
     TakenOut,
     TargetSkipped,
 )
-from outlast.model.messages import Usage
-from outlast.telemetry import AS_ASKED_FOR
+from outlast.model.messages import AS_ASKED_FOR, Usage
 from outlast.telemetry.labels import CAP, Bounded, as_is, provider_alone, provider_and_model
 from outlast.telemetry.tally import BUCKETS, Count, Counts, Described, Kind, Labels, Measured, Reading, Spread, Spreads
 
@@ -107,6 +112,7 @@ class Prometheus(Collector):
         self._count_requests()
         self._count_attempts()
         self._count_decisions()
+        self._count_answers_kept()
         self._requests_like: dict[tuple[str, str, str], Timed] = {}
         self._attempts_like: dict[tuple[str, str], Timed] = {}
         self._used_by: dict[str, Used] = {}
@@ -138,6 +144,12 @@ class Prometheus(Collector):
             Overdrawn: self._overdrawn_one,
             SlotAwaited: self._slot_awaited,
             Shed: self._shed_one,
+            CacheLooked: self._cache_looked,
+            CacheKept: self._cache_kept,
+            CacheRenewed: self._cache_renewed,
+            StoreTrouble: self._store_trouble,
+            Joined: self._joined_one,
+            Degraded: self._rung_tried,
             Fault: self._fault,
             LoopBlocked: self._loop_blocked,
         }
@@ -295,6 +307,57 @@ class Prometheus(Collector):
         self._blocked = self._counter(
             "event_loop_blocked_seconds_total", "Seconds for which the event loop did nothing, in blocks over 0.25 s."
         ).at()
+
+    def _count_answers_kept(self) -> None:
+        self._looks = self._counter(
+            "cache_lookups_total",
+            "Requests that were looked for among the answers kept; found is fresh, renew (given, and renewed), spare "
+            "(for when nobody answers) or none.",
+            "route",
+            "found",
+        )
+        self._kept = self._counter(
+            "cache_kept_total", "Answers that came while the cache was on, kept (yes) or not (no).", "route", "kept"
+        )
+        self._renewals = self._counter(
+            "cache_renewals_total",
+            'Answers asked for anew behind a caller\'s back; kind is "ok" or the failure class.',
+            "route",
+            "kind",
+        )
+        self._stores = self._counter(
+            "store_failures_total", "Times that the store did not do what it was asked, or not in time.", "doing"
+        )
+        self._joined = self._counter(
+            "coalesced_total", "Calls that waited for what the same request brought, under way already.", "route"
+        )
+        self._rungs = self._counter(
+            "degrade_rungs_total",
+            "Rungs of ladders that were tried after a failure; answered is yes or no.",
+            "route",
+            "rung",
+            "answered",
+        )
+
+    def _cache_looked(self, event: CacheLooked) -> None:
+        self._looks.at((*self._route(event.route), event.found)).value += 1
+
+    def _cache_kept(self, event: CacheKept) -> None:
+        self._kept.at((*self._route(event.route), "no" if event.reason else "yes")).value += 1
+
+    def _cache_renewed(self, event: CacheRenewed) -> None:
+        self._renewals.at((*self._route(event.route), event.kind)).value += 1
+        if event.cost:
+            self._cost.at(self._target(event.target)).value += event.cost
+
+    def _store_trouble(self, event: StoreTrouble) -> None:
+        self._stores.at((event.doing,)).value += 1
+
+    def _joined_one(self, event: Joined) -> None:
+        self._joined.at(self._route(event.route)).value += 1
+
+    def _rung_tried(self, event: Degraded) -> None:
+        self._rungs.at((*self._route(event.route), event.rung, "no" if event.reason else "yes")).value += 1
 
     def _request_ended(self, event: RequestEnded) -> None:
         alike = self._requests_like.get((event.route, event.kind, event.source)) or self._first_request(event)

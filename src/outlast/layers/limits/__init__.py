@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from outlast.flow.call import Call
+from outlast.flow.call import NOWHERE, Call
 from outlast.flow.kept import Kept
 from outlast.flow.quantiles import Quantiles
 from outlast.flow.stream import End
@@ -95,16 +95,16 @@ class Held:
         usage = end.usage
         if usage is not None:
             usd = self._charged.usd if end.cost is None else end.cost
-            return Costs(1.0, float(usage.input + usage.output), usd)
+            return Costs(self._charged.requests, float(usage.input + usage.output), usd)
         if end.outcome == "success":
             return self._charged
         if call.sent == self._made:
             return NOTHING  # never sent
         if isinstance(end.error, Failure) and not isinstance(end.error, (TimedOut, BrokenStream, Cancelled)):
-            return Costs(1.0, 0.0, 0.0)  # the provider refused it
+            return Costs(self._charged.requests, 0.0, 0.0)  # the provider refused it
         prompt = call.request.tokens  # nobody knows how far the answer got, but the prompt was read
         price = _aimed_at(call).price
-        return Costs(1.0, float(prompt), price.of(prompt, 0) if price else 0.0)
+        return Costs(self._charged.requests, float(prompt), price.of(prompt, 0) if price else 0.0)
 
 
 class Keeper:
@@ -160,7 +160,8 @@ class Keeper:
             if request.max_tokens is not None:
                 output = min(output, float(request.max_tokens))
         usd = price.of(request.tokens, int(output)) if price else 0.0
-        return Costs(1.0, request.tokens + output, usd)
+        again = call.lesser and call.target is NOWHERE  # the caller's request was counted when it came
+        return Costs(0.0 if again else 1.0, request.tokens + output, usd)
 
     def admit(self, call: Call, now: float) -> Held | Rejected | None:
         """The gate: all limits of all scopes, or none."""

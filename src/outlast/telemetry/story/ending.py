@@ -25,7 +25,10 @@ def ending(ended: RequestEnded | None) -> str:
 
 def _answered(ended: RequestEnded) -> str:
     source = f" ({ended.source})" if ended.source else ""
-    parts = [f"answered by {ended.target}{source} in {seconds(ended.seconds)}{_first(ended)}"]
+    by = f" by {ended.target}" if ended.target else ""
+    parts = [f"answered{by}{source} in {seconds(ended.seconds)}{_first(ended)}"]
+    if ended.instead_of:
+        parts.append(f"instead of failing by {ended.instead_of}")
     if ended.resumed:
         parts.append(f"{many(ended.resumed, 'time')} another target went on with its stream")
     return "; ".join(parts + _used(ended))

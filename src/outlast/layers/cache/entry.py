@@ -1,0 +1,105 @@
+"""An answer as bytes for a store, and back: whole or as a stream, in any dialect.
+
+A whole answer is kept as the provider sent it, so that nothing is lost to callers of that dialect; what was streamed,
+or made by ourselves, in the model's words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import Struct
+
+from outlast.flow.call import Answer, Call
+from outlast.flow.whole import as_stream
+from outlast.model.messages import Part, Reply, Request, Usage, Vectors
+from outlast.model.target import Target
+from outlast.ports import Dialect
+
+
+class Entry(Struct, frozen=True):
+    """One answer that was kept.
+
+    `life` is for how many seconds it was; `raw` are the provider's bytes in `dialect`, or empty: then `parts`, or
+    `vectors`, say what it said.
+    """
+
+    life: float
+    target: str
+    model: str
+    finish: str
+    usage: Usage
+    id: str = ""
+    created: int = 0
+    dropped: tuple[str, ...] = ()
+    dialect: str = ""
+    raw: bytes = b""
+    parts: tuple[Part, ...] = ()
+    vectors: list[list[float]] | None = None
+
+
+_DECODER = msgspec.msgpack.Decoder(Entry)
+BROKEN = (msgspec.MsgspecError, RecursionError, ValueError)
+
+
+def packed(entry: Entry) -> bytes:
+    """It as bytes."""
+    return msgspec.msgpack.encode(entry)
+
+
+def unpacked(value: bytes) -> Entry | None:
+    """The entry in these bytes; None where they are none of this version's."""
+    try:
+        return _DECODER.decode(value)
+    except BROKEN:
+        return None
+
+
+def entry_of(reply: Reply, life: float) -> Entry:
+    """What is to be kept of that answer."""
+    raw = bytes(reply.raw) if reply.dialect else b""
+    vectors = reply.vectors if isinstance(reply, Vectors) and not raw else None
+    return Entry(
+        life=life,
+        target=reply.target,
+        model=reply.model,
+        finish=reply.finish,
+        usage=reply.usage,
+        id=reply.id,
+        created=reply.created,
+        dropped=reply.dropped,
+        dialect=reply.dialect if raw else "",
+        raw=raw,
+        parts=() if raw or vectors is not None else reply.parts,
+        vectors=vectors,
+    )
+
+
+def given(entry: Entry, call: Call, source: str, dialects: Mapping[str, Dialect]) -> Answer:
+    """The answer again, for this call: as a stream if it asks for one. Raises a `Failure` if it can not be read."""
+    reply = _reply(entry, call, dialects)
+    reply.target, reply.source, reply.dropped = entry.target, source, entry.dropped
+    reply.cost, reply.attempts = 0.0, 0
+    return as_stream(reply, call) if call.request.stream else reply
+
+
+def _reply(entry: Entry, call: Call, dialects: Mapping[str, Dialect]) -> Reply:
+    dialect = dialects.get(entry.dialect)
+    if dialect is not None:
+        return dialect.decode(entry.raw, _whole(call.request), _target(entry, call))
+    facts = {"model": entry.model, "usage": entry.usage, "id": entry.id, "created": entry.created}
+    vectors = entry.vectors
+    if vectors is not None:
+        return Vectors(read_vectors=lambda: vectors, **facts)  # type: ignore[arg-type]
+    return Reply(read=lambda: entry.parts, finish=entry.finish, **facts)  # type: ignore[arg-type]
+
+
+def _whole(request: Request) -> Request:
+    """What asks for the same as a whole."""
+    return msgspec.structs.replace(request, stream=False) if request.stream else request
+
+
+def _target(entry: Entry, call: Call) -> Target:
+    targets = call.route.targets
+    return next((target for target in targets if target.name == entry.target), targets[0])
