@@ -272,7 +272,7 @@ class Dialect(Protocol):
     def parse(self, operation: Operation, body: bytes, path: str = "") -> Request:
         """The request in these bytes. Raises `Caller` (or `ContextLength`, …) with a message that names the mend.
 
-        `path` is where it was sent, for the dialects that name the model there.
+        `path` is where it was sent, its query included, for the dialects that name the model there.
         """
         ...
 

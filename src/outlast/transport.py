@@ -148,7 +148,7 @@ def transport(
 
 def _inbound(request: httpx2.Request, body: bytes) -> Inbound:
     headers = {name.lower(): value for name, value in request.headers.raw}
-    return Inbound(request.method, request.url.path, headers, body, new_id())
+    return Inbound(request.method, request.url.path, headers, body, new_id(), request.url.query.decode("latin-1"))
 
 
 def _response(out: Outbound, stream: AsyncBody | BlockingBody | None = None) -> httpx2.Response:

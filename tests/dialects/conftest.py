@@ -21,10 +21,19 @@ class Wire:
         return Target(name=f"{dialect}/{model}", provider=provider, model=model, **facts)
 
     def ask(self, dialect="openai", **fields) -> Request:
+        if dialect == "gemini":
+            return self.ask_gemini(**fields)
         base = {"model": "default", "messages": [{"role": "user", "content": "hi"}]}
         if dialect == "anthropic":
             base["max_tokens"] = 100
         return DIALECTS[dialect].parse("chat", json.dumps(base | fields).encode())
+
+    def ask_gemini(self, *, stream=False, model="default", **fields) -> Request:
+        """What Google's callers send; the model and the way of answering stand in the path."""
+        base = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}
+        method = "streamGenerateContent?alt=sse" if stream else "generateContent"
+        body = json.dumps(base | fields).encode()
+        return DIALECTS["gemini"].parse("chat", body, f"/v1beta/models/{model}:{method}")
 
     def sent(self, outgoing):
         return json.loads(outgoing.body)
@@ -89,6 +98,22 @@ class Wire:
             self.event("message_stop"),
         ]
         return b"".join(events)
+
+    def candidate(self, *parts, finish="STOP", **fields):
+        """One answer of Google's, or an event of one; plain words are a part of text."""
+        told = [{"text": part} if isinstance(part, str) else part for part in parts]
+        content = {"content": {"role": "model", "parts": told}} if told else {}
+        base = {
+            "candidates": [content | ({"finishReason": finish} if finish else {}) | {"index": 0}],
+            "usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 2, "totalTokenCount": 5},
+            "modelVersion": "m-1",
+            "responseId": "r-1",
+        }
+        return json.dumps(base | fields).encode()
+
+    def candidates(self, *events):
+        """A stream of Google's, with the line ends that it has."""
+        return b"".join(b"data: %b\r\n\r\n" % event for event in events)
 
     def read(self, dialect, data, request=None, size=None, target=None):
         """Everything a reader makes of these bytes, in pieces of `size`: one batch, and the reader."""

@@ -22,7 +22,7 @@ from outlast.stack import LayersConfig
 
 Port = Annotated[int, Meta(ge=0, le=65535, description="a port from 0 to 65535")]
 Algorithm = Literal["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
-Dialect = Literal["", "openai", "responses", "anthropic", "cohere", "ollama"]
+Dialect = Literal["", "openai", "responses", "anthropic", "cohere", "gemini", "ollama"]
 Digest = Annotated[str, Meta(pattern="^[0-9a-fA-F]{64}$", description="a SHA-256 of 64 hexadecimal digits")]
 
 

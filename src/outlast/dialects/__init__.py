@@ -2,6 +2,7 @@
 
 from outlast.dialects.anthropic import Anthropic
 from outlast.dialects.cohere import Cohere
+from outlast.dialects.gemini import Gemini
 from outlast.dialects.native import Native
 from outlast.dialects.ollama import Ollama
 from outlast.dialects.ollama_prompts import OllamaPrompts
@@ -14,6 +15,7 @@ _ALL: tuple[Dialect, ...] = (
     Responses(),
     Anthropic(),
     Cohere(),
+    Gemini(),
     Ollama(),
     OllamaPrompts(),
     Native(),

@@ -20,6 +20,7 @@ from outlast.dialects import (
     classify,
     errors,
     hints,
+    signatures,
     sse,
 )
 from outlast.model.errors import Caller, Failure, Unsupported
@@ -51,7 +52,7 @@ class Anthropic:
         """The bytes that ask this target."""
         if request.operation == "embed":
             raise Unsupported(f"{target.name} has no embeddings")
-        if request.dialect == self.name and request.body:
+        if request.dialect == self.name and request.body and signatures.MARKED not in request.body:
             body, dropped = anthropic_body.passed_on(request, target)
         else:
             body, dropped = anthropic_body.written(request, target, own=request.dialect == self.name)

@@ -6,6 +6,7 @@ import re
 from base64 import b64decode
 from binascii import Error as NotBase64
 
+from outlast.dialects import signatures
 from outlast.dialects.arguments import as_object
 from outlast.model.messages import Document, Image, Message, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
 
@@ -88,7 +89,7 @@ def _source(document: Document) -> dict[str, str] | None:
 def _thinking(part: Reasoning, dropped: list[str]) -> _Block | None:
     if part.data:
         return {"type": "redacted_thinking", "data": part.data}
-    if part.signature:
+    if part.signature and not signatures.own(part.signature):
         return {"type": "thinking", "thinking": part.text, "signature": part.signature}
     dropped.append("messages.reasoning")  # without its maker's signature it would be refused
     return None

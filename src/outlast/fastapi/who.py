@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from fastapi import Request
 
 from outlast.config.tokens import TokenRules
-from outlast.gateway.auth import LONGEST, presented
+from outlast.gateway.auth import LONGEST, NO_KEY, presented
 from outlast.gateway.tokens import Tokens
 from outlast.model.caller import NORMAL
 from outlast.model.errors import Unauthorized
@@ -66,7 +66,7 @@ class User:
             return f"key {_digest(key)}"
         if self._address and not key and request.client is not None:
             return f"address {_digest(request.client.host.encode())}"
-        raise Unauthorized("no API key: send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'")
+        raise Unauthorized(NO_KEY)
 
 
 def _digest(secret: bytes) -> str:

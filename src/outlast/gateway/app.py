@@ -101,7 +101,8 @@ class App:
         if task is None:
             raise RuntimeError("an ASGI application runs in a task")
         headers = dict(scope["headers"])
-        inbound = Inbound(scope["method"], _below(scope), headers, b"", request_id(headers))
+        query = scope.get("query_string", b"").decode("latin-1")
+        inbound = Inbound(scope["method"], _below(scope), headers, b"", request_id(headers), query)
         await self.serve(Guest(inbound, task, receive, send, self.be_patient))
 
     def be_patient(self, conversation: Conversation) -> None:

@@ -16,6 +16,7 @@ from outlast.model.errors import Unauthorized
 from outlast.model.freshness import NO_WISHES, Wishes, wishes_of
 
 ANONYMOUS = Caller()
+NO_KEY = "no API key: send it as 'Authorization: Bearer KEY', 'x-api-key: KEY' or 'x-goog-api-key: KEY'"
 LONGEST = 4096
 """Bytes of a key; a longer one is none of ours."""
 LONGEST_USER = 256
@@ -53,7 +54,7 @@ class Door:
             return self._everybody
         key = presented(headers)
         if not key:
-            raise Unauthorized("no API key: send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'")
+            raise Unauthorized(NO_KEY)
         caller = self._callers.get(hashlib.sha256(key).hexdigest()) if len(key) <= LONGEST else None
         if caller is None:
             if self._tokens is not None and self._tokens.resembles(key):
@@ -71,7 +72,7 @@ def presented(headers: Mapping[bytes, bytes]) -> bytes:
     scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
     if token and scheme.lower() == b"bearer":
         return token.strip()
-    return headers.get(b"x-api-key", b"").strip()
+    return (headers.get(b"x-api-key") or headers.get(b"x-goog-api-key", b"")).strip()
 
 
 def priority(headers: Mapping[bytes, bytes]) -> int | None:

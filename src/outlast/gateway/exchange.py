@@ -10,13 +10,19 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Inbound(Struct):
-    """A request: the body is whole, header names are in lower case, `id` is ours."""
+    """A request: the body is whole, header names are in lower case, `id` is ours; `query` follows the path."""
 
     method: str
     path: str
     headers: dict[bytes, bytes]
     body: bytes
     id: str
+    query: str = ""
+
+    @property
+    def asked(self) -> str:
+        """The path, with its query where it has one."""
+        return f"{self.path}?{self.query}" if self.query else self.path
 
 
 class Flowing(Protocol):

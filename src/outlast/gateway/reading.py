@@ -30,7 +30,7 @@ NO_PROXY = Caller("this is no proxy", status=405)
 VERSIONS = frozenset({"1.0", "1.1"})
 OFFERS = frozenset({b"connection", b"upgrade", b"http2-settings"})
 """Headers by which a caller offers to go on in another protocol."""
-PATHS = {path.encode(): path for path in (*ENDPOINTS, *PLAIN)}
+PATHS = {path.encode(): (path, "") for path in (*ENDPOINTS, *PLAIN)}
 """Those that need no parsing."""
 
 
@@ -185,8 +185,8 @@ class Reading:
             raise NoHttp
         self.in_head = False
         headers = self.headers
-        path = PATHS.get(self._url) or _path(self._url)
-        inbound = Inbound(parser.get_method().decode("ascii"), path, headers, b"", request_id(headers))
+        path, query = PATHS.get(self._url) or _path(self._url)
+        inbound = Inbound(parser.get_method().decode("ascii"), path, headers, b"", request_id(headers), query)
         self.latest = self._listener.begin(inbound, keep_alive=version != "1.0" and parser.should_keep_alive())
 
     def on_body(self, body: bytes) -> None:
@@ -210,7 +210,8 @@ class Reading:
             turn.look()
 
 
-def _path(url: bytes) -> str:
-    """The path of a request line, unescaped. Raises what the parser then tells as an error."""
-    path = httptools.parse_url(url).path.decode("ascii")
-    return unquote(path) if "%" in path else path
+def _path(url: bytes) -> tuple[str, str]:
+    """The path of a request line, unescaped, and its query. Raises what the parser then tells as an error."""
+    parsed = httptools.parse_url(url)
+    path = parsed.path.decode("ascii")
+    return unquote(path) if "%" in path else path, (parsed.query or b"").decode("latin-1")

@@ -74,7 +74,7 @@ class Surface:
                 asked.timeout = timeout(headers)
                 asked.wishes = wishes(headers)
             asked.timeout = smaller(asked.timeout)  # whoever we are mounted in may be in a hurry
-            request = dialect.parse(endpoint.operation, inbound.body, inbound.path)
+            request = dialect.parse(endpoint.operation, inbound.body, inbound.asked)
             inbound.body = b""  # the request has it, and lets go of it when a stream has begun
             answer = await self._outlast.engine.answer(request, asked)
         except Failure as failure:
