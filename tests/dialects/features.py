@@ -18,7 +18,7 @@ from outlast.model.target import Provider, Secret, Target
 
 PDF = base64.b64encode(b"%PDF").decode()
 PIXEL = "iVBORw0KGgo="
-SPEAKS_NO_PROVIDER = {"native"}
+SPEAKS_NO_PROVIDER = {"native", "ollama-prompts"}
 NAMES = [name for name in DIALECTS if name not in SPEAKS_NO_PROVIDER]
 """The dialects that callers and providers speak."""
 CARRIED, NAMED, REFUSED, LOST = "yes", "named", "refused", "lost"

@@ -58,10 +58,11 @@ def test_a_key_that_fills_the_head_is_refused_as_a_head(provider, guarded):
 
 
 @pytest.mark.parametrize(
-    "header", [f"authorization: Bearer {KEY}", f"authorization: bearer  {KEY}", f"x-api-key: {KEY}"]
+    "header",
+    [f"authorization: Bearer {KEY}", f"authorization: bearer  {KEY}", f"x-api-key: {KEY}", f"x-goog-api-key: {KEY}"],
 )
 def test_both_vendors_ways_to_send_a_key_are_taken(provider, guarded, header):
-    """Bearer in any case, and x-api-key, on either vendor's path."""
+    """Bearer in any case, x-api-key and x-goog-api-key, on either vendor's path."""
     assert guarded.post(PATH, chat(), header).status == 200
     (ended,) = guarded.heard()
     assert (ended.caller, ended.user_type) == ("app", "key")
