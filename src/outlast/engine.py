@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from outlast.flow.call import Allowance, Answer, Call, Handler, Looked
 from outlast.flow.faults import told
-from outlast.flow.stream import End, Stream
+from outlast.flow.stream import End, Stream, ended_by
 from outlast.model.caller import LIBRARY, Caller
 from outlast.model.errors import Failure, Internal
 from outlast.model.events import Fault, RequestEnded
@@ -187,7 +187,7 @@ class Engine:
 def _failed(call: Call, failure: Failure, started: float) -> None:
     """There is no answer, for a reason that has a name."""
     failure.attempts = tuple(call.story.tried)
-    tell(call, End(failure.outcome, failure), Told(started), call.io.now())
+    tell(call, ended_by(failure), Told(started), call.io.now())
 
 
 def _broke(call: Call, fault: Exception, started: float) -> Internal:

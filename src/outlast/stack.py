@@ -3,9 +3,11 @@
     once per request     cache              outermost: what was kept costs nothing, not even a place in a queue
                          caller's limits    a caller over its limit must not take a place from others
                          admission          the gateway's slots and its priority queue
+                         structured         outside resume: what does not match its schema is routed anew, from the top
                          resume             outside routing: a stream that breaks is routed anew, for its rest
                          hedge              outside routing, since its second leg is routed too
                          routing            tries the targets; it only peeks at circuits and pauses
+    once per target      structured again   asks for JSON in words where no provider holds the target to a schema
     once per attempt     retry              inside routing, so that a retry is rare where another target exists
                          pause              what a throttled target asks for is waited for first, holding nothing
                          limits             the provider's quota is waited for before a slot is taken
@@ -37,6 +39,7 @@ from outlast.layers.pause import PauseConfig, Pauses
 from outlast.layers.resume import ResumeConfig, resume
 from outlast.layers.retry import Draw, Retries, RetryConfig
 from outlast.layers.routing import READY, Routing, RoutingConfig, Standing
+from outlast.layers.structured import Structured, StructuredConfig
 from outlast.model.target import Target
 from outlast.ports import Dialect, Store
 
@@ -53,6 +56,7 @@ class LayersConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Slots of each target, the queue for them, and how they adapt."""
     admission: SlotsConfig = GATEWAY
     """Requests under way in the gateway, and the queue for them."""
+    structured: StructuredConfig = StructuredConfig()
     resume: ResumeConfig = ResumeConfig()
     hedge: HedgeConfig = HedgeConfig()
     routing: RoutingConfig = RoutingConfig()
@@ -112,6 +116,7 @@ class Stack:
             useful=config.retry.useful,
         )
         self.hedges = Hedges(config.hedge, latencies, self)
+        self._structured = Structured(config.structured, config.retry.per_request)
         self._attempts = Attempts(config.attempt, dialects)
         self.handler: Handler = compose(self.layers(), self._attempts.handler())
 
@@ -124,11 +129,15 @@ class Stack:
             _on(config.limits.enabled and self.caller_limits.needed, self.caller_limits.admit),
             _on(config.admission.enabled, self.admission.admit),
         )
+        if config.structured.enabled:
+            yield self._structured.layer()
         if config.resume.enabled:
             yield resume(config.resume, config.retry.per_request)
         if self.hedging:
             yield self.hedges.layer()
         yield self.routing.layer()
+        if config.structured.enabled:
+            yield self._structured.asking()
         if config.retry.enabled:
             yield self.retries.layer()
         yield gates(

@@ -90,6 +90,13 @@ def resume(world):
     return world.hear(stream=True).error is None
 
 
+def structured(world):
+    """What stands around the JSON that was asked for is cut off."""
+    world.script_all(ok('Sure: {"a": 1}'))
+    answer = world.hear(response_format={"type": "json_object"})
+    return not isinstance(answer, Failure) and answer.text == '{"a": 1}'
+
+
 STORIES = {
     "cache": (cache, DEFAULT, ""),
     "retry": (retry, ONE, ""),
@@ -101,6 +108,7 @@ STORIES = {
     "routing": (routing, DEFAULT, ""),
     "hedge": (hedge, DEFAULT, "[hedge]\nleast_samples = 1\nextra = 1.0"),
     "resume": (resume, DEFAULT, ""),
+    "structured": (structured, DEFAULT, ""),
 }
 """For each layer what shows that it is there, the targets that this takes, and the configuration."""
 

@@ -45,7 +45,7 @@ def price(provider, dollars):
     [
         ("tools", {"tools": [TOOL]}, "it takes no tools"),
         ("vision", {"messages": PICTURE}, "it takes no images"),
-        ("schema", {"response_format": SCHEMA}, "it cannot be held to a schema"),
+        ("schema", {"response_format": SCHEMA, "n": 2}, "it cannot be held to a schema"),
     ],
 )
 def test_a_target_that_cannot_is_passed_by(make, ability, fields, reason):

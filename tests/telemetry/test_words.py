@@ -27,6 +27,7 @@ from outlast.model.events import (
     PauseAwaited,
     ProbeSent,
     Refused,
+    ReplyRejected,
     RequestEnded,
     RetryRefused,
     RetryScheduled,
@@ -123,6 +124,13 @@ SENTENCES = {
     ),
     RetryRefused("r", A, "transient", "no attempts left", 0.1, 2.5, 30.0): "does not ask a/m again: no attempts left",
     RetryRefused("r", A, "transient", "it is paused"): "does not ask a/m again: it is paused",
+    ReplyRejected("r", A, "mismatch", ("type at /total", "required at /"), "asked again"): (
+        "the answer of a/m is not what was asked for: type at /total, required at /; it is told so, and asked again"
+    ),
+    ReplyRejected("r", A, "no json", (), "next target"): (
+        "the answer of a/m is not what was asked for: no json; the next target is asked instead"
+    ),
+    ReplyRejected("r", A, "cut off", ("cut off",)): "the answer of a/m is not what was asked for: cut off",
     StreamBroke("r", A, 11, stalled=False): "the stream of a/m breaks after 11 characters",
     StreamBroke("r", A, 1, stalled=True, reason="no attempts left"): (
         "the stream of a/m breaks after 1 character, and nobody goes on with it: no attempts left"

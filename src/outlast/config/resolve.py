@@ -205,6 +205,8 @@ def route(name: str, section: RouteSection, shelves: Mapping[str, Shelf], off: s
         coalesce=section.coalesce,
         degrade=section.degrade,
         weaker=section.weaker,
+        stream_partial=section.stream_partial,
+        on_invalid=section.on_invalid,
     )
 
 

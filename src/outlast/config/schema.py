@@ -152,6 +152,10 @@ class RouteSection(Struct, frozen=True, forbid_unknown_fields=True):
     """What it answers with when no target does: "stale", "weaker", "simplify" and {static = "…"}, in this order."""
     weaker: str = ""
     """Whom the rung "weaker" asks: a route, `provider/model`, or a model."""
+    stream_partial: bool = False
+    """Hand over streams of JSON as they come, before they are known to match their schema."""
+    on_invalid: Literal["error", "next"] = "error"
+    """When a target's answers do not match the schema: an error, or the next target is asked."""
     weights: dict[str, float] = field(default_factory=dict)
     """Target → share, for `order = "weighted"`; 1 when left out."""
 

@@ -156,7 +156,7 @@ def _schema(body: dict[str, object], chat: Chat, dropped: list[str]) -> None:
         return
     if chat.schema.schema:
         body["output_config"] = {"format": {"type": "json_schema", "schema": chat.schema.schema}}
-    else:
+    elif not chat.schema.worded:
         dropped.append("response_format")  # any JSON object, without a schema, cannot be asked for
 
 

@@ -55,6 +55,8 @@ class DebtorSource(Source, Debt, Protocol):
 
 def ended_by(error: BaseException) -> End:
     """The end that an exception means: what is no `Failure` (a cancellation, say) teaches nothing."""
+    if isinstance(error, Failure):
+        return End(error.outcome, error, error.usage, error.cost)
     return End(outcome_of(error), error)
 
 

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
     from outlast.model.events import AttemptEnded
+    from outlast.model.messages import Usage
 
 Outcome = Literal["success", "failure", "throttled", "neutral"]
 """What a gate (breaker, limiter, slot) learns from the end of an attempt."""
@@ -53,6 +54,7 @@ class Failure(Exception):  # noqa: N818  (a failure class is the term of the fie
         target: "provider/model" where it happened; empty when no target was asked.
         attempts: the attempts made for the request, oldest first; filled on the error that reaches the caller.
         call: the id of the request that it ended, filled likewise; what a `Journal` is asked with.
+        usage: tokens of the answers that were of no use, and `cost` their US dollars; None where there were none.
     """
 
     kind: ClassVar[str] = "internal"
@@ -61,6 +63,8 @@ class Failure(Exception):  # noqa: N818  (a failure class is the term of the fie
     onward: bool = False
     outcome: Outcome = "neutral"
     replaceable: bool = True
+    usage: Usage | None = None
+    cost: float | None = None
 
     def __init__(
         self,
@@ -240,10 +244,15 @@ class Legal(Failure):
 
 
 class InvalidOutput(Failure):
-    """The answer does not match the schema that was asked for."""
+    """The answer does not match the schema that was asked for.
+
+    `faults` tells what is wrong with the last one, and may quote it; the message does not. `code` is no_json, cut_off,
+    mismatch, or max_tokens where a higher limit of tokens is the mend.
+    """
 
     kind = "invalid_output"
     status = 502
+    faults: tuple[str, ...] = ()
 
 
 class BrokenStream(Failure):

@@ -101,6 +101,23 @@ class StreamResumed(Struct, frozen=True):
     seconds: float
 
 
+Then = Literal["asked again", "next target", "given up"]
+
+
+class ReplyRejected(Struct, frozen=True):
+    """An answer does not match the schema of its request, and what comes of that.
+
+    `reason` is that it held no JSON, was cut off, or does not match; `faults` are the keywords that it breaks, and
+    where, in names that the schema has.
+    """
+
+    call: str
+    target: str
+    reason: Literal["no json", "cut off", "mismatch"]
+    faults: tuple[str, ...] = ()
+    then: Then = "given up"
+
+
 class RetryScheduled(Struct, frozen=True):
     """The same target will be asked again in `delay` seconds, which chance has chosen from `least` to `most`.
 
@@ -493,6 +510,7 @@ Event = (
     | RequestEnded
     | StreamBroke
     | StreamResumed
+    | ReplyRejected
     | RetryScheduled
     | RetryRefused
     | FailedOver

@@ -93,11 +93,15 @@ class Tool(Struct, frozen=True):
 
 
 class Schema(Struct, frozen=True):
-    """The JSON schema that an answer must match; an empty `schema` asks for any JSON object."""
+    """The JSON schema that an answer must match; an empty `schema` asks for any JSON object.
+
+    `worded` says that the messages ask for it too: a dialect that has no field for it leaves nothing out.
+    """
 
     schema: dict[str, object] = field(default_factory=dict)
     name: str = "answer"
     strict: bool | None = None
+    worded: bool = False
 
 
 class Chat(Struct, frozen=True):
@@ -169,6 +173,9 @@ class Request(Struct, kw_only=True, eq=False):
         json: is the answer to be JSON?
         restarts: can the caller be told, in mid-stream, that the answer begins anew?
         begun: what has been said of the answer, where a target is to go on with it.
+        held_to: what we hold the answer to ourselves, whatever its provider does.
+        accepts: what is wrong with a value that the schema allows, in words; for callers who know more than it says.
+        partial: is the answer wanted as it comes, before it is known to match its schema?
         read: reads the whole content in `body`; `content()` calls it once.
     """
 
@@ -186,6 +193,9 @@ class Request(Struct, kw_only=True, eq=False):
     json: bool = False
     restarts: bool = False
     begun: Beginning | None = None
+    held_to: Schema | None = None
+    accepts: Callable[[object], tuple[str, ...]] | None = None
+    partial: bool = False
     _content: Content | None = None
 
     def content(self) -> Content:

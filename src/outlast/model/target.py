@@ -198,6 +198,11 @@ class Route(Struct, frozen=True, eq=False, dict=True):
     weaker: str = ""
     """Whom the rung "weaker" asks: a route, provider/model, or a model."""
 
+    stream_partial: bool = False
+    """Hand over streams of JSON as they come, before they are known to match their schema."""
+    on_invalid: Literal["error", "next"] = "error"
+    """What happens when a target's answers do not match the schema: an error, or the next target is asked."""
+
     def limit(self, streamed: bool) -> float:
         """Seconds that the longest attempt on its first targets has."""
         whole, first_content = self._limits

@@ -41,6 +41,7 @@ from outlast.model.events import (
     PauseAwaited,
     ProbeSent,
     Refused,
+    ReplyRejected,
     RequestEnded,
     RetryRefused,
     RetryScheduled,
@@ -121,6 +122,7 @@ class Prometheus(Collector):
             RequestEnded: self._request_ended,
             StreamBroke: self._stream_broke,
             StreamResumed: self._stream_resumed,
+            ReplyRejected: self._reply_rejected,
             RetryScheduled: self._retry_scheduled,
             RetryRefused: self._retry_refused,
             FailedOver: self._failed_over,
@@ -249,6 +251,9 @@ class Prometheus(Collector):
             "from_provider",
             "to_provider",
             "way",
+        )
+        self._rejected = self._counter(
+            "replies_rejected_total", "Answers that did not match the JSON schema of their request.", *TARGET, "reason"
         )
 
     def _count_decisions(self) -> None:
@@ -418,6 +423,9 @@ class Prometheus(Collector):
     def _stream_resumed(self, event: StreamResumed) -> None:
         providers = self._provider(event.from_target) + self._provider(event.to_target)
         self._resumed.at((*providers, event.way)).value += 1
+
+    def _reply_rejected(self, event: ReplyRejected) -> None:
+        self._rejected.at((*self._target(event.target), event.reason)).value += 1
 
     def _retry_scheduled(self, event: RetryScheduled) -> None:
         self._retries.at((*self._target(event.target), event.kind)).value += 1

@@ -168,6 +168,8 @@ class Resumed:
             return "it was as long as any stream may be"
         if self._said.finish is not None:
             return "it had finished"
+        if self._call.patience.due < inf:
+            return "nobody has seen it, and it is asked for anew"
         if self._call.story.made >= self._most:
             return "no attempts left"
         return "no time left" if now >= min(self._patience.due, self._ends) else ""

@@ -25,8 +25,17 @@ from outlast.telemetry.story.units import amount, many, seconds
 E = TypeVar("E", bound=Struct)
 Events = Sequence[Struct]
 Rule = Callable[[RequestEnded, Events], str | None]
-NOT_THE_TARGETS = frozenset({"ok", "caller", "context_length", "content_filter", "cancelled", "internal", "conflict"})
+NOT_THE_TARGETS = frozenset({
+    "ok", "caller", "context_length", "content_filter", "invalid_output", "cancelled", "internal", "conflict",
+})  # fmt: skip
 """Ends that another target would not have changed."""
+MENDS = {
+    "caller": "another request: no target would take this one",
+    "context_length": "a shorter prompt, or a target with a larger window on the route",
+    "content_filter": "another prompt, or a provider that answers it",
+    "invalid_output": 'a simpler schema, a target whose provider holds it to one, or on_invalid = "next" on the route',
+    "internal": "a report to whoever maintains outlast, with the place that the fault names",
+}
 LATE = 1.0
 """Seconds; less waste than this is not worth a word."""
 
@@ -52,18 +61,11 @@ def _of(kind: type[E], events: Events) -> list[E]:
 
 
 def _request(ended: RequestEnded, events: Events) -> str | None:  # noqa: ARG001
-    match ended.kind:
-        case "caller":
-            return "another request: no target would take this one"
-        case "context_length":
-            return "a shorter prompt, or a target with a larger window on the route"
-        case "content_filter":
-            return "another prompt, or a provider that answers it"
-        case "cancelled":
-            return f"more patience: the caller left after {seconds(ended.seconds)}"
-        case "internal":
-            return "a report to whoever maintains outlast, with the place that the fault names"
-    return None
+    if ended.kind == "invalid_output" and ended.code == "max_tokens":
+        return "a higher max_tokens: the answer ended before its JSON was whole"
+    if ended.kind == "cancelled":
+        return f"more patience: the caller left after {seconds(ended.seconds)}"
+    return MENDS.get(ended.kind)
 
 
 def _keys(ended: RequestEnded, events: Events) -> str | None:  # noqa: ARG001

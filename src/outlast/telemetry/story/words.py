@@ -31,6 +31,7 @@ from outlast.model.events import (
     PauseAwaited,
     ProbeSent,
     Refused,
+    ReplyRejected,
     RetryRefused,
     RetryScheduled,
     Shed,
@@ -60,6 +61,9 @@ WAYS = {
     "restart": "beginning again with the same words",
     "anew": "with another answer, from its beginning",
 }
+
+
+THEN = {"asked again": "it is told so, and asked again", "next target": "the next target is asked instead"}
 
 
 def words_of(event: Struct) -> str:
@@ -111,6 +115,11 @@ def _resumed(event: StreamResumed) -> str:
     way = WAYS.get(event.way, event.way)
     gap = f"for {seconds(event.seconds)} there was nothing new"
     return f"{event.to_target} goes on after {many(event.said, 'character')}, {way}; {gap}"
+
+
+def _rejected(event: ReplyRejected) -> str:
+    then = "" if event.then == "given up" else f"; {THEN.get(event.then, event.then)}"
+    return f"the answer of {event.target} is not what was asked for: {', '.join(event.faults) or event.reason}{then}"
 
 
 def _retry(event: RetryScheduled) -> str:
@@ -298,6 +307,7 @@ TELLERS: dict[type, Callable[..., str]] = {
     AttemptEnded: _attempt,
     StreamBroke: _broke,
     StreamResumed: _resumed,
+    ReplyRejected: _rejected,
     RetryScheduled: _retry,
     RetryRefused: _no_retry,
     FailedOver: _moved,

@@ -1,0 +1,187 @@
+"""Finding the JSON in what models say, and reading it while it is still being written: for any document, cut anyhow."""
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from outlast.layers.structured import NOTHING, Growing, find, finding
+from outlast.layers.structured.passing import Bare
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+SCALAR = (
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | TEXT
+)
+VALUE = st.recursive(
+    SCALAR, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4), max_leaves=12
+)
+BRACKETED = VALUE.filter(lambda value: isinstance(value, (dict, list)))
+PROSE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="{}[]`"), max_size=30)
+
+
+def dumped(value, indent=None):
+    """The document, as models write it."""
+    return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+# -- finding -----------------------------------------------------------------------------------------------------------
+
+
+@given(BRACKETED, PROSE, PROSE, st.sampled_from([None, 2]))
+def test_a_document_between_any_words_is_found(value, before, after, indent):
+    """With the very text that says it."""
+    found = find(f"{before}\n{dumped(value, indent)}\n{after}")
+    assert found.documents[-1].value == value
+    assert msgspec.json.decode(found.documents[-1].text) == value
+    assert not found.cut
+
+
+@given(VALUE, PROSE, PROSE)
+def test_any_value_in_a_fence_is_found(value, before, after):
+    """Numbers and texts too, which nobody could tell from the words around them."""
+    found = find(f"{before}\n```json\n{dumped(value)}\n```\n{after}")
+    assert found.documents[-1].value == value
+
+
+@given(VALUE)
+def test_a_document_alone_is_taken_as_it_stands(value):
+    """To the letter."""
+    text = f" {dumped(value)}\n"
+    assert [document.text for document in find(text).documents] == [text.strip()]
+
+
+@given(st.lists(BRACKETED, min_size=1, max_size=4))
+def test_several_documents_are_found_in_their_order(values):
+    """One behind the other, with words between them."""
+    text = " and then ".join(map(dumped, values))
+    documents = find(text).documents
+    assert [document.value for document in documents] == values
+
+
+@given(BRACKETED, st.data())
+def test_a_document_that_is_cut_off_is_told_as_cut_off(value, data):
+    """Wherever that is; what is whole inside of it is not taken for the answer."""
+    text = dumped(value)
+    cut = data.draw(st.integers(1, len(text) - 1))
+    found = find(f"Here: {text[:cut]}")
+    assert found.cut
+    assert found.documents == []
+
+
+@given(st.text(max_size=200))
+@example("\ud800")
+@example('{"a": "\\ud800"}')
+@example("[" * 3000)
+@example('{"a":' * 3000)
+@example('{"a": 1e999}')
+@example("[1" + "0" * 5000 + "]")
+def test_nothing_that_a_model_says_does_harm(text):
+    """Whatever is found can be told to a caller."""
+    for document in find(text).documents:
+        assert msgspec.json.decode(document.text.encode()) == document.value
+
+
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [
+        ('{"a": [1, 2, ], }', {"a": [1, 2]}),
+        ('{"a": True, "b": None, "c": "True, ]"}', {"a": True, "b": None, "c": "True, ]"}),
+        ('{"a": "one\ntwo"}', {"a": "one\ntwo"}),
+        ('```\n{"a": "```"}\n```', {"a": "```"}),
+        ('{placeholder} {"a": "}"}', {"a": "}"}),
+    ],
+)
+def test_slips_are_mended(said, value):
+    """A comma too many, Python's words, a line break in a text; nothing inside of texts is touched."""
+    assert find(said).documents[-1].value == value
+
+
+def test_the_work_is_bounded(monkeypatch):
+    """Brackets that lead nowhere do not make a long text a slow one: twice the text takes no four times the looks."""
+    looked = []
+
+    class Counted(Growing):
+        def _step(self):
+            looked[-1] += 1
+            return super()._step()
+
+    monkeypatch.setattr(finding, "Growing", Counted)
+    for size in (20_000, 40_000):
+        looked.append(0)
+        assert find('{"a": [' * size + "x").documents == []
+    assert looked[1] < 3 * looked[0]
+
+
+# -- a document that grows ---------------------------------------------------------------------------------------------
+
+
+def is_part(part, whole):
+    """Is the one a beginning of the other? Texts and lists grow at their end, objects by keys."""
+    if isinstance(whole, dict):
+        keys = list(whole)[: len(part)] if isinstance(part, dict) else None
+        return keys == list(part) and all(is_part(part[key], whole[key]) for key in part)
+    if isinstance(whole, list):
+        return isinstance(part, list) and len(part) <= len(whole) and all(map(is_part, part, whole))
+    if isinstance(whole, str):
+        return isinstance(part, str) and whole.startswith(part)
+    return part == whole and type(part) is type(whole)
+
+
+@given(BRACKETED, st.booleans())
+def test_every_beginning_of_a_document_is_a_beginning_of_its_value(value, escaped):
+    """What was there stays there, and at the end all of it is."""
+    text = json.dumps(value, ensure_ascii=escaped)
+    growing, last = Growing(), None
+    for sign in text:
+        assert growing.end < 0
+        growing.feed(sign)
+        assert not growing.broken
+        part = growing.value()
+        if part is not NOTHING:
+            assert is_part(part, value)
+            assert last is None or is_part(last, part)
+            last = part
+    assert growing.end == len(text)
+    assert growing.value() == value
+
+
+@given(BRACKETED, st.lists(st.integers(1, 9), max_size=30), PROSE)
+def test_it_reads_alike_however_the_text_is_cut(value, sizes, after):
+    """Piece by piece or at once; what follows the document is not its."""
+    text = dumped(value) + after
+    growing, at = Growing(), 0
+    for size in [*sizes, len(text)]:
+        growing.feed(text[at : at + size])
+        at += size
+    assert growing.end == Growing(text).end == len(dumped(value))
+    assert growing.value() == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["}", "{]", '{"a" 1}', "{1: 2}", "[1 2]", "[nope]", '["\\x"]', '["\\u12g4"]', "[,]", '{"a":}', "{,}", "[01]"],
+)
+def test_what_is_no_document_is_known_to_be_none(text):
+    """As soon as that is certain."""
+    assert Growing(text + " ").broken
+
+
+# -- what of a stream belongs to the document --------------------------------------------------------------------------
+
+
+@given(BRACKETED.filter(bool), PROSE, PROSE, st.integers(1, 20))
+def test_of_a_stream_only_the_document_is_let_through(value, before, after, size):
+    """However it is cut, and whatever stands around it."""
+    text = f"{before}\n```json\n{dumped(value)}\n```\n{after}"
+    bare = Bare()
+    given_ = "".join(bare.feed(text[at : at + size]) for at in range(0, len(text), size))
+    assert given_ == dumped(value)
+
+
+def test_brackets_of_words_are_not_let_through():
+    """A document has begun when what follows its bracket fits."""
+    bare = Bare()
+    said = ["With {", "name} and [see", ' below] it is {"na', 'me": 1} {', "}"]
+    assert [bare.feed(piece) for piece in said] == ["", "", "", '{"name": 1}', ""]
