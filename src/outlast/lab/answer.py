@@ -9,22 +9,27 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal, NamedTuple, cast
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from outlast.lab import ollama_reading, responses_reading
 from outlast.lab.going_on import ANEW, AS_ASKED, Prefill, Way, begun, text_of, words
 from outlast.lab.instance import instance
-from outlast.lab.responses_reading import as_chat
 
 Json = dict[str, object]
-Vendor = Literal["openai", "responses", "anthropic", "cohere"]
+Vendor = Literal["openai", "responses", "anthropic", "cohere", "ollama"]
 """Whose words are spoken; OpenAI has two kinds."""
 Kind = Literal["chat", "embeddings", "models", "count_tokens"]
 
 
+_READINGS: Mapping[Vendor, Callable[[Json], Json]] = {
+    "responses": responses_reading.as_chat,
+    "ollama": ollama_reading.as_chat,
+}
+"""How those are read whose requests are not made of the fields of the others."""
 _CHOICES = {"required": "any", "REQUIRED": "any", "NONE": "none"}
 
 
@@ -55,7 +60,7 @@ class Asked(Struct, frozen=True):
     @property
     def stream(self) -> bool:
         """Is the answer wanted piece by piece?"""
-        return self.kind == "chat" and self.body.get("stream") is True
+        return self.kind == "chat" and self.body.get("stream", self.vendor == "ollama") is True
 
     @property
     def model(self) -> str:
@@ -115,7 +120,8 @@ def compose(asked: Asked, text: str | None = None, *, finish: str | None = None,
 
 def plain(asked: Asked) -> Asked:
     """The same request, in words of which a simulated model reads the messages."""
-    return replace(asked, vendor="openai", body=as_chat(asked.body)) if asked.vendor == "responses" else asked
+    read = _READINGS.get(asked.vendor)
+    return replace(asked, vendor="openai", body=read(asked.body)) if read is not None else asked
 
 
 def last_text(asked: Asked) -> str:

@@ -87,14 +87,15 @@ def count_tokens(asked: Asked) -> Json:
     return {"input_tokens": compose(asked).prompt}
 
 
-def models(names: list[str]) -> Json:
+def models(names: list[str], created: int) -> Json:
     """The list of models."""
     ends = {"first_id": names[0] if names else None, "last_id": names[-1] if names else None}
-    return {"data": [model(name) for name in names], "has_more": False} | ends
+    return {"data": [model(name, created) for name in names], "has_more": False} | ends
 
 
-def model(name: str) -> Json:
+def model(name: str, created: int) -> Json:
     """One model."""
+    del created
     return {
         "type": "model",
         "id": name,

@@ -13,6 +13,7 @@ from outlast.lab.answer import Asked
 from outlast.lab.anthropic_demands import check_messages
 from outlast.lab.cohere_demands import check_chat as check_cohere_chat
 from outlast.lab.cohere_demands import check_embed
+from outlast.lab.ollama_demands import check_ollama
 from outlast.lab.openai_demands import check_chat, check_embeddings
 from outlast.lab.refusal import Refusal
 from outlast.lab.responses_demands import check_response
@@ -32,6 +33,8 @@ def check(asked: Asked, headers: Mapping[str, str]) -> None:
         check_response(asked)
     elif asked.vendor == "cohere":
         (check_embed if asked.kind == "embeddings" else check_cohere_chat)(asked)
+    elif asked.vendor == "ollama":
+        check_ollama(asked, headers)
     elif asked.kind == "embeddings":
         check_embeddings(asked)
     else:

@@ -43,7 +43,7 @@ def spoken(
         if events is None or not asked.stream:
             yield from (ok(text) if whole is None or asked.stream else whole).play(asked)
             return
-        yield stream_head()
+        yield stream_head(asked)
         yield from map(Body, events)
         yield from then or (End(),)
 

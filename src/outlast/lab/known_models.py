@@ -40,8 +40,10 @@ def _blobs(value: object) -> list[str]:
         return [blob for item in value for blob in _blobs(item)]
     if not isinstance(value, dict):
         return []
+    pictures = value.get("images")
+    given = [inner for inner in pictures if isinstance(inner, str)] if isinstance(pictures, list) else []
     own = [inner for name, inner in value.items() if name in {"url", "data", "file_data"} and _is_blob(name, inner)]
-    return [*own, *(blob for inner in value.values() for blob in _blobs(inner))]
+    return [*given, *own, *(blob for inner in value.values() for blob in _blobs(inner))]
 
 
 def _is_blob(name: str, value: object) -> bool:

@@ -113,15 +113,32 @@ class _Event(Struct):
         return isinstance(self.delta, _Delta) and self.delta.error is None
 
 
+class _Spoken(Struct):
+    content: str | None = None
+    thinking: str | None = None
+    tool_calls: list[object] | None = None
+
+
+class _Line(Struct):
+    """A line of Ollama's: what it says, and at the end how many tokens that took."""
+
+    message: _Spoken | None = None
+    done: bool = False
+    eval_count: int = 0
+
+
 class _Whole(Struct):
     error: object = None
     message: object = None
     usage: _Counted | None = None
     meta: _Counted | None = None
+    prompt_eval_count: int = 0
+    eval_count: int = 0
 
 
 _STOPS = frozenset({"message_stop", "response.completed", "response.incomplete"})
 _PIECES = frozenset({"content_block_delta", "content-delta", "tool-plan-delta", "tool-call-start", "tool-call-delta"})
+_LINES = msgspec.json.Decoder(_Line)
 _EVENTS = msgspec.json.Decoder(_Event)
 _WHOLES = msgspec.json.Decoder(_Whole)
 
@@ -134,12 +151,13 @@ class Meter:
         tokens: those that hold something; a simulated model says one token in each.
     """
 
-    __slots__ = ("_choices", "_finished", "_rest", "_stopped", "_stream", "pieces", "tokens")
+    __slots__ = ("_choices", "_finished", "_lines", "_rest", "_stopped", "_stream", "pieces", "tokens")
 
     def __init__(self, asked: Asked) -> None:
         wanted = asked.body.get("n")
         self._choices = wanted if isinstance(wanted, int) else 1
         self._stream = asked.stream
+        self._lines = asked.vendor == "ollama"
         self._finished: set[int] = set()
         self._stopped = False
         self._rest = b""
@@ -167,7 +185,7 @@ class Meter:
         if found is None or found.error is not None or isinstance(found.message, str):
             return None
         counted = found.usage or found.meta
-        return Usage() if counted is None else counted.usage()
+        return Usage(found.prompt_eval_count, found.eval_count) if counted is None else counted.usage()
 
     def torn(self, rest: bytes = b"") -> bool:
         """Does what was sent begin an object that `rest` does not complete?"""
@@ -182,8 +200,23 @@ class Meter:
     def _read_lines(self) -> None:
         *lines, self._rest = self._rest.replace(b"\r", b"\n").split(b"\n")
         for line in lines:
-            if line.startswith(b"data:"):
+            if self._lines:
+                self._read_line(line)
+            elif line.startswith(b"data:"):
                 self._read_event(line[5:])
+
+    def _read_line(self, data: bytes) -> None:
+        try:
+            line = _LINES.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return  # a fault on purpose
+        said = line.message or _Spoken()
+        pieces = [word for word in (said.content, said.thinking) if word] + [*(said.tool_calls or ())]
+        self.pieces += len(pieces)
+        self.tokens += len(pieces)
+        if line.done:
+            self._stopped = True
+            self.tokens = line.eval_count or self.tokens  # a tool call is one piece of many
 
     def _read_event(self, data: bytes) -> None:
         try:

@@ -102,7 +102,7 @@ def _inside(junk: bytes) -> Behaviour:
             return
         events = answer_events(asked, compose(asked))
         at = len(until(events, 4))
-        yield stream_head()
+        yield stream_head(asked)
         for number, (data, _) in enumerate(events):
             sent = data.replace(b'":" ', b'":"' + junk, 1) if number == at else data
             yield Raw(b"%x\r\n%b\r\n" % (len(sent), sent))

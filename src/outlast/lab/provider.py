@@ -20,7 +20,6 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Self, Unpack, cast
 
-from outlast.lab import anthropic_side, openai_side
 from outlast.lab.answer import Asked, Json, Vendor, dumps
 from outlast.lab.conduct import Conduct
 from outlast.lab.connection import Connection, Received
@@ -29,6 +28,7 @@ from outlast.lab.expectation import Wanted
 from outlast.lab.ledger import PATIENCE, Condition, Ledger, Seen
 from outlast.lab.named import Spec, behaviour
 from outlast.lab.reception import ROUTES, json_object, refused, understood, whereabouts
+from outlast.lab.rendering import words_of
 from outlast.lab.script import Behaviour, body, status
 from outlast.lab.site import Clock, Site
 
@@ -258,7 +258,7 @@ class SimulatedProvider:
     ) -> Behaviour:
         if not self._allowed(site, received.headers):
             return status(401, message="The key is missing or wrong.")
-        if page == "models" or page.startswith("models/"):
+        if page in {"models", "api/tags"} or page.startswith("models/"):
             return site.unwell(seen) or self._listed(site, page, asked)
         if (received.method, page) not in ROUTES:
             return status(404, type="invalid_request_error", message="There is nothing at this path.")
@@ -277,15 +277,12 @@ class SimulatedProvider:
         return key is None or given == key
 
     def _listed(self, site: Site, page: str, asked: Asked) -> Behaviour:
-        _, _, name = page.partition("/")
+        name = page.removeprefix("models").removeprefix("/") if page != "api/tags" else ""
         names = self._served(site)
         if name and name not in names:
             return status(404, message="The model does not exist.")
-        anthropic = asked.vendor == "anthropic"
-        if name:
-            found = anthropic_side.model(name) if anthropic else openai_side.model(name, asked.created)
-        else:
-            found = anthropic_side.models(names) if anthropic else openai_side.models(names, asked.created)
+        words = words_of(asked)
+        found = words.model(name, asked.created) if name else words.models(names, asked.created)
         return body(dumps(found), name="models")
 
     def _served(self, site: Site) -> list[str]:

@@ -23,10 +23,13 @@ ROUTES: dict[tuple[str, str], tuple[Vendor, Kind]] = {
     ("POST", "messages/count_tokens"): ("anthropic", "count_tokens"),
     ("POST", "v2/chat"): ("cohere", "chat"),
     ("POST", "v2/embed"): ("cohere", "embeddings"),
+    ("POST", "api/chat"): ("ollama", "chat"),
+    ("POST", "api/embed"): ("ollama", "embeddings"),
+    ("GET", "api/tags"): ("ollama", "models"),
     ("GET", "models"): ("openai", "models"),
 }
 """Method and page of what is served."""
-_OTHER_VERSION = re.compile(r"(.*/|)(v2/(?:chat|embed))")
+_OTHER_VERSION = re.compile(r"(.*/|)(v2/(?:chat|embed)|api/(?:chat|embed|tags))")
 
 
 def whereabouts(path: str) -> tuple[str, str]:

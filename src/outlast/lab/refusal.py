@@ -1,6 +1,6 @@
-"""A vendor's refusal of a request, and the shapes that fields must have, told in either vendor's words.
+"""A vendor's refusal of a request, and the shapes that fields must have, told in each vendor's words.
 
-value ──Shape──> Misfit(kind, path) ──openai_words / anthropic_words──> Refusal(message, param, code)
+value ──Shape──> Misfit(kind, path) ──openai_words / anthropic_words / …──> Refusal(message, param, code)
 """
 
 from __future__ import annotations
@@ -91,6 +91,22 @@ def anthropic_words(misfit: Misfit) -> Refusal:
         "empty": "List should have at least 1 item",
     }
     return Refusal(said[misfit.kind], anthropic_path(misfit.path))
+
+
+def ollama_words(misfit: Misfit) -> Refusal:
+    """What Ollama says of it."""
+    name, got = ".".join(map(str, misfit.path)), _NAMES.get(type(misfit.value).__name__, "number")
+    said: dict[Kind, str] = {
+        "type": f"json: cannot unmarshal {got} into Go struct field {name} of type {misfit.bound}",
+        "low": f"{name} must be at least {misfit.bound}",
+        "high": f"{name} must be at most {misfit.bound}",
+        "value": f"{name} must be one of {_listed(misfit.bound)}",
+        "missing": f"{name} is required",
+        "unknown": f'json: unknown field "{name}"',
+        "long": f"{name} must have at most {misfit.bound} items",
+        "empty": f"{name} must not be empty",
+    }
+    return Refusal(said[misfit.kind])
 
 
 def flag(value: object, path: Path) -> None:

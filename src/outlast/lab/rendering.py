@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from types import ModuleType
 
-from outlast.lab import anthropic_side, cohere_side, openai_side, responses_side
+from outlast.lab import anthropic_side, cohere_side, ollama_side, openai_side, responses_side
 from outlast.lab.answer import Asked, Said, SimEvent, Vendor, dumps
 from outlast.lab.steps import Body, End, Framing, Head, Headers, Pause, Step
 
@@ -13,6 +13,7 @@ JSON = "application/json"
 _WORDS: dict[Vendor, ModuleType] = {
     "anthropic": anthropic_side,
     "cohere": cohere_side,
+    "ollama": ollama_side,
     "openai": openai_side,
     "responses": responses_side,
 }
@@ -63,7 +64,7 @@ def words_of(asked: Asked) -> ModuleType:
 
 def opened(asked: Asked, said: Said, after: int | None, *, first: float = 0.0, between: float = 0.0) -> Iterator[Step]:
     """A stream until `after` pieces of content; None for all of it. `first` and `between` as for `ok`."""
-    yield stream_head()
+    yield stream_head(asked)
     wait = first
     for event in until(answer_events(asked, said), after):
         if event.content:
@@ -93,6 +94,7 @@ def insert(events: list[SimEvent], after: int, new: SimEvent) -> list[SimEvent]:
     return [*before, new, *events[len(before) :]]
 
 
-def stream_head(framing: Framing = "chunked") -> Head:
+def stream_head(asked: Asked, framing: Framing = "chunked") -> Head:
     """The head of a stream."""
-    return Head(headers=(("content-type", "text/event-stream; charset=utf-8"),), framing=framing)
+    kind = getattr(words_of(asked), "STREAM", "text/event-stream; charset=utf-8")
+    return Head(headers=(("content-type", kind),), framing=framing)

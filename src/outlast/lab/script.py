@@ -156,7 +156,7 @@ def torn(after: int = 0, how: How = "fin", *, inside: str | None = None) -> Beha
 
     def play(asked: Asked) -> Iterator[Step]:
         events = answer_events(asked, compose(asked, f"one two three four {inside or 'five'} six"))
-        yield stream_head()
+        yield stream_head(asked)
         yield from map(sent, until(events, after))
         half = next(event.data for event in events[len(until(events, after)) :])
         mark = (inside or "").encode()
@@ -196,7 +196,7 @@ def pings(after: int = 0, *, every: float = 1.0, count: int | None = None, text:
         if asked.stream:
             rest = answer_events(asked, said)
             opening = until(rest, after)
-            yield stream_head()
+            yield stream_head(asked)
             yield from map(sent, opening)
             yield from beats(asked)
             yield from map(sent, rest[len(opening) :])
@@ -276,7 +276,7 @@ def endless(word: str = " on", *, between: float = 0.0) -> Behaviour:
     def play(asked: Asked) -> Iterator[Step]:
         events = answer_events(asked, compose(asked, word))
         opening = until(events, 0)
-        yield stream_head()
+        yield stream_head(asked)
         yield from map(sent, opening)
         while True:
             yield sent(events[len(opening)])
@@ -305,7 +305,7 @@ def edited(
         if not asked.stream:
             yield from whole(answer_body(asked, said), asked)
             return
-        yield stream_head(framing)
+        yield stream_head(asked, framing)
         yield from map(sent, edit(answer_events(asked, said)))
         yield from then(asked) if then else [Fin() if framing == "close" else End()]
 

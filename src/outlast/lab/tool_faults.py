@@ -59,7 +59,7 @@ def tool_calls(*, jumping: bool = True) -> Behaviour:
 
     def play(asked: Asked) -> list[Step]:
         events = anthropic if asked.vendor == "anthropic" else openai
-        return [stream_head(), Body(b"".join(events)), End()]
+        return [stream_head(asked), Body(b"".join(events)), End()]
 
     return Behaviour("tool-calls", play)
 
