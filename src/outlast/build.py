@@ -16,6 +16,7 @@ from outlast.engine import Engine
 from outlast.flow.call import Call
 from outlast.layers.limits import LimitConfig, Scope
 from outlast.model.events import Fault
+from outlast.model.target import Route
 from outlast.operator import Operator
 from outlast.ports import Io, Sink, Store
 from outlast.stack import Stack
@@ -102,11 +103,16 @@ class Outlast:
             caller_scopes=scopes.of_caller if scopes.limit_callers else None,
             target_scopes=scopes.of_target if config.limits else None,
             hedged=any(route.hedge for route in config.routes),
+            find=self._route if any(route.degrade for route in config.routes) else None,
             store=_store(config, store, self.io) if _keeps_answers(config) else None,
         )
         self.engine = Engine(self.stack.handler, config.routes, self.io, config.request)
         self.operator = Operator(self.engine, self.stack, self.io)
         self._pricing: asyncio.Future[Config] | None = None
+
+    def _route(self, name: str) -> Route:
+        """The route of that name, as it is now. Raises `Caller` when there is none."""
+        return self.engine.routes.find(name)
 
     def start(self) -> None:
         """Begin what goes on beside the answering: prices are looked up in a thread, and used once they are there."""

@@ -1,6 +1,7 @@
 """THE list: which layers there are, in which order, and why.
 
     once per request     cache              outermost: what was kept costs nothing, not even a place in a queue
+                         degrade            sees every failure below it, and answers with less
                          caller's limits    a caller over its limit must not take a place from others
                          admission          the gateway's slots and its priority queue
                          structured         outside resume: what does not match its schema is routed anew, from the top
@@ -33,6 +34,7 @@ from outlast.layers.attempt import AttemptConfig, Attempts
 from outlast.layers.breaker import BreakerConfig, Breakers
 from outlast.layers.bulkhead import GATEWAY, Bulkhead, BulkheadConfig, SlotsConfig
 from outlast.layers.cache import Cache, CacheConfig
+from outlast.layers.degrade import DegradeConfig, Degrades, Find
 from outlast.layers.hedge import HedgeConfig, Hedges
 from outlast.layers.limits import Keeper, LimitsConfig, ScopesOf
 from outlast.layers.pause import PauseConfig, Pauses
@@ -48,6 +50,7 @@ class LayersConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """One table for each layer; each can be switched off with `enabled = false`."""
 
     cache: CacheConfig = CacheConfig()
+    degrade: DegradeConfig = DegradeConfig()
     retry: RetryConfig = RetryConfig()
     breaker: BreakerConfig = BreakerConfig()
     pause: PauseConfig = PauseConfig()
@@ -73,6 +76,7 @@ class Stack:
         target_scopes: whose limits an attempt on a target falls under; None where no target has any.
         hedged: some route asks to be hedged, whatever the layer's configuration says of the others.
         store: keeps answers, where any are to be kept; None where none are.
+        find: finds the routes that ladders lead to; None where no route has a ladder.
     """
 
     def __init__(
@@ -84,12 +88,14 @@ class Stack:
         target_scopes: ScopesOf | None,
         hedged: bool = False,
         store: Store | None = None,
+        find: Find | None = None,
     ) -> None:
         self.config = config
         self.cache = (
             None if store is None else Cache(config.cache, store=store, dialects=dialects, outranked=self.outranked)
         )
         self.hedging = hedged or config.hedge.enabled
+        self._degrades = None if find is None else Degrades(config.degrade, find=find, useful=config.retry.useful)
         latencies = Latencies()
         latencies.wanted = self.hedging
         self.breakers = Breakers(config.breaker)
@@ -125,6 +131,8 @@ class Stack:
         config = self.config
         if self.cache is not None:
             yield self.cache.layer()
+        if self._degrades is not None and config.degrade.enabled:
+            yield self._degrades.layer()
         yield gates(
             _on(config.limits.enabled and self.caller_limits.needed, self.caller_limits.admit),
             _on(config.admission.enabled, self.admission.admit),

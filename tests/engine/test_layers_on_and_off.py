@@ -83,6 +83,12 @@ def cache(world):
     return world.sent() == 1
 
 
+def degrade(world):
+    """Who gets no answer gets less."""
+    world.script_all(403)
+    return not isinstance(world.hear(), Failure)
+
+
 def resume(world):
     """Another target goes on where a stream was cut."""
     world.script("alpha/m", cut(after=2))
@@ -109,6 +115,7 @@ STORIES = {
     "hedge": (hedge, DEFAULT, "[hedge]\nleast_samples = 1\nextra = 1.0"),
     "resume": (resume, DEFAULT, ""),
     "structured": (structured, DEFAULT, ""),
+    "degrade": (degrade, DEFAULT, '[routes.default]\ntargets = ["alpha/m", "beta/m"]\ndegrade = [{static = "later"}]'),
 }
 """For each layer what shows that it is there, the targets that this takes, and the configuration."""
 

@@ -21,6 +21,7 @@ from outlast.catalog import Catalog, builtin
 from outlast.catalog.prices import Find, prices_of
 from outlast.config.environment import Environment, discovered
 from outlast.config.errors import ConfigError
+from outlast.config.ladders import check_ladders
 from outlast.config.reader import Reader
 from outlast.config.resolve import CallerKey, Resolver, caller_key, marked, route
 from outlast.config.routes import Routes, Shelf
@@ -196,12 +197,14 @@ def _resolved(file: File, source: str, folder: FilePath, environment: Environmen
     resolver = Resolver(file, catalog, environment, folder)
     on = {name: section for name, section in file.providers.items() if section.enabled}
     shelves = {name: resolver.shelf(name, section) for name, section in on.items()}
+    routes = _routes(file, shelves, catalog, implicit=implicit)
+    check_ladders(routes, file.cache)
     return Config(
         source=source,
         server=file.server,
         providers={name: shelf.provider for name, shelf in shelves.items()},
         kinds={name: shelf.kind for name, shelf in shelves.items()},
-        routes=_routes(file, shelves, catalog, implicit=implicit),
+        routes=routes,
         keys=_keys(file, folder),
         tokens=token_rules(file.jwt, folder),
         users=file.users,

@@ -65,11 +65,8 @@ def of_stream(media_type: bytes) -> Headers:
 @lru_cache(maxsize=1024)
 def _answered(target: str, source: str, attempts: int) -> Headers:
     """The same few over and over; not to be changed."""
-    return [
-        (b"outlast-target", plain(target)),
-        (b"outlast-source", source.encode()),
-        (b"outlast-attempts", b"%d" % attempts),
-    ]
+    who = [(b"outlast-target", plain(target))] if target else []
+    return [*who, (b"outlast-source", source.encode()), (b"outlast-attempts", b"%d" % attempts)]
 
 
 def request_id(dialect: str, id_: str) -> Headers:

@@ -194,7 +194,10 @@ class Cache:
             return None
         left = visit.windows.fresh - age
         call.story.looked = Looked(found="spare", why="stale", age=age, left=left)
-        return self._given(visit, replace(found, left=min(0.0, left)))
+        answer = self._given(visit, replace(found, left=min(0.0, left)))
+        if answer is not None:
+            answer.attempts = call.story.made
+        return answer
 
     # -- keeping -----------------------------------------------------------------------------------------------
 
