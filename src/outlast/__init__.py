@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from outlast.client import AsyncClient, BlockingStream, Client
     from outlast.config import Config, ConfigError, load, simulated
     from outlast.edge.deadline import time_left
+    from outlast.extraction import Extracted, Extracting
     from outlast.flow.stream import Stream
     from outlast.guard import (
         Breaker,
@@ -54,6 +55,8 @@ _PLACES = {
     "Deadline": "outlast.guard",
     "Exhausted": "outlast.guard",
     "Failure": "outlast.model.errors",
+    "Extracted": "outlast.extraction",
+    "Extracting": "outlast.extraction",
     "Fallback": "outlast.guard",
     "Guard": "outlast.guard",
     "Limit": "outlast.guard",
@@ -96,6 +99,8 @@ __all__ = [
     "ConfigError",
     "Deadline",
     "Exhausted",
+    "Extracted",
+    "Extracting",
     "Failure",
     "Fallback",
     "Guard",

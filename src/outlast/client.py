@@ -12,78 +12,28 @@ OpenAI's chat completions, whatever provider answers.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
-import msgspec
-
+from outlast.asking import Messages, asked_by, messages_of, request_of
 from outlast.build import Outlast
 from outlast.config import Config, load
-from outlast.dialects import DIALECTS
 from outlast.edge.background import Background
-from outlast.edge.deadline import smaller
-from outlast.edge.ids import new_id
-from outlast.edge.io import AsyncIo
-from outlast.edge.process import Process
-from outlast.engine import Asked, Engine
+from outlast.extraction import AsyncExtraction, BlockingExtraction
 from outlast.flow.stream import Stream
+from outlast.home import Home
 from outlast.learned import learned, restore
-from outlast.model.caller import LIBRARY, PRIORITIES, Priority
-from outlast.model.messages import Chunk, Operation, Reply, Request, Usage, Vectors
+from outlast.model.caller import Priority
+from outlast.model.messages import Chunk, Reply, Usage, Vectors
 from outlast.ports import Io, Sink
 
 T = TypeVar("T")
-Messages = str | Sequence[Mapping[str, object]]
-"""A prompt, or messages as OpenAI's chat completions have them."""
 
 
-class Home:
-    """Keeps an engine to the one event loop and the one process that it works in.
-
-    Args:
-        outlast: the engine.
-
-    Attributes:
-        outlast: the engine; a fresh one after a fork.
-    """
-
-    __slots__ = ("_loop", "_pid", "outlast")
-
-    def __init__(self, outlast: Outlast) -> None:
-        self.outlast = outlast
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._pid = Process.pid
-
-    def engine(self) -> Engine:
-        """The engine, for the loop that runs.
-
-        Raises:
-            RuntimeError: it works on another loop, which still lives.
-        """
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop or Process.pid != self._pid:
-            self._move(loop)
-        return self.outlast.engine
-
-    def _move(self, loop: asyncio.AbstractEventLoop) -> None:
-        if Process.pid != self._pid:
-            # A slot that was held in the parent would never be given back here: the child begins with fresh machines.
-            self.outlast = Outlast(self.outlast.config, io=self.outlast.io, store=self.outlast.store)
-        elif self._loop is not None and not self._loop.is_closed():
-            raise RuntimeError(
-                "this client works on the event loop that used it first: make one for each loop, or use the blocking "
-                "Client, which any thread may use"
-            )
-        self._loop, self._pid = loop, Process.pid
-        if isinstance(self.outlast.io, AsyncIo):  # a scripted world has no threads
-            self.outlast.start()
-
-
-class AsyncClient:
+class AsyncClient(AsyncExtraction):
     """Asks providers, and outlasts their failures. Bound to the event loop that first uses it.
 
     Args:
@@ -132,8 +82,8 @@ class AsyncClient:
         Raises:
             Failure: why there is no answer; `attempts` tells what was tried.
         """
-        request = _request("chat", options | {"model": model, "messages": _messages(messages)})
-        answer = await self._home.engine().answer(request, _asked(timeout, priority))
+        request = request_of("chat", options | {"model": model, "messages": messages_of(messages)})
+        answer = await self._home.engine().answer(request, asked_by(timeout, priority))
         if not isinstance(answer, Reply):
             raise TypeError("use stream() for stream=True")
         return answer
@@ -152,8 +102,8 @@ class AsyncClient:
         Raises:
             Failure: why there is no answer. Later, while it is read: `BrokenStream` when it is cut.
         """
-        options |= {"model": model, "messages": _messages(messages), "stream": True}
-        answer = await self._home.engine().answer(_request("chat", options), _asked(timeout, priority))
+        options |= {"model": model, "messages": messages_of(messages), "stream": True}
+        answer = await self._home.engine().answer(request_of("chat", options), asked_by(timeout, priority))
         if not isinstance(answer, Stream):
             raise TypeError("a request for a stream was answered whole")
         return answer
@@ -178,7 +128,7 @@ class AsyncClient:
             Failure: why there is no answer.
         """
         body = options | {"model": model, "input": texts if isinstance(texts, str) else list(texts)}
-        answer = await self._home.engine().answer(_request("embed", body), _asked(timeout, "critical"))
+        answer = await self._home.engine().answer(request_of("embed", body), asked_by(timeout, "critical"))
         if not isinstance(answer, Vectors):
             raise TypeError("a request for vectors was answered with text")
         return answer
@@ -264,11 +214,13 @@ class BlockingStream:
         self.close()
 
 
-class Client:
+class Client(BlockingExtraction):
     """`AsyncClient` for code without an event loop; any number of threads may use one. Arguments are the same.
 
     One thread of the process runs the loop of all clients, so that stalls, deadlines and cancellations work alike.
     """
+
+    _client: AsyncClient
 
     def __init__(self, config: Config | str | os.PathLike[str] | None = None, *, sinks: Sequence[Sink] = ()) -> None:
         self._client = AsyncClient(config, sinks=sinks)
@@ -333,17 +285,3 @@ class Client:
 async def _at_once(do: Callable[[], T]) -> T:
     """What that gives, as a coroutine: on the loop nothing else happens meanwhile."""
     return do()
-
-
-def _messages(messages: Messages) -> object:
-    return [{"role": "user", "content": messages}] if isinstance(messages, str) else list(messages)
-
-
-def _request(operation: Operation, body: Mapping[str, object]) -> Request:
-    request = DIALECTS["openai"].parse(operation, msgspec.json.encode(body))
-    request.restarts = True
-    return request
-
-
-def _asked(timeout: float | None, priority: Priority) -> Asked:
-    return Asked(new_id(), LIBRARY, PRIORITIES.index(priority), smaller(timeout))

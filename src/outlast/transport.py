@@ -17,7 +17,6 @@ from functools import cached_property
 import httpx2
 
 from outlast.build import Outlast
-from outlast.client import Home
 from outlast.config import Config, load
 from outlast.dialects import DIALECTS
 from outlast.edge.background import Background
@@ -25,6 +24,7 @@ from outlast.edge.ids import new_id
 from outlast.gateway.auth import Door
 from outlast.gateway.exchange import Flowing, Inbound, Outbound
 from outlast.gateway.routes import Surface
+from outlast.home import Home
 from outlast.model.caller import LIBRARY
 from outlast.ports import Io, Sink
 

@@ -1,0 +1,34 @@
+"""What a library call asks of the engine, made of what its caller wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from outlast.dialects import DIALECTS
+from outlast.edge.deadline import smaller
+from outlast.edge.ids import new_id
+from outlast.engine import Asked
+from outlast.model.caller import LIBRARY, PRIORITIES, Priority
+from outlast.model.messages import Operation, Request
+
+Messages = str | Sequence[Mapping[str, object]]
+"""A prompt, or messages as OpenAI's chat completions have them."""
+
+
+def messages_of(messages: Messages) -> object:
+    """As OpenAI's chat completions have them."""
+    return [{"role": "user", "content": messages}] if isinstance(messages, str) else list(messages)
+
+
+def request_of(operation: Operation, body: Mapping[str, object]) -> Request:
+    """The request that this body is, in OpenAI's words. Raises `Caller`."""
+    request = DIALECTS["openai"].parse(operation, msgspec.json.encode(body))
+    request.restarts = True
+    return request
+
+
+def asked_by(timeout: float | None, priority: Priority) -> Asked:
+    """Who asks, and how: the caller of the library, inside the deadline that is set around the call."""
+    return Asked(new_id(), LIBRARY, PRIORITIES.index(priority), smaller(timeout))
