@@ -34,6 +34,10 @@ _SHARED = frozenset({
     "prompt_cache_key", "store", "top_logprobs", "verbosity",
 })  # fmt: skip
 """Fields without a place in `Chat` that mean the same here, whichever dialect they were asked in."""
+_OF_RESPONSES = _SHARED | {
+    "metadata", "prompt_cache_options", "prompt_cache_retention", "safety_identifier", "service_tier",
+}  # fmt: skip
+"""Those that mean the same in OpenAI's other dialect."""
 
 
 def passed_on(request: Request, target: Target) -> tuple[bytes, tuple[str, ...]]:
@@ -129,7 +133,7 @@ def written(request: Request, target: Target, own: bool) -> tuple[bytes, tuple[s
         body["stream"] = True
         if target.provider.quirks.stream_options:
             body["stream_options"] = {"include_usage": True}
-    _extra(body, chat, own, dropped)
+    _extra(body, chat, own, _OF_RESPONSES if request.dialect == "responses" else _SHARED, dropped)
     dropped.extend(name for name in target.provider.quirks.drops if body.pop(name, None) is not None)
     return wire.dumps(body), tuple(dict.fromkeys(dropped))
 
@@ -192,11 +196,11 @@ def _format(schema: Schema) -> dict[str, object]:
     return {"type": "json_schema", "json_schema": told}
 
 
-def _extra(body: dict[str, object], chat: Chat, own: bool, dropped: list[str]) -> None:
+def _extra(body: dict[str, object], chat: Chat, own: bool, shared: frozenset[str], dropped: list[str]) -> None:
     for name, value in chat.extra.items():
         if name in body or wire.says_nothing(value):
             continue
-        if "." in name or name in wire.ADDRESSES or not (own or name in _SHARED):
+        if "." in name or name in wire.ADDRESSES or not (own or name in shared):
             dropped.append(name)
         else:
             body[name] = value

@@ -73,6 +73,8 @@ class Item(Struct):
 
     def pieces(self) -> list[Piece]:
         """The parts of a tool's result that is a list. Raises `Caller`."""
+        if not isinstance(self.output, list):
+            raise Caller("the output of a function_call_output must be a text or a list of parts")
         return wire.ask(_PIECES, wire.dumps(self.output))
 
 

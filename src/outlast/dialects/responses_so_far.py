@@ -13,11 +13,10 @@ import msgspec
 from msgspec import Raw, Struct, field
 
 from outlast.dialects.responses_reply import call_told, message_told, piece_told, thought_told
-from outlast.model.messages import Part, Reasoning, Refusal, Text
+from outlast.model.messages import Reasoning, Refusal, Text
 
 Kind = Literal["message", "reasoning", "function_call", "other"]
 _Json = dict[str, object]
-_DECODER = msgspec.json.Decoder()
 
 
 class Open(Struct):
@@ -29,8 +28,7 @@ class Open(Struct):
         kind: of the item.
         call: id and name of the tool that it asks for.
         words: its text, or the arguments.
-        refused: words in which the model declines.
-        pieces: what it has said of these, for a message: "text" and "refusal", in order.
+        piece: what the words are in a message: "text" or "refusal"; empty before the first.
         signature: what verifies its thoughts.
     """
 
@@ -39,8 +37,7 @@ class Open(Struct):
     kind: Kind
     call: tuple[str, str] = ("", "")
     words: list[bytes] = field(default_factory=list)
-    refused: list[bytes] = field(default_factory=list)
-    pieces: list[str] = field(default_factory=list)
+    piece: str = ""
     signature: str = ""
 
     @property
@@ -48,15 +45,11 @@ class Open(Struct):
         """All of its words."""
         return b"".join(self.words).decode("utf-8", "replace")
 
-    @property
-    def refusal(self) -> str:
-        """All words in which the model declines."""
-        return b"".join(self.refused).decode("utf-8", "replace")
-
     def content(self) -> list[_Json]:
-        """The parts of a message."""
-        said: dict[str, Part] = {"text": Text(self.text), "refusal": Refusal(self.refusal)}
-        return [piece_told(said[name]) for name in self.pieces]
+        """The parts of a message: one, once it has begun."""
+        if not self.piece:
+            return []
+        return [piece_told(Refusal(self.text) if self.piece == "refusal" else Text(self.text))]
 
     def told(self, status: str = "completed") -> _Json:
         """The item as it stands now."""
@@ -110,5 +103,4 @@ class SoFar(Struct):
 
 
 def _cleaned(item: Open, clean: Callable[[bytes], bytes]) -> Open:
-    words, refused = [clean(b"".join(item.words))], [clean(b"".join(item.refused))]
-    return msgspec.structs.replace(item, words=words, refused=refused)
+    return msgspec.structs.replace(item, words=[clean(b"".join(item.words))])

@@ -235,7 +235,7 @@ class ResponsesReader(EventReader):
         elif event.delta and (kind == _TEXT or kind in _THOUGHTS) and place in passed.open:
             passed.open[place].words.append(event.delta.encode("utf-8", "replace"))
         elif kind == "response.content_part.added" and place in passed.open:
-            passed.open[place].pieces.append("text")
+            passed.open[place].piece = "text"
 
 
 def _item(event: _Event) -> Output:

@@ -80,33 +80,24 @@ class ResponsesWriter:
 
     def _say(self, piece: str, words: str, events: list[bytes]) -> None:
         item = self._speaking
-        if item is None or item.kind != "message":
+        if item is None or item.kind != "message" or item.piece not in {"", piece}:
             item = self._begin("message", events)
-        if not item.pieces or item.pieces[-1] != piece:
-            self._end_piece(item, events)
-            item.pieces.append(piece)
-            events.append(self._of(item, "content_part.added", content_index=self._index(item), part=_EMPTY[piece]))
-        said = item.words if piece == "text" else item.refused
-        said.append(words.encode("utf-8", "replace"))
-        index = self._index(item)
+        if not item.piece:
+            item.piece = piece
+            events.append(self._of(item, "content_part.added", content_index=0, part=_EMPTY[piece]))
+        item.words.append(words.encode("utf-8", "replace"))
         if piece == "text":
-            events.append(self._of(item, "output_text.delta", content_index=index, delta=words, logprobs=[]))
+            events.append(self._of(item, "output_text.delta", content_index=0, delta=words, logprobs=[]))
         else:
-            events.append(self._of(item, "refusal.delta", content_index=index, delta=words))
+            events.append(self._of(item, "refusal.delta", content_index=0, delta=words))
 
-    def _index(self, item: Open) -> int:
-        return len(item.pieces) - 1
-
-    def _end_piece(self, item: Open, events: list[bytes]) -> None:
-        """The part of the message that is being written is over."""
-        if not item.pieces:
-            return
-        index, part = self._index(item), item.content()[-1]
-        if item.pieces[-1] == "text":
-            done = self._of(item, "output_text.done", content_index=index, text=item.text, logprobs=[])
-        else:
-            done = self._of(item, "refusal.done", content_index=index, refusal=item.refusal)
-        events += [done, self._of(item, "content_part.done", content_index=index, part=part)]
+    def _end_message(self, item: Open, events: list[bytes]) -> None:
+        for part in item.content():
+            if item.piece == "text":
+                done = self._of(item, "output_text.done", content_index=0, text=item.text, logprobs=[])
+            else:
+                done = self._of(item, "refusal.done", content_index=0, refusal=item.text)
+            events += [done, self._of(item, "content_part.done", content_index=0, part=part)]
 
     # -- thoughts ----------------------------------------------------------------------------------------------
 
@@ -164,7 +155,7 @@ class ResponsesWriter:
 
     def _close(self, item: Open, events: list[bytes]) -> None:
         if item.kind == "message":
-            self._end_piece(item, events)
+            self._end_message(item, events)
         elif item.kind == "reasoning":
             self._end_thought(item, events)
         elif item.kind == "function_call":

@@ -1,0 +1,335 @@
+"""Requests to the Responses API: what is read of them, what a provider is sent, and what crosses to other dialects."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+
+from outlast.dialects import DIALECTS
+from outlast.lab.answer import Asked
+from outlast.lab.demands import check
+from outlast.model import messages as m
+from outlast.model.continuing import Beginning, ask_on
+from outlast.model.errors import Caller, Unsupported
+from outlast.model.target import Quirks
+
+from .test_crossing import chats, options, said
+
+RESPONSES, OPENAI, ANTHROPIC = (DIALECTS[name] for name in ("responses", "openai", "anthropic"))
+GOLDEN = Path(__file__).parent / "golden" / "responses"
+NAMES = ["text", "options", "tools", "media", "schema", "hosted"]
+TOOL = {"type": "function", "name": "f", "parameters": {"type": "object"}}
+ADDRESS = {"type": "input_image", "image_url": "https://example.test/a.png", "detail": "auto"}
+
+
+def golden(name):
+    return (GOLDEN / f"request_{name}.json").read_bytes()
+
+
+def parse(body=None, **fields):
+    base = {"model": "default", "input": "hi"}
+    return RESPONSES.parse("chat", body or json.dumps(base | fields).encode())
+
+
+def demanded(body):
+    """Raises what OpenAI would refuse."""
+    check(Asked("responses", "chat", json.loads(body)), {"content-type": "application/json"})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_documented_request_is_passed_on(wire, name):
+    """But for the model, every field is what the caller wrote; and the simulated provider takes it."""
+    outgoing = RESPONSES.encode(parse(golden(name)), wire.target("responses"))
+    assert outgoing.path == b"/responses"
+    assert wire.sent(outgoing) == json.loads(golden(name)) | {"model": "m-1"}
+    assert outgoing.dropped == ()
+    demanded(outgoing.body)
+
+
+def test_what_a_target_must_be_able_to_do():
+    """Tools, pictures, files and schemas; what only its own dialect has; what one account keeps."""
+    needs = {name: parse(golden(name)).needs for name in NAMES}
+    assert needs["text"] is m.NOTHING_SPECIAL
+    assert needs["tools"] == m.Needs(tools=True, vision=True)
+    assert needs["media"] == m.Needs(vision=True, documents=True)
+    assert needs["schema"] == m.Needs(schema=True)
+    assert needs["hosted"] == m.Needs(tools=True, native=True)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"previous_response_id": "resp_1"},
+        {"previous_response_id": "resp_1", "input": None},
+        {"conversation": "conv_1"},
+        {"conversation": {"id": "conv_1"}},
+        {"prompt": {"id": "pmpt_1"}},
+        {"background": True},
+        {"input": [{"type": "item_reference", "id": "msg_1"}]},
+        {"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "file-1"}]}]},
+    ],
+    ids=lambda fields: next(iter(fields)),
+)
+def test_what_an_account_keeps_needs_a_target_that_keeps_it(fields):
+    """An earlier answer, a conversation, a stored prompt or file, an answer to be asked for later."""
+    assert parse(**fields).needs.state
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"type": "custom_tool_call_output", "call_id": "c", "output": "x"},
+        {"type": "computer_call_output", "call_id": "c", "output": {"type": "computer_screenshot"}},
+        {"type": "mcp_approval_response", "approve": True, "approval_request_id": "a"},
+    ],
+    ids=lambda item: item["type"],
+)
+def test_items_that_others_cannot_take_stay_in_the_dialect(given):
+    """To leave out what a tool gave back would change what is asked."""
+    assert parse(input=[{"role": "user", "content": "x"}, given]).needs.native
+
+
+REFUSED = [
+    ({"input": None}, "input is required"),
+    ({"input": []}, "input is required"),
+    ({"model": ""}, "model must not be empty"),
+    ({"max_output_tokens": 0}, "max_output_tokens must be >= 1"),
+    ({"input": [{"content": "x"}]}, "a message of the input must have a role"),
+    ({"input": [{"type": "function_call", "name": "f"}]}, "must have call_id"),
+    ({"input": [{"type": "function_call_output", "output": "x"}]}, "must have a call_id"),
+    ({"input": [{"type": "function_call_output", "call_id": "c", "output": 1}]}, "must be a text or a list of parts"),
+    ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "beside its type"),
+    ({"input": [{"role": "user", "content": [{"type": "input_image", "image_url": {"url": "x"}}]}]}, "image_url must"),
+]
+
+
+@pytest.mark.parametrize(("fields", "message"), REFUSED, ids=[row[1] for row in REFUSED])
+def test_a_bad_request_is_refused_with_the_mend(fields, message):
+    """At the latest when it must be taken apart, in our words."""
+    with pytest.raises(Caller, match=message):
+        parse(**fields).content()
+
+
+def test_there_are_no_embeddings_here(wire):
+    """Neither for callers nor at providers."""
+    with pytest.raises(Caller, match="/v1/embeddings"):
+        RESPONSES.parse("embed", b"{}")
+    with pytest.raises(Unsupported):
+        RESPONSES.encode(OPENAI.parse("embed", b'{"model":"m","input":"x"}'), wire.target("responses"))
+
+
+# -- crossing ---------------------------------------------------------------------------------------------------
+
+
+def crossed(wire, name, body, to, **facts):
+    outgoing = DIALECTS[to].encode(parse(body), wire.target(to, **facts))
+    return wire.sent(outgoing), outgoing.dropped
+
+
+def test_a_conversation_with_tools_crosses_to_chat_completions(wire):
+    """What the assistant said and asked for is one turn; the results follow it, one by one."""
+    sent, dropped = crossed(wire, "tools", golden("tools"), "openai")
+    user, assistant, one, two = sent["messages"]
+    assert user == {"role": "user", "content": "weather?"}
+    assert assistant["content"] == "I look."
+    assert [call["id"] for call in assistant["tool_calls"]] == ["call_1", "call_2"]
+    assert one == {"role": "tool", "tool_call_id": "call_1", "content": "cold"}
+    assert two == {"role": "tool", "tool_call_id": "call_2", "content": "warm"}
+    assert sent["tools"][0]["function"]["name"] == "get_weather"
+    assert sent["tool_choice"] == "required"
+    assert set(dropped) == {"messages.reasoning", "messages.tool_result.media", "input.reasoning.encrypted_content"}
+
+
+def test_it_crosses_to_anthropic(wire):
+    """Pictures in results included."""
+    sent, dropped = crossed(wire, "tools", golden("tools"), "anthropic")
+    assert [turn["role"] for turn in sent["messages"]] == ["user", "assistant", "user"]
+    assert [block["type"] for block in sent["messages"][1]["content"]] == ["text", "tool_use", "tool_use"]
+    assert [block["type"] for block in sent["messages"][2]["content"]] == ["tool_result", "tool_result"]
+    assert set(dropped) == {"messages.reasoning", "input.reasoning.encrypted_content"}
+
+
+def test_options_cross(wire):
+    """What both of OpenAI's dialects mean goes over; the rest is named."""
+    sent, dropped = crossed(wire, "options", golden("options"), "openai", reasoning=True)
+    assert [turn["role"] for turn in sent["messages"]] == ["system", "system", "user"]
+    assert (
+        sent.items()
+        >= {
+            "max_completion_tokens": 100,
+            "temperature": 0.5,
+            "top_p": 0.9,
+            "user": "u-1",
+            "reasoning_effort": "low",
+            "verbosity": "low",
+            "metadata": {"team": "a"},
+            "service_tier": "flex",
+            "safety_identifier": "s-1",
+        }.items()
+    )
+    assert set(dropped) == {"truncation", "include", "reasoning.summary", "text.top_logprobs"}
+    check(Asked("openai", "chat", sent), {"content-type": "application/json"})
+    sent, dropped = crossed(wire, "options", golden("options"), "anthropic")
+    assert {"metadata", "service_tier", "truncation", "include"} <= set(dropped)
+
+
+def test_media_and_schemas_cross(wire):
+    """In the words of chat completions."""
+    sent, dropped = crossed(wire, "media", golden("media"), "openai")
+    kinds = [part["type"] for part in sent["messages"][0]["content"]]
+    assert (kinds, dropped) == (["text", "image_url", "image_url", "file"], ("messages.document.url",))
+    sent, dropped = crossed(wire, "schema", golden("schema"), "openai")
+    assert sent["response_format"]["json_schema"]["name"] == "weather"
+    assert dropped == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"tools": [TOOL], "tool_choice": {"type": "allowed_tools"}}, "tool_choice.allowed_tools"),
+        ({"text": {"format": {"type": "grammar"}}}, "text.format.grammar"),
+        (
+            {"input": [{"role": "user", "content": "x"}, {"type": "web_search_call", "id": "w"}]},
+            "input.web_search_call",
+        ),
+        ({"input": [{"role": "user", "content": "x", "weight": 1}]}, "input.weight"),
+        (
+            {"input": [{"role": "user", "content": [{"type": "input_text", "text": "x", "odd": 1}]}]},
+            "input.content.odd",
+        ),
+        ({"input": [{"role": "user", "content": [{"type": "input_audio"}]}]}, "input.content.input_audio"),
+        ({"background": True}, "background"),
+    ],
+)
+def test_what_cannot_cross_is_named(wire, fields, name):
+    """Nothing is dropped in silence."""
+    body = json.dumps({"model": "x", "input": "hi"} | fields).encode()
+    assert crossed(wire, name, body, "openai")[1] == (name,)
+
+
+def test_what_says_nothing_is_not_named(wire):
+    """Defaults that clients send along."""
+    usual = {"truncation": "disabled", "store": False, "metadata": {}, "previous_response_id": None, "include": []}
+    body = json.dumps({"model": "x", "input": "hi", "parallel_tool_calls": True} | usual).encode()
+    assert crossed(wire, "usual", body, "openai")[1] == ()
+
+
+# -- written anew -----------------------------------------------------------------------------------------------
+
+
+@given(chat=chats())
+def test_a_chat_reads_the_same_and_is_taken(wire, chat):
+    """parse(encode(x)) == x, but for stop sequences, which have no words here; strictly checked by the simulation."""
+    outgoing = RESPONSES.encode(m.Request(model="x", read=lambda _: chat), wire.target("responses"))
+    back = RESPONSES.parse("chat", outgoing.body).content()
+    assert said(back) == said(chat)
+    assert [item for place, item in enumerate(options(back)) if place not in {3, 5}] == [
+        item for place, item in enumerate(options(chat)) if place not in {3, 5}
+    ]
+    assert back.max_tokens == max(16, chat.max_tokens)
+    named = {"max_tokens below 16"} if chat.max_tokens < 16 else set()
+    assert set(outgoing.dropped) == named | ({"stop"} if chat.stop else set())
+    if chat.tool_choice != "pick":
+        demanded(outgoing.body)
+
+
+@given(chat=chats())
+def test_a_chat_survives_the_way_through_chat_completions(wire, chat):
+    """Responses, ours, chat completions, ours: the same."""
+    first = RESPONSES.encode(m.Request(model="x", read=lambda _: chat), wire.target("responses"))
+    there = OPENAI.encode(RESPONSES.parse("chat", first.body), wire.target())
+    assert said(OPENAI.parse("chat", there.body).content()) == said(chat)
+    assert there.dropped == ()
+
+
+def test_a_chat_caller_is_written_anew(wire):
+    """Nothing is to be kept, tools are as loose as they were meant, and what has no words here is named."""
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    turns = [{"role": "system", "content": "be kind"}, {"role": "user", "name": "bob", "content": "hi"}]
+    asked = wire.ask(
+        messages=turns, tools=[tool], seed=1, stop="x", n=2, verbosity="low", stream=True, metadata={"a": "b"}
+    )
+    outgoing = RESPONSES.encode(asked, wire.target("responses"))
+    assert wire.sent(outgoing) == {
+        "model": "m-1",
+        "input": [{"role": "user", "content": "hi"}],
+        "instructions": "be kind",
+        "tools": [{"type": "function", "name": "f", "strict": False, "parameters": {"type": "object"}}],
+        "text": {"verbosity": "low"},
+        "stream": True,
+        "metadata": {"a": "b"},
+        "store": False,
+    }
+    assert set(outgoing.dropped) == {"messages.name", "stop", "seed", "n"}
+
+
+def test_a_models_limits_and_a_providers_row_hold(wire):
+    """Whether the caller's own bytes go out or new ones."""
+    quirks = Quirks(drops=("user",), query="api-version=1", path_responses="/x/{model}")
+    target = wire.target("responses", quirks=quirks, sampling=False, max_output=50)
+    own = RESPONSES.encode(parse(temperature=0.5, max_output_tokens=99, user="u", api_key="k"), target)
+    assert wire.sent(own) == {"model": "m-1", "input": "hi", "max_output_tokens": 50}
+    assert set(own.dropped) == {"api_key", "user", "temperature", "max_output_tokens above 50"}
+    assert own.path == b"/x/m-1?api-version=1"
+    new = RESPONSES.encode(wire.ask(temperature=0.5, max_tokens=99, user="u", reasoning_effort="low"), target)
+    assert wire.sent(new)["max_output_tokens"] == 50
+    assert set(new.dropped) == {"temperature", "max_tokens above 50", "reasoning_effort", "user"}
+
+
+def test_reasoning_that_another_vendor_signed_comes_back_to_it_alone(wire):
+    """Callers send items back as they came: Anthropic sees its signature again, OpenAI never does."""
+    reply = ANTHROPIC.decode(
+        wire.message([{"type": "thinking", "thinking": "hm", "signature": "s1g"}, {"type": "text", "text": "so"}]),
+        wire.ask("anthropic"),
+        wire.target("anthropic"),
+    )
+    items = json.loads(RESPONSES.render(reply, parse()))["output"]
+    assert items[0]["type"] == "reasoning"
+    asked = parse(input=[{"role": "user", "content": "x"}, *items, {"role": "user", "content": "on"}])
+    sent = wire.sent(ANTHROPIC.encode(asked, wire.target("anthropic")))
+    assert sent["messages"][1]["content"][0] == {"type": "thinking", "thinking": "hm", "signature": "s1g"}
+    own = RESPONSES.encode(asked, wire.target("responses"))
+    assert [item.get("type") for item in wire.sent(own)["input"]] == [None, "message", None]
+    assert own.dropped == ("input.reasoning",)
+    demanded(own.body)
+
+
+def test_thoughts_that_were_blacked_out_come_back_too(wire):
+    """What only its maker can read stays whole."""
+    thought = {"type": "redacted_thinking", "data": "xyz"}
+    reply = ANTHROPIC.decode(
+        wire.message([thought, {"type": "text", "text": "so"}]), wire.ask("anthropic"), wire.target("anthropic")
+    )
+    items = json.loads(RESPONSES.render(reply, parse()))["output"]
+    asked = parse(input=[{"role": "user", "content": "x"}, *items])
+    sent = wire.sent(ANTHROPIC.encode(asked, wire.target("anthropic")))
+    assert sent["messages"][1]["content"][0] == thought
+
+
+def test_words_that_only_look_signed_pass(wire):
+    """In a text of the caller's."""
+    asked = parse(input=[{"role": "user", "content": "what is outlast.signed. for?"}])
+    assert RESPONSES.encode(asked, wire.target("responses")).dropped == ()
+    assert RESPONSES.encode(parse(input="outlast.signed."), wire.target("responses")).dropped == ()
+
+
+# -- going on ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given", ["hi", [{"role": "user", "content": "hi"}]], ids=["text", "items"])
+@pytest.mark.parametrize("spoken", ["responses", "openai"])
+@pytest.mark.parametrize("able", [True, False])
+def test_a_target_is_brought_to_go_on(wire, given, spoken, able):
+    """By what was said as the last item, or by asking behind it; a format for a whole answer goes with no prefill."""
+    schema = {"type": "json_schema", "name": "a", "schema": {"type": "object"}}
+    if spoken == "responses":
+        asked = parse(input=given, max_output_tokens=50, text={"format": schema})
+    else:
+        asked = wire.ask(max_tokens=50, response_format={"type": "json_schema", "json_schema": {"name": "a"}})
+    outgoing = RESPONSES.encode(asked.going_on(Beginning("This is"), 10), wire.target("responses", prefill=able))
+    sent = wire.sent(outgoing)
+    words = [item["content"] for item in sent["input"]]
+    assert words == (["hi", "This is"] if able else ["hi", "This is", ask_on("This is")])
+    assert sent["max_output_tokens"] == 40
+    assert ("text" in sent) == (not able)
