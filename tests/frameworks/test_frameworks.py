@@ -24,7 +24,7 @@ PROGRAMS = {
     "LlamaIndex": (OLDER, HERE / "asking/llama_index_asks.py"),
     "Vercel AI SDK": (NODE, HERE.parent / "js/vercel_asks.mjs"),
 }
-BEHIND = {"openai": "openai", "anthropic": "anthropic"}
+BEHIND = {"openai": "openai", "anthropic": "anthropic", "responses": "responses"}
 """Routes of one provider each, and the dialect that the provider speaks."""
 SAYS = "This is the simulated provider at-{}, no model at all. You said: hi"
 WEATHER = {"city": "text", "degrees": 0}

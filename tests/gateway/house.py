@@ -37,7 +37,7 @@ def toml_of(url, more="", *, providers=PROVIDERS, dialects=None, keys=None):
         dialect = (dialects or {}).get(name, "openai")
         account = f'[providers.{name}]\ntype = "openai-compatible"\ndialect = "{dialect}"'
         key = (keys or {}).get(name, f"sk-{name}-0123456789")
-        version = "/v1" if dialect == "openai" else ""
+        version = "/v1" if dialect in {"openai", "responses"} else ""
         tables.append(f'{account}\nbase_url = "{url}/{name}{version}"\nkey = "{key}"')
     targets = json.dumps([f"{name}/m" for name in providers])
     routes = "" if "[routes." in more else f"[routes.default]\ntargets = {targets}"

@@ -36,6 +36,7 @@ const compatible = createOpenAICompatible({ name: "gateway", baseURL: `${url}/v1
 const told = {};
 for (const model of models) {
   told[model] = {
+    responses: await asked(openai(model), openai("no-such-model")),
     chat: await asked(openai.chat(model), openai.chat("no-such-model")),
     anthropic: await asked(anthropic(model), anthropic("no-such-model")),
     compatible: await asked(compatible(model), compatible("no-such-model")),

@@ -311,3 +311,93 @@ def test_anthropic_goes_by_its_version(version, changes, words):
 def test_anthropic_knows_the_limits_of_its_models(changes, words):
     """Prompt, answer, dice and prefill by model of the catalog."""
     assert words in refused(claude(**changes), headed()).message
+
+
+RESPONSE = {"model": "m", "input": "hi"}
+FLAT = {"type": "function", "name": "f", "parameters": {"type": "object"}}
+FLAT_CALL = {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"}
+FLAT_RESULT = {"type": "function_call_output", "call_id": "c1", "output": "sunny"}
+
+
+def response(**changes):
+    return Asked("responses", "chat", {**RESPONSE, **changes})
+
+
+def items(*given):
+    return response(input=list(given))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        response(),
+        response(instructions="be kind", max_output_tokens=16, store=False, include=["reasoning.encrypted_content"]),
+        response(tools=[FLAT, {"type": "web_search"}], tool_choice={"type": "function", "name": "f"}),
+        response(
+            text={"format": {"type": "json_schema", "name": "w", "schema": {}, "strict": True}, "verbosity": "low"}
+        ),
+        response(stream=True, stream_options={"include_obfuscation": False}, truncation="auto", metadata={"a": "b"}),
+        response(input=None, previous_response_id="resp_sim1"),
+        items(*HI, FLAT_CALL, FLAT_RESULT, {"type": "reasoning", "id": "rs_1", "summary": []}),
+        items({"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "x"}]}),
+        items(
+            {"role": "user", "content": [{"type": "input_image", "file_id": "f"}, {"type": "input_text", "text": "x"}]}
+        ),
+        response(model="gpt-6-luna", reasoning={"effort": "low", "summary": "auto"}),
+    ],
+)
+def test_good_responses_are_taken(asked):
+    """What the documents allow."""
+    check(asked, JSON)
+
+
+UNSUPPORTED, UNKNOWN, MISSING = "unsupported_parameter", "unknown_parameter", "missing_required_parameter"
+VALUE, PIECE = "invalid_value", "input[0].content[0]"
+
+
+def by(role, **piece):
+    return items({"role": role, "content": [piece]})
+
+
+@pytest.mark.parametrize(
+    ("asked", "param", "code"),
+    [
+        (response(model=None), "model", MISSING),
+        (response(input=None), "input", MISSING),
+        (response(messages=HI), "messages", UNKNOWN),
+        (response(stop=["x"]), "stop", UNKNOWN),
+        (response(seed=1), "seed", UNKNOWN),
+        (response(max_output_tokens=15), "max_output_tokens", "integer_below_min_value"),
+        (response(tools=[{"type": "function", "function": {"name": "f"}}]), "tools[0].name", MISSING),
+        (response(tools=[FLAT | {"odd": 1}]), "tools[0].odd", UNKNOWN),
+        (response(tools=[FLAT], tool_choice={"type": "function", "name": "g"}), "tool_choice", None),
+        (response(tool_choice="required"), "tool_choice", None),
+        (response(text={"format": {"type": "json_schema", "schema": {}}}), "text.format.name", MISSING),
+        (response(text={"format": {"type": "json_object"}}), "input", None),
+        (response(include=["everything"]), "include[0]", VALUE),
+        (response(stream_options={}), "stream_options", None),
+        (response(background=True, store=False), "background", None),
+        (response(previous_response_id="resp_x"), "previous_response_id", "previous_response_not_found"),
+        (response(previous_response_id="resp_sim1", conversation="c"), None, None),
+        (items(FLAT_RESULT), "input", None),
+        (items(*HI, FLAT_CALL), "input", None),
+        (by("user", type="text"), f"{PIECE}.type", VALUE),
+        (by("assistant", type="input_text"), f"{PIECE}.type", VALUE),
+        (by("user", type="input_image"), f"{PIECE}.image_url", MISSING),
+        (by("user", type="input_file"), f"{PIECE}.file_id", MISSING),
+        (
+            items({"type": "reasoning", "summary": [], "encrypted_content": "outlast.signed.x"}),
+            "input[0].encrypted_content",
+            VALUE,
+        ),
+        (response(model="gpt-6-luna", temperature=0.5), "temperature", UNSUPPORTED),
+        (response(model="gpt-4o-mini", reasoning={"effort": "low"}), "reasoning.effort", UNSUPPORTED),
+        (response(model="gpt-4o-mini", max_output_tokens=99_999), "max_output_tokens", VALUE),
+        (response(model="gpt-4o-mini", input="x " * 300_000), "messages", "context_length_exceeded"),
+        (response(model="text-embedding-3-small"), "model", "model_not_found"),
+    ],
+)
+def test_bad_responses_are_refused(asked, param, code):
+    """With the field's path and OpenAI's code."""
+    refusal = refused(asked)
+    assert (refusal.param, refusal.code, refusal.status) == (param, code, 400)

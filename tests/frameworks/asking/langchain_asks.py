@@ -43,6 +43,7 @@ url, *models = sys.argv[1:]
 told = {}
 for model in models:
     one = ChatOpenAI(model=model, base_url=f"{url}/v1", api_key="any", max_retries=0)
+    newer = ChatOpenAI(model=model, base_url=f"{url}/v1", api_key="any", max_retries=0, use_responses_api=True)
     other = ChatAnthropic(model=model, base_url=url, api_key="any", max_retries=0)
-    told[model] = {"ChatOpenAI": asked(one), "ChatAnthropic": asked(other)}
+    told[model] = {"ChatOpenAI": asked(one), "responses": asked(newer), "ChatAnthropic": asked(other)}
 print(json.dumps(told))

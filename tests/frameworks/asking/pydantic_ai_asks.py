@@ -6,7 +6,7 @@ import sys
 
 from pydantic import BaseModel
 from pydantic_ai import Agent, ModelHTTPError, NativeOutput, ToolOutput
-from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
 
@@ -22,14 +22,15 @@ async def streamed(model):
         return await run.get_output()
 
 
-async def asked(model, provider):
+async def asked(kind, name, provider):
+    model = kind(name, provider=provider)
     agent = Agent(model)
     whole = await agent.run("hi")
     called = await Agent(model, output_type=ToolOutput(Weather)).run("What is the weather?")
     schema = await Agent(model, output_type=NativeOutput(Weather)).run("What is the weather?")
     refused = 0
     try:
-        await Agent(OpenAIChatModel("no-such-model", provider=provider)).run("hi")
+        await Agent(kind("no-such-model", provider=provider)).run("hi")
     except ModelHTTPError as error:
         refused = error.status_code
     return {
@@ -47,7 +48,8 @@ async def main():
     provider = OpenAIProvider(base_url=f"{url}/v1", api_key="any")
     told = {}
     for model in models:
-        told[model] = {"OpenAIChatModel": await asked(OpenAIChatModel(model, provider=provider), provider)}
+        kinds = (OpenAIChatModel, OpenAIResponsesModel)
+        told[model] = {kind.__name__: await asked(kind, model, provider) for kind in kinds}
     print(json.dumps(told))
 
 
