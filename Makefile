@@ -11,6 +11,7 @@ run_ready := .venv/.ready-run
 test_ready := .venv/.ready-test
 js_ready := tests/js/node_modules/.ready
 frameworks_ready := .venv-frameworks/.ready
+local_model_ready := .venv-local-model/.ready
 core_tests := tests/dialects tests/layers tests/engine
 core := src/outlast/model/*,src/outlast/dialects/*,src/outlast/flow/*,src/outlast/layers/*,src/outlast/stack.py,src/outlast/engine.py
 compile = scripts/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url $(UPGRADE)
@@ -34,6 +35,10 @@ demo: $(run_ready) ## see an outage survived: four simulated providers fail, the
 .PHONY: test
 test: $(test_ready) $(js_ready) $(frameworks_ready) ## run all tests, the examples and the documents' examples too
 	@$(bin)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: test-local-model
+test-local-model: $(test_ready) $(local_model_ready) ## the tests with a real model server, which takes 5 GB to install
+	@$(bin)/python -m pytest tests/local_model $(ARGS)
 
 .PHONY: check
 check: format-check lint types imports cov test ## everything that must hold before a commit
@@ -98,6 +103,7 @@ requirements: | $(run_ready) ## pin the requirements anew after a change; UPGRAD
 	@$(compile) pyproject.toml --extra gateway -o requirements/run.txt
 	@$(compile) requirements/dev.in pyproject.toml --all-extras -o requirements/dev.txt
 	@$(compile) requirements/frameworks.in -o requirements/frameworks.txt
+	@$(compile) requirements/local-model.in -o requirements/local-model.txt
 	@$(compile) requirements/bench.in pyproject.toml --extra gateway -o requirements/bench.txt
 
 .PHONY: clean
@@ -113,7 +119,8 @@ $(run_ready): pyproject.toml requirements/tools.txt requirements/run.txt require
 $(test_ready): $(run_ready) requirements/dev.txt
 	@scripts/bootstrap test
 
-$(frameworks_ready): requirements/frameworks.txt | $(test_ready)
+# environments of their own: .venv-frameworks holds requirements/frameworks.txt
+.venv-%/.ready: requirements/%.txt | $(test_ready)
 	@$(bin)/uv venv -q --clear --python $(bin)/python $(@D)
 	@scripts/uv pip install -q --python $(@D)/bin/python --require-hashes -r $<
 	@touch $@

@@ -53,7 +53,9 @@ def option(name: str) -> Callable[[m.Chat], Any]:
 
 
 def to_be_called(chat: m.Chat) -> str | None:
-    """The tool that must be called: any of one tool is that tool."""
+    """The tool that must be called: any of one tool is that tool, and who has no tools calls none."""
+    if not chat.tools:
+        return "none"
     return chat.tools[0].name if chat.tool_choice == "any" and len(chat.tools) == 1 else chat.tool_choice
 
 
@@ -99,7 +101,11 @@ class Answered:
             return CARRIED
         if back.finish != reply.finish:
             return f"as {back.finish}"
-        return "in part" if back.parts else LOST
+        if not back.parts:
+            return LOST
+        kinds = [type(part).__name__.lower() for part in back.parts]
+        same = kinds == [type(part).__name__.lower() for part in reply.parts]
+        return "in part" if same else f"as {' and '.join(kinds)}"
 
 
 def target_of(dialect: str, **facts) -> Target:
@@ -118,7 +124,7 @@ REQUESTS = (
     Asked("document, by address", asked(m.Text("see"), m.Document(url="https://example.test/a.pdf"))),
     Asked("tools", asked(tools=(TOOL,)), option("tools")),
     Asked("tool, strict", asked(tools=(m.Tool("f", "d", SHAPE, strict=True),)), option("tools")),
-    Asked("tool choice: none", asked(tools=(TOOL,), tool_choice="none"), option("tool_choice")),
+    Asked("tool choice: none", asked(tools=(TOOL,), tool_choice="none"), to_be_called),
     Asked("tool choice: any", asked(tools=(TOOL,), tool_choice="any"), option("tool_choice")),
     Asked("tool choice: one tool", asked(tools=(TOOL, m.Tool("f")), tool_choice="get_weather"), to_be_called),
     Asked("parallel tool calls off", asked(tools=(TOOL,), parallel_tools=False), option("parallel_tools")),
