@@ -37,6 +37,10 @@ class Routes(Protocol):
         """The route of that name. Raises `Caller` with status 404 when there is none."""
         ...
 
+    def forward(self, model: str, via: str, dialect: str) -> Route:
+        """The route of what is passed on unread, and may name no model. Raises `Caller` with status 404."""
+        ...
+
 
 class Asked(Struct):
     """Who asks and how: what a request has beside its content.
@@ -150,7 +154,7 @@ class Engine:
         )
         asked.allowances = call.story.allowances
         try:
-            call.route = route = self.routes.find(request.model)
+            call.route = route = self._route_of(request)
             call.deadline = started + self.time_for(request, route, asked.timeout)
             answer = await self._handler(call)
         except Failure as failure:
@@ -172,6 +176,12 @@ class Engine:
         else:
             tell(call, End("success", None, answer.usage, answer.cost), so_far, now)
         return answer
+
+    def _route_of(self, request: Request) -> Route:
+        forward = request.forward
+        if forward is None:
+            return self.routes.find(request.model)
+        return self.routes.forward(request.model, forward.via, request.dialect)
 
     def time_for(self, request: Request, route: Route, timeout: float | None) -> float:
         """Seconds that the request has.

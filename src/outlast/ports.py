@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from outlast.model.errors import Failure
 from outlast.model.events import Event
+from outlast.model.forwarding import Feed
 from outlast.model.messages import Batch, Chunk, Opening, Operation, Quota, Reply, Request
 from outlast.model.target import Target
 
@@ -25,6 +26,10 @@ class Outgoing(Struct):
     caller's request could not be carried over. `whole` says that the answer is of use as a whole only: `send` may then
     return as late as at its end, which saves a wait. `deadline_header` names the header in which `send` tells the time
     that is left when the request goes out.
+
+    `single` says that there will be no second one with the same head, so that nobody need remember it. Where there is a
+    `feed`, the body comes from it; the time for the answer runs from its end on, and until then the provider must take
+    each piece within `progress` seconds.
     """
 
     path: bytes
@@ -33,6 +38,10 @@ class Outgoing(Struct):
     dropped: tuple[str, ...] = ()
     whole: bool = False
     deadline_header: bytes = b""
+    method: str = "POST"
+    single: bool = False
+    feed: Feed | None = None
+    progress: float = 30.0
 
 
 class Timed(Protocol):

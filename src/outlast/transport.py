@@ -22,7 +22,7 @@ from outlast.dialects import DIALECTS
 from outlast.edge.background import Background
 from outlast.edge.ids import new_id
 from outlast.gateway.auth import Door
-from outlast.gateway.exchange import Flowing, Inbound, Outbound
+from outlast.gateway.exchange import CutShort, Flowing, Inbound, Outbound
 from outlast.gateway.routes import Surface
 from outlast.home import Home
 from outlast.model.caller import LIBRARY
@@ -38,8 +38,11 @@ class AsyncBody(httpx2.AsyncByteStream):
         self._flow = flow
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        while (piece := await self._flow.next()) is not None:
-            yield piece
+        try:
+            while (piece := await self._flow.next()) is not None:
+                yield piece
+        except CutShort:
+            raise httpx2.RemoteProtocolError("the answer broke before its end") from None
 
     async def aclose(self) -> None:
         """The SDK has read enough."""
@@ -54,8 +57,11 @@ class BlockingBody(httpx2.SyncByteStream):
         self._loop = loop
 
     def __iter__(self) -> Iterator[bytes]:
-        while (piece := self._loop.run(self._flow.next())) is not None:
-            yield piece
+        try:
+            while (piece := self._loop.run(self._flow.next())) is not None:
+                yield piece
+        except CutShort:
+            raise httpx2.RemoteProtocolError("the answer broke before its end") from None
 
     def close(self) -> None:
         """The SDK has read enough."""
@@ -148,7 +154,8 @@ def transport(
 
 def _inbound(request: httpx2.Request, body: bytes) -> Inbound:
     headers = {name.lower(): value for name, value in request.headers.raw}
-    return Inbound(request.method, request.url.path, headers, body, new_id(), request.url.query.decode("latin-1"))
+    url = request.url
+    return Inbound(request.method, url.path, headers, body, new_id(), url.query.decode("latin-1"), url.raw_path)
 
 
 def _response(out: Outbound, stream: AsyncBody | BlockingBody | None = None) -> httpx2.Response:

@@ -5,9 +5,9 @@ from outlast.config.json_schema import schema
 from outlast.config.load import Config, load, parse, simulated, with_prices
 from outlast.config.resolve import CallerKey
 from outlast.config.routes import Routes
-from outlast.config.schema import File, ServerConfig
+from outlast.config.schema import File, PassThroughConfig, ServerConfig
 
 __all__ = [
-    "CallerKey", "Config", "ConfigError", "File", "Routes", "ServerConfig", "load", "parse", "schema",
-    "simulated", "with_prices",
+    "CallerKey", "Config", "ConfigError", "File", "PassThroughConfig", "Routes", "ServerConfig", "load", "parse",
+    "schema", "simulated", "with_prices",
 ]  # fmt: skip

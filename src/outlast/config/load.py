@@ -25,7 +25,7 @@ from outlast.config.ladders import check_ladders
 from outlast.config.reader import Reader
 from outlast.config.resolve import CallerKey, Resolver, caller_key, marked, route
 from outlast.config.routes import Routes, Shelf
-from outlast.config.schema import File, ModelSection, ProviderSection, ServerConfig
+from outlast.config.schema import File, ModelSection, PassThroughConfig, ProviderSection, ServerConfig
 from outlast.config.tokens import TokenRules, token_rules
 from outlast.engine import EngineConfig
 from outlast.layers.limits import LimitConfig
@@ -53,6 +53,7 @@ class Config(Struct, frozen=True):
         limits: "provider" or "provider/model" → its limits, where there are any.
         layers: the tables of the layers.
         request: how long a request may take.
+        pass_through: paths that are passed on unread.
         simulated: no provider is configured, so that a simulated one should answer.
     """
 
@@ -67,6 +68,7 @@ class Config(Struct, frozen=True):
     limits: dict[str, LimitConfig]
     layers: LayersConfig
     request: EngineConfig
+    pass_through: PassThroughConfig = PassThroughConfig()
     simulated: bool = False
 
     def demand_providers(self) -> None:
@@ -211,6 +213,7 @@ def _resolved(file: File, source: str, folder: FilePath, environment: Environmen
         limits=_limits(on),
         layers=_layers(file),
         request=file.request,
+        pass_through=file.pass_through,
         simulated=not file.providers,
     )
 

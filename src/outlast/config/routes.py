@@ -6,6 +6,9 @@
                                      that model wherever it is listed, then the other providers of `default`
     anything else                    404 that names what exists
 
+What is passed on unread (images, sound, files) may also name a model that nobody lists, or none: then it is for the
+providers of `default`, or of the route that it names, as many as speak its dialect.
+
 Targets that nobody configured or listed are made when asked for and the latest 256 of each provider are kept, so that
 callers who invent names cannot fill the memory.
 """
@@ -23,6 +26,9 @@ from outlast.model.target import Provider, Route, Target
 
 KEPT = 256
 """Targets kept for each provider beyond those that are listed."""
+
+ANY = "*"
+"""The model of a target that is a provider as a whole, for requests that name no model."""
 
 LONGEST = 200
 """Characters of a model's name; nobody has longer ones."""
@@ -51,13 +57,14 @@ class Shelf(Struct, frozen=True):
 class Routes:
     """The routes of one configuration. Iterates over the configured ones."""
 
-    __slots__ = ("_bare_chains", "_configured", "_known", "_off", "_recent", "_served", "_shelves")
+    __slots__ = ("_bare_chains", "_chains", "_configured", "_known", "_off", "_recent", "_served", "_shelves")
 
     def __init__(self, routes: Iterable[Route], shelves: Iterable[Shelf], *, bare_chains: bool = False) -> None:
         self._configured = {route.name: route for route in routes}
         self._shelves = {shelf.provider.name: shelf for shelf in shelves}
         self._bare_chains = bare_chains
         self._recent: dict[str, OrderedDict[str, Route]] = {name: OrderedDict() for name in self._shelves}
+        self._chains: OrderedDict[tuple[str, str, str], Route] = OrderedDict()
         self._off = frozenset(f"{name}/{model}" for name, shelf in self._shelves.items() for model in shelf.off)
         self._served = self._places()
         self._known = self._bare() | self._direct() | self._configured
@@ -77,6 +84,40 @@ class Routes:
         if route is None:
             raise Caller(self._unknown(model), status=404, code="model_not_found")
         return route
+
+    def forward(self, model: str, via: str, dialect: str) -> Route:
+        """The route of a request that is passed on unread.
+
+        Args:
+            model: that it names; "" when it names none.
+            via: a route that is named beside it, for a model that nobody lists; "" for `default`.
+            dialect: in which it is written.
+
+        Raises:
+            Caller: status 404, code "model_not_found"; no provider there speaks the dialect, or has the model.
+        """
+        route = self._known.get(model) or self._made(model)
+        if route is not None:
+            return route
+        key = (model, via, dialect)
+        chain = self._chains.pop(key, None) or self._chain_of(*key)
+        self._chains[key] = chain
+        if len(self._chains) > KEPT:
+            self._chains.popitem(last=False)
+        return chain
+
+    def _chain_of(self, model: str, via: str, dialect: str) -> Route:
+        """The providers of a route that speak the dialect, each with that model; with none, each as a whole."""
+        if model and (not _is_name(model) or model.partition("/")[0] in self._shelves):
+            raise Caller(self._unknown(model), status=404, code="model_not_found")
+        route = self.find(via or "default")
+        shelves = {
+            t.provider.name: self._shelves[t.provider.name] for t in route.targets if t.provider.dialect == dialect
+        }
+        able = [shelf for shelf in shelves.values() if model not in shelf.off]
+        if not able:
+            raise Caller(f"no provider of the route {route.name} takes this path", status=404, code="model_not_found")
+        return Route(name=f"{route.name}/*", targets=tuple(shelf.make(model or ANY) for shelf in able))
 
     def known(self, target: str) -> bool:
         """Is "provider/model" configured or listed? Only such names may become labels of metrics."""

@@ -74,6 +74,28 @@ class ServerConfig(Struct, frozen=True, forbid_unknown_fields=True):
     them. `requests`: without them."""
 
 
+class PassThroughConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Paths of a provider's API that are passed on unread. Sizes in bytes, times in seconds."""
+
+    enabled: bool = True
+    """Pass them on at all."""
+    paths: tuple[str, ...] = (
+        "/v1/audio",
+        "/v1/files",
+        "/v1/images",
+        "/v1/moderations",
+        "/v1/ocr",
+        "/v1/rerank",
+        "/v1/uploads",
+    )
+    """What is passed on: each of these paths and all below it. Nothing else is, so that nobody gets to an account's
+    keys, members and bills who can call a model."""
+    max_upload: int = 512 * 1024 * 1024
+    """A body that is no JSON may be so large; it is passed on while it comes."""
+    window: int = 1024 * 1024
+    """So much of it is kept, to be sent again to the next provider when the first one fails."""
+
+
 class ModelSection(Struct, frozen=True, forbid_unknown_fields=True):
     """`[providers.NAME.models.MODEL]`: what is different about one model there. Left out: as the catalog says."""
 
@@ -211,3 +233,5 @@ class File(LayersConfig, frozen=True, forbid_unknown_fields=True):
     """What is different for models that think before they speak."""
     request: EngineConfig = EngineConfig()
     """How long a request may take."""
+    pass_through: PassThroughConfig = PassThroughConfig()
+    """Paths that are passed on unread."""

@@ -23,12 +23,13 @@ from typing import NoReturn, Protocol
 from httptools import HttpResponseParser
 
 from outlast.edge.bounds import Bounds
+from outlast.edge.feeding import Feeding
 from outlast.edge.fields import keep_alive_seconds
 from outlast.edge.listening import Listening
 from outlast.edge.parting import ended_cleanly, last_words
 from outlast.edge.stage import Stage
 from outlast.edge.sweeper import Sweeper
-from outlast.edge.upload import PIECE, Upload
+from outlast.edge.upload import PIECE, Upload, Uploading
 from outlast.model.errors import BadResponse, Connect, Failure, TimedOut
 
 KEEP_ALIVE = b"keep-alive"
@@ -88,6 +89,31 @@ class Connection(Listening):
         else:
             self._upload_all(head, body)
         return waiter
+
+    def feed(self, feeding: Feeding) -> None:
+        """The body of what was asked comes from there."""
+        self._upload = feeding
+
+    @property
+    def listens(self) -> bool:
+        """Is it there, and has the provider said nothing yet?"""
+        return (self.stage is ASKED or self.stage is HEAD) and not self._transport.is_closing()
+
+    def write(self, data: bytes) -> None:
+        """Send some of the body."""
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    def give_up(self, failure: Failure) -> None:
+        """Close, and tell whoever waits for the answer why."""
+        if self.stage is ASKED or self.stage is HEAD:
+            self._fail(failure)
+
+    def forgo(self) -> None:
+        """The provider has answered: the rest of the body is not wanted, and nothing can follow on half of one."""
+        if self._upload is not None:
+            self._upload = None
+            self._keep = False
 
     def arrival(self, due: float, *, patient: bool) -> asyncio.Future[None]:
         """A future that is done when there is something to take, or the answer has ended, well or not."""
@@ -250,7 +276,7 @@ class Connection(Listening):
         self._transport.write(head + body[:PIECE])
         self._go_on(upload)
 
-    def _go_on(self, upload: Upload) -> None:
+    def _go_on(self, upload: Uploading) -> None:
         upload.go_on()
         if not upload.left:
             self._upload = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 KEPT = frozenset(
     {
         b"content-type",
+        b"content-disposition",
         b"content-encoding",
         b"content-length",
         b"transfer-encoding",

@@ -20,7 +20,7 @@ from outlast.edge.bounds import Bounds
 from outlast.edge.fields import KNOWN
 from outlast.edge.process import Process
 from outlast.edge.stage import Stage
-from outlast.edge.upload import Upload
+from outlast.edge.upload import Uploading
 from outlast.model.errors import BadResponse, Failure
 
 IDLE, ASKED, HEAD, BODY, DONE, LINGER, GONE = Stage  # globals: looked up several times per packet
@@ -86,7 +86,7 @@ class Listening(asyncio.Protocol):
         self._size = 0
         self._patient = False
         self._paused = False
-        self._upload: Upload | None = None
+        self._upload: Uploading | None = None
         self.due = inf
         self.stage: Stage = IDLE
         self._babbled = False

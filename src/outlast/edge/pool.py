@@ -7,16 +7,19 @@ as we write: if it then says nothing at all, the request is sent once more on a 
 from __future__ import annotations
 
 import asyncio
+from math import inf
 
 from outlast.edge.bounds import Bounds
 from outlast.edge.connection import Connection
 from outlast.edge.dial import Dialer
 from outlast.edge.exchange import HttpExchange
+from outlast.edge.feeding import Feeding
 from outlast.edge.origin import Origin
 from outlast.edge.request import time_left, with_line
 from outlast.edge.stage import Stage
 from outlast.edge.sweeper import Sweeper
 from outlast.model.errors import Connect
+from outlast.model.forwarding import Feed
 from outlast.ports import Outgoing
 
 IDLE = Stage.IDLE
@@ -101,6 +104,8 @@ class Pool:
 
         Raises `Connect`, `TimedOut`, `BadResponse`; then, or when cancelled, nothing is open.
         """
+        if outgoing.feed is not None:
+            return await self._upload(shelf, head, outgoing, outgoing.feed, connect_due, due)
         connection = shelf.take()
         while True:
             fresh = connection is None
@@ -116,6 +121,29 @@ class Pool:
                 if fresh or not isinstance(error, Connect) or self.sweeper.now() >= connect_due:
                     raise
             connection = None
+
+    async def _upload(
+        self, shelf: Shelf, head: bytes, outgoing: Outgoing, feed: Feed, connect_due: float, due: float
+    ) -> HttpExchange:
+        """The same for a body that is still on its way: on a connection of its own, since it may not come twice."""
+        connection = await self._dialer.connect(shelf.origin, shelf, connect_due)
+        feeding = Feeding(connection, feed, self.sweeper, progress=outgoing.progress, patience=due - self.sweeper.now())
+        writing: asyncio.Task[None] | None = None
+        try:
+            answered = connection.ask(self._timed(head, outgoing, due), b"", inf)
+            connection.feed(feeding)
+            writing = asyncio.get_running_loop().create_task(feeding.run())
+            await answered
+            if not connection.status:
+                connection.raise_failure()
+            connection.forgo()
+            return HttpExchange(connection, self.bounds)
+        except BaseException:
+            connection.abort()
+            raise
+        finally:
+            if writing is not None:
+                writing.cancel()
 
     def _timed(self, head: bytes, outgoing: Outgoing, due: float) -> bytes:
         """The head as it goes out now: to connect may have taken a while."""

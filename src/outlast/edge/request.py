@@ -17,6 +17,8 @@ from outlast.model.target import Auth, Provider
 from outlast.ports import Outgoing
 
 MOST_HEADS = 512
+LENGTH = b"\r\ncontent-length: "
+CHUNKED = b"\r\ntransfer-encoding: chunked\r\n\r\n"
 FORBIDDEN = frozenset(
     {"content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "expect", "te", "trailer"}
 )
@@ -59,13 +61,25 @@ class Prepared:
 
     def head(self, outgoing: Outgoing) -> bytes:
         """The head of one request, complete."""
+        if outgoing.single:
+            return self._single(outgoing)
         key = (outgoing.path, outgoing.headers)
         head = self._heads.get(key)
         if head is None:
             if len(self._heads) >= MOST_HEADS:
                 self._heads.clear()
-            head = self._heads[key] = self._build(outgoing)
+            head = self._heads[key] = self._build(outgoing) + LENGTH
         return b"%b%d\r\n\r\n" % (head, len(outgoing.body))
+
+    def _single(self, outgoing: Outgoing) -> bytes:
+        """The head of a request of which there will be no second one."""
+        head, feed = self._build(outgoing), outgoing.feed
+        length = len(outgoing.body) if feed is None else feed.length
+        if length is None:
+            return head + CHUNKED
+        if not length and outgoing.method != "POST":
+            return head + b"\r\n\r\n"
+        return b"%b%b%d\r\n\r\n" % (head, LENGTH, length)
 
     def _build(self, outgoing: Outgoing) -> bytes:
         path = self._path + outgoing.path
@@ -74,9 +88,11 @@ class Prepared:
         if any(byte in line for line in outgoing.headers for byte in (b"\r", b"\n", b"\0")):
             raise ValueError(f"provider {self.provider.name}: a header of a request must be one line")
         own = {line.partition(b":")[0].strip().lower() for line in outgoing.headers}
-        lines = [b"POST %b HTTP/1.1" % path]
+        if outgoing.single:  # its caller has said what it sends, if it sends anything
+            own.add(b"content-type")
+        lines = [b"%b %b HTTP/1.1" % (outgoing.method.encode("ascii"), path)]
         lines += [b"%b: %b" % (name, value) for name, value in self._fields.items() if name not in own]
-        return b"\r\n".join([*lines, *outgoing.headers, b"content-length: "])
+        return b"\r\n".join([*lines, *outgoing.headers])
 
 
 def time_left(name: bytes, seconds: float) -> bytes:

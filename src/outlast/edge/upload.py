@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 from asyncio import Transport
+from typing import Protocol
 
 PIECE = 262_144
 """Bodies up to this size go out in one call together with the head."""
+
+
+class Uploading(Protocol):
+    """A body that is not yet written to its end; `choked` says that the transport takes no more just now."""
+
+    choked: bool
+
+    @property
+    def left(self) -> bool:
+        """Is there more to write?"""
+        ...
+
+    def go_on(self) -> None:
+        """The transport takes more."""
+        ...
 
 
 class Upload:

@@ -16,7 +16,8 @@ from outlast.flow.faults import told
 from outlast.gateway.asgi import Guest, Receive, Scope, Send
 from outlast.gateway.conversation import CallerGone, Conversation
 from outlast.gateway.descriptors import UNBOUNDED
-from outlast.gateway.exchange import Inbound, Outbound
+from outlast.gateway.exchange import CutShort, Inbound, Outbound
+from outlast.gateway.feed import CallerFeed
 from outlast.gateway.opening import Opening
 from outlast.gateway.routes import Surface
 from outlast.model.errors import Caller, Failure, Internal, Rejected
@@ -102,7 +103,7 @@ class App:
             raise RuntimeError("an ASGI application runs in a task")
         headers = dict(scope["headers"])
         query = scope.get("query_string", b"").decode("latin-1")
-        inbound = Inbound(scope["method"], _below(scope), headers, b"", request_id(headers), query)
+        inbound = Inbound(scope["method"], _below(scope), headers, b"", request_id(headers), query, _url(scope))
         await self.serve(Guest(inbound, task, receive, send, self.be_patient))
 
     def be_patient(self, conversation: Conversation) -> None:
@@ -125,6 +126,8 @@ class App:
                 await self._send(self._surface.failed(conversation.inbound, problem), conversation)
         except CallerGone:
             conversation.gone = True
+        except CutShort:
+            conversation.cut_off()
         except asyncio.CancelledError:
             await self._cancelled(conversation)
         except Exception as fault:  # noqa: BLE001  (the caller gets an envelope, whatever went wrong here)
@@ -159,10 +162,12 @@ class App:
             return Rejected("too many callers are connected", gate="connections", code="overloaded", retry_after=1.0)
         headers = conversation.inbound.headers
         if conversation.size > self._max_body:
-            return self._too_large()
+            return _too_large(self._max_body)
         length = headers.get(b"content-length")
         if not conversation.whole and length is not None and _larger(length, self._max_body):
-            return self._too_large()
+            most = self._surface.room(conversation.inbound, self._max_body)
+            if _larger(length, most):
+                return _too_large(most)
         coding = headers.get(b"content-encoding")
         if coding in PLAIN_CODINGS or (coding is not None and coding.strip().lower() in PLAIN_CODINGS):
             return None
@@ -173,23 +178,38 @@ class App:
         refused = self._surface.refusal(conversation.inbound)
         if refused is not None:  # nobody needs the rest
             return refused
+        window = self._surface.window(conversation.inbound)
         try:
             async with asyncio.timeout(self._body_timeout):
                 while not conversation.whole:
                     await conversation.receive()
+                    if window is not None and conversation.size > window:
+                        self._hand_on(conversation, window)
+                        return None
                     if conversation.size > self._max_body:
-                        return self._too_large()
+                        return _too_large(self._max_body)
         except TimeoutError:
             return Caller(f"the body did not come within {self._body_timeout:g} s", status=408)
         return None
 
-    def _too_large(self) -> Failure:
-        return Caller(f"the body is larger than {self._max_body} bytes", status=413)
+    def _hand_on(self, conversation: Conversation, window: int) -> None:
+        """Hand the body on while it comes, from now on."""
+        inbound = conversation.inbound
+        begun, length = conversation.hand_over(), inbound.headers.get(b"content-length")
+        inbound.body = begun
+        inbound.feed = CallerFeed(
+            conversation,
+            begun,
+            None if length is None else int(length),
+            window=window,
+            most=self._surface.room(inbound, self._max_body),
+            patience=self._body_timeout,
+        )
 
     # -- sending -----------------------------------------------------------------------------------------------
 
     async def _send(self, out: Outbound, conversation: Conversation) -> None:
-        if self._surface.draining:
+        if self._surface.draining or not conversation.whole:  # nothing can follow on half a request
             conversation.last = True
         conversation.flow = flow = out.flow
         if flow is None:
@@ -256,6 +276,18 @@ def _below(scope: Scope) -> str:
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
     return path[len(root) :] if root and path.startswith(f"{root}/") else path
+
+
+def _url(scope: Scope) -> bytes:
+    """The same as it was sent, and the query."""
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    root: bytes = scope.get("root_path", "").encode()
+    below = path[len(root) :] if root and path.startswith(root + b"/") else path
+    return b"%b?%b" % (below, scope["query_string"]) if scope.get("query_string") else below
+
+
+def _too_large(most: int) -> Failure:
+    return Caller(f"the body is larger than {most} bytes", status=413)
 
 
 def _larger(length: bytes, most: int) -> bool:

@@ -33,6 +33,7 @@ class Conversation(ABC):
         interrupted: why we stop before the answer is whole; empty while we do not.
         crowded: there are more callers than we have descriptors for.
         due: when a caller who does not read is cut off.
+        streams: the body is handed over while it comes; `unread` bytes of it wait to be taken.
     """
 
     __slots__ = (
@@ -46,7 +47,9 @@ class Conversation(ABC):
         "last",
         "size",
         "started",
+        "streams",
         "task",
+        "unread",
         "whole",
     )
 
@@ -62,6 +65,8 @@ class Conversation(ABC):
         self.interrupted = ""
         self.crowded = crowded
         self.due = inf
+        self.streams = False
+        self.unread = 0
         self._pieces: list[bytes] | None = None
 
     # -- receiving ---------------------------------------------------------------------------------------------
@@ -77,6 +82,8 @@ class Conversation(ABC):
     def take(self, piece: bytes) -> None:
         """Some of the body has come. Most bodies come in one piece, which is then the body itself."""
         self.size += len(piece)
+        if self.streams:
+            self.unread += len(piece)
         if not self.inbound.body:
             self.inbound.body = piece
         elif self._pieces is None:
@@ -87,6 +94,18 @@ class Conversation(ABC):
     def taken(self) -> None:
         """All of the body has come."""
         self.whole = True
+        if not self.streams:
+            self._join()
+
+    def hand_over(self) -> bytes:
+        """What has come of the body since this was asked last; from the first time on nothing of it is kept here."""
+        self._join()
+        self.streams = True
+        self.unread = 0
+        piece, self.inbound.body = self.inbound.body, b""
+        return piece
+
+    def _join(self) -> None:
         if self._pieces is not None:
             self.inbound.body = b"".join(self._pieces)
             self._pieces = None

@@ -6,11 +6,21 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from outlast.model.forwarding import Feed
+
 Headers = list[tuple[bytes, bytes]]
 
 
+class CutShort(Exception):  # noqa: N818  (it says what must happen, not what went wrong)
+    """There will be no end of a body: the connection must be cut, so that nobody takes it for whole."""
+
+
 class Inbound(Struct):
-    """A request: the body is whole, header names are in lower case, `id` is ours; `query` follows the path."""
+    """A request: the body is whole, header names are in lower case, `id` is ours; `query` follows the path.
+
+    `url` is path and query as they were sent. Where there is a `feed`, `body` is only the beginning: the feed brings it
+    all.
+    """
 
     method: str
     path: str
@@ -18,6 +28,8 @@ class Inbound(Struct):
     body: bytes
     id: str
     query: str = ""
+    url: bytes = b""
+    feed: Feed | None = None
 
     @property
     def asked(self) -> str:
@@ -34,7 +46,10 @@ class Flowing(Protocol):
         ...
 
     async def next(self) -> bytes | None:
-        """The next piece; None after the last. Raises nothing but a cancellation: failures are told in the body."""
+        """The next piece; None after the last.
+
+        Raises nothing but a cancellation, for failures are told in the body; where no body can tell one, `CutShort`.
+        """
         ...
 
     def abort(self) -> None:

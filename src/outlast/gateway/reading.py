@@ -186,7 +186,7 @@ class Reading:
         self.in_head = False
         headers = self.headers
         path, query = PATHS.get(self._url) or _path(self._url)
-        inbound = Inbound(parser.get_method().decode("ascii"), path, headers, b"", request_id(headers), query)
+        inbound = Inbound(parser.get_method().decode("ascii"), path, headers, b"", request_id(headers), query, self._url)
         self.latest = self._listener.begin(inbound, keep_alive=version != "1.0" and parser.should_keep_alive())
 
     def on_body(self, body: bytes) -> None:
@@ -197,7 +197,7 @@ class Reading:
         turn.take(body)
         if turn.task is not None:
             turn.look()
-        elif turn.size > MOST_UNREAD:
+        if (turn.size if turn.task is None else turn.unread) > MOST_UNREAD:
             self._listener.hold()
 
     def on_message_complete(self) -> None:

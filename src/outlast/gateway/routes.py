@@ -5,6 +5,7 @@ There is no server and no socket here, so that an application can have the same 
     POST /v1/chat/completions · /v1/embeddings     as OpenAI        GET /v1/models · /v1/models/{id}   as either
     POST /v1/messages                              as Anthropic     GET /livez · /readyz · /healthz
     POST /v1/generate                              our own          GET /metrics
+    GET, POST, DELETE of what `[pass_through]` lists: passed on unread to whoever speaks the caller's dialect
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ from outlast.gateway.auth import WISHES, Door, priority, timeout, wishes
 from outlast.gateway.endpoints import all_paths, endpoint_at
 from outlast.gateway.exchange import Headers, Inbound, Outbound
 from outlast.gateway.flow import Flow
+from outlast.gateway.passage import Passage
+from outlast.gateway.passing import METHODS, PassThrough
 from outlast.gateway.tokens import Tokens
 from outlast.model.errors import Caller, Failure
+from outlast.model.passed import Head, Passed
 from outlast.ports import Dialect
 
 PLAIN = ("/livez", "/readyz", "/healthz", "/metrics", "/v1/models")
@@ -43,7 +47,7 @@ class Surface:
         ConfigError: the configuration asks for tokens that cannot be verified here.
     """
 
-    __slots__ = ("_dialects", "_door", "_metrics", "_outlast", "_semantic", "draining")
+    __slots__ = ("_dialects", "_door", "_metrics", "_outlast", "_passing", "_semantic", "draining")
 
     def __init__(
         self,
@@ -57,23 +61,18 @@ class Surface:
         self._metrics = metrics
         self._door = door or _door(outlast)
         self._semantic = outlast.config.server.errors == "semantic"
+        self._passing = PassThrough(outlast.config.pass_through)
         self.draining = False
 
     async def answer(self, inbound: Inbound) -> Outbound:
         """The answer to a request. Raises nothing but a cancellation."""
         endpoint = endpoint_at(inbound.path)
         if endpoint is None or inbound.method != "POST":
-            return self._plain(inbound)
+            return await self._passed(inbound) if inbound.path in self._passing else self._plain(inbound)
         dialect = self._dialects[endpoint.dialect]
         asked = Asked(inbound.id)
         try:
-            headers = inbound.headers
-            asked.caller = self._door.caller(headers)
-            if not WISHES.isdisjoint(headers):
-                asked.priority = priority(headers)
-                asked.timeout = timeout(headers)
-                asked.wishes = wishes(headers)
-            asked.timeout = smaller(asked.timeout)  # whoever we are mounted in may be in a hurry
+            self._note_caller(asked, inbound.headers)
             request = dialect.parse(endpoint.operation, inbound.body, inbound.asked)
             inbound.body = b""  # the request has it, and lets go of it when a stream has begun
             answer = await self._outlast.engine.answer(request, asked)
@@ -87,11 +86,52 @@ class Surface:
             return Outbound(200, head, flow=flow)
         return _whole(200, head, dialect.render(answer, request))
 
+    async def _passed(self, inbound: Inbound) -> Outbound:
+        """The answer to what is passed on unread."""
+        dialect = self._dialects[_vendor(inbound)]
+        asked = Asked(inbound.id)
+        try:
+            self._note_caller(asked, inbound.headers)
+            request = self._passing.request(inbound, dialect.name)
+            inbound.body = b""
+            answer = await self._outlast.engine.answer(request, asked)
+        except Failure as failure:
+            return self._failed(dialect, failure, asked)
+        headers = with_headers.of_answer(answer, asked, dialect.name)
+        if isinstance(answer, Stream):
+            head = answer.opening
+            status, own = (head.status, head.headers) if isinstance(head, Head) else (200, ())
+            return Outbound(status, [*own, *with_headers.AS_IT_IS, *headers], flow=Passage(answer))
+        status, own = (answer.head.status, answer.head.headers) if isinstance(answer, Passed) else (200, ())
+        length = [] if status == 204 else [(b"content-length", b"%d" % len(answer.raw))]
+        return Outbound(status, [*own, *with_headers.AS_IT_IS, *length, *headers], answer.raw)
+
+    def _note_caller(self, asked: Asked, headers: dict[bytes, bytes]) -> None:
+        """Who asks, how urgently, and for how long. Raises `Failure`."""
+        asked.caller = self._door.caller(headers)
+        if not WISHES.isdisjoint(headers):
+            asked.priority = priority(headers)
+            asked.timeout = timeout(headers)
+            asked.wishes = wishes(headers)
+        asked.timeout = smaller(asked.timeout)  # whoever we are mounted in may be in a hurry
+
+    def room(self, inbound: Inbound, usual: int) -> int:
+        """Bytes that its body may have."""
+        return max(usual, self._passing.config.max_upload) if self._passing.streams(inbound) else usual
+
+    def window(self, inbound: Inbound) -> int | None:
+        """Bytes of its body that are waited for before it is handed on; None: all of it."""
+        return self._passing.config.window if self._passing.streams(inbound) else None
+
     def refusal(self, inbound: Inbound) -> Failure | None:
         """Why a request will be refused whatever its body says; so that nobody waits for a large one in vain."""
         if self._is_plain(inbound):
             return None
-        if endpoint_at(inbound.path) is None or inbound.method != "POST":
+        if inbound.path in self._passing:
+            wrong = self._passing.refusal(inbound)
+            if wrong is not None:
+                return wrong
+        elif endpoint_at(inbound.path) is None or inbound.method != "POST":
             return self._nothing_here(inbound)
         try:
             self._door.caller(inbound.headers)
@@ -112,8 +152,14 @@ class Surface:
         name = endpoint.dialect if endpoint else _vendor(inbound)
         out = self._failed(self._dialects[name], failure, Asked(inbound.id))
         if failure.status == 405:
-            out.headers.append((b"allow", b"POST" if endpoint else b"GET, HEAD"))
+            out.headers.append((b"allow", self._allowed(inbound)))
         return out
+
+    def _allowed(self, inbound: Inbound) -> bytes:
+        """The methods that its path takes."""
+        if inbound.path in self._passing:
+            return ", ".join(sorted(METHODS)).encode()
+        return b"POST" if endpoint_at(inbound.path) else b"GET, HEAD"
 
     def _failed(self, dialect: Dialect, failure: Failure, asked: Asked) -> Outbound:
         status, body = dialect.error(failure, asked.id)
@@ -145,7 +191,8 @@ class Surface:
             return Caller("this path takes POST", status=405)
         if (path in PLAIN or path.startswith(MODEL)) and inbound.method not in {"GET", "HEAD"}:
             return Caller("this path takes GET", status=405)
-        return Caller(f"there is nothing at this path; there is: {', '.join((*all_paths(), *PLAIN))}", status=404)
+        there = ", ".join((*all_paths(), *PLAIN, *self._passing.config.paths))
+        return Caller(f"there is nothing at this path; there is: {there}", status=404)
 
     def _health(self, inbound: Inbound) -> Outbound:
         head = with_headers.request_id("", inbound.id)

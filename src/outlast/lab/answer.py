@@ -22,7 +22,7 @@ from outlast.lab.instance import instance
 Json = dict[str, object]
 Vendor = Literal["openai", "responses", "anthropic", "cohere", "ollama"]
 """Whose words are spoken; OpenAI has two kinds."""
-Kind = Literal["chat", "embeddings", "models", "count_tokens"]
+Kind = Literal["chat", "embeddings", "models", "count_tokens", "other"]
 
 
 _READINGS: Mapping[Vendor, Callable[[Json], Json]] = {
@@ -46,6 +46,8 @@ class Asked(Struct, frozen=True):
     created: int = 1_767_225_600
     provider: str = ""
     prefill: Prefill = "message"
+    other: Callable[[], tuple[bytes, str]] | None = None
+    """Makes the answer of a page beside chat and embeddings, and names its media type."""
 
     @property
     def prefilled(self) -> bool:

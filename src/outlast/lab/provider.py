@@ -17,8 +17,11 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import cache
 from types import TracebackType
 from typing import Self, Unpack, cast
+
+from msgspec.structs import replace
 
 from outlast.lab.answer import Asked, Json, Vendor, dumps
 from outlast.lab.conduct import Conduct
@@ -27,8 +30,10 @@ from outlast.lab.control import controlled
 from outlast.lab.expectation import Wanted
 from outlast.lab.ledger import PATIENCE, Condition, Ledger, Seen
 from outlast.lab.named import Spec, behaviour
+from outlast.lab.other_pages import answered, page_at
 from outlast.lab.reception import ROUTES, json_object, refused, understood, whereabouts
 from outlast.lab.rendering import words_of
+from outlast.lab.refusal import Refusal
 from outlast.lab.script import Behaviour, body, status
 from outlast.lab.site import Clock, Site
 
@@ -232,7 +237,8 @@ class SimulatedProvider:
         provider, page = whereabouts(received.path)
         with self._lock:
             site = self._sites.get(provider)
-            return bool(site and site.queue and site.queue[0].early) and (received.method, page) in ROUTES
+            early = bool(site and site.queue and site.queue[0].early)
+            return early and ((received.method, page) in ROUTES or page_at(received.method, page) is not None)
 
     def admit(self, received: Received, connection: int) -> tuple[Seen, Behaviour, Asked]:
         """Take note of a request, and say what to do with it."""
@@ -260,12 +266,28 @@ class SimulatedProvider:
             return status(401, message="The key is missing or wrong.")
         if page in {"models", "api/tags"} or page.startswith("models/"):
             return site.unwell(seen) or self._listed(site, page, asked)
+        if page_at(received.method, page) is not None:
+            return self._other(site, received, page, asked, seen)
         if (received.method, page) not in ROUTES:
             return status(404, type="invalid_request_error", message="There is nothing at this path.")
         if site.queue and site.queue[0].early:
             return site.queue.popleft()
         wrong = refused(asked, received, body_json)
         return site.dressed(wrong, asked) if wrong else site.decide(asked, seen)
+
+    def _other(self, site: Site, received: Received, page: str, asked: Asked, seen: Seen) -> Behaviour:
+        """What is done with a request for a page beside chat and embeddings."""
+        if site.queue and site.queue[0].early:
+            return site.queue.popleft()
+        try:
+            made = answered(received.method, page, received.headers, bytes(received.body), site.name, site.files)
+        except Refusal as refusal:
+            wrong = status(refusal.status, type="invalid_request_error", message=refusal.message, param=refusal.param)
+            chosen = site.decide(asked, seen) if refusal.status == 404 else wrong  # who is down does not look
+            return wrong if chosen.name == "ok" else chosen
+        chosen = site.decide(asked, seen)
+        once = cache(made)
+        return Behaviour(chosen.name, lambda asked: chosen.play(replace(asked, kind="other", other=once)))
 
     def _serving(self, model: object) -> str:
         """The provider that serves this model to those who name no provider; "" when none was told to."""

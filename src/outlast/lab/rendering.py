@@ -27,11 +27,18 @@ def answer_events(asked: Asked, said: Said) -> list[SimEvent]:
 
 def answer_body(asked: Asked, said: Said) -> bytes:
     """A whole answer in the vendor's words."""
+    if asked.other is not None:
+        return asked.other()[0]
     if asked.kind == "embeddings":
         return dumps(words_of(asked).embeddings(asked))
     if asked.kind == "count_tokens":
         return dumps(anthropic_side.count_tokens(asked))
     return dumps(words_of(asked).whole(asked, said))
+
+
+def kind_of(asked: Asked) -> str:
+    """The media type of a whole answer."""
+    return JSON if asked.other is None else asked.other()[1]
 
 
 def whole(

@@ -24,6 +24,7 @@ from outlast.lab.rendering import (
     answer_body,
     answer_events,
     insert,
+    kind_of,
     opened,
     sent,
     stream_head,
@@ -76,7 +77,8 @@ def ok(
             yield from streamed(asked, said, first=first, between=between)
         else:
             yield Pause(first + between * max(0, len(said.tokens) - 1))
-            yield from whole(answer_body(asked, said), asked, pieces=len(said.tokens))
+            kind = kind_of(asked)
+            yield from whole(answer_body(asked, said), asked, content_type=kind, pieces=len(said.tokens))
 
     return Behaviour("ok", play)
 
@@ -320,9 +322,9 @@ def broken(name: str, after: int, then: Steps, *, first: float = 0.0, between: f
         if asked.stream:
             yield from opened(asked, said, after, first=first, between=between)
         else:
-            data = answer_body(asked, said)
+            kind, data = kind_of(asked), answer_body(asked, said)
             yield Pause(first)
-            yield Head(headers=(("content-type", JSON),), length=len(data))
+            yield Head(headers=(("content-type", kind),), length=len(data))
             yield Body(data[: len(data) // 2], len(said.tokens) // 2)
         yield from then(asked)
 

@@ -25,6 +25,7 @@ from outlast.lab.script import Behaviour, ok
 from outlast.lab.scripted_exchange import ScriptedExchange, Sent
 from outlast.model.errors import Connect, Failure
 from outlast.model.events import Event
+from outlast.model.forwarding import Feed
 from outlast.model.target import Target
 from outlast.ports import Outgoing, Timed
 
@@ -165,6 +166,8 @@ class ScriptedIo:
     async def send(self, target: Target, outgoing: Outgoing, connect_due: float, due: float) -> ScriptedExchange:
         """Play the next behaviour of the target, and return when the head of the answer is in."""
         self.count_call()
+        if outgoing.feed is not None:
+            outgoing.body = await _fed(outgoing.feed)
         site = self._sites.setdefault(target.name, _Site())
         site.count += 1
         asked = _asked(target, outgoing, site.count)
@@ -229,6 +232,14 @@ class ScriptedWaiter:
     def _go_on(self) -> None:
         if self._future is not None and not self._future.done():
             self._future.set_result(None)
+
+
+async def _fed(feed: Feed) -> bytes:
+    """The whole of a body that is still on its way."""
+    pieces = [feed.begin()]
+    while piece := await feed.read():
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def _asked(target: Target, outgoing: Outgoing, number: int) -> Asked:

@@ -16,6 +16,7 @@ from outlast.lab.answer import Asked, Json, compose, plain
 from outlast.lab.conduct import Conduct
 from outlast.lab.ledger import Seen
 from outlast.lab.named import Spec, behaviour, by_model
+from outlast.lab.other_pages import File
 from outlast.lab.outages import Blow, blown
 from outlast.lab.pacing import Pace, breakable, counted, headed, paced
 from outlast.lab.quotas import Cost, Exceeded, Gauge, Quota
@@ -46,6 +47,7 @@ class Site:
         default: what it does when nothing else is the case.
         key: what callers must send; None takes any.
         queue: scripted behaviours, which come before all else.
+        files: that callers have sent.
     """
 
     __slots__ = (
@@ -57,6 +59,7 @@ class Site:
         "conduct",
         "count",
         "default",
+        "files",
         "key",
         "name",
         "queue",
@@ -66,6 +69,7 @@ class Site:
         self.name = name
         self.count = 0
         self.queue: deque[Behaviour] = deque()
+        self.files: dict[str, File] = {}
         self._clock = clock
         self._seed = seed
         self._running: list[Seen] = []

@@ -13,8 +13,9 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from outlast.model.continuing import Beginning
+from outlast.model.forwarding import Forward
 
-Operation = Literal["chat", "embed"]
+Operation = Literal["chat", "embed", "raw"]
 Role = Literal["system", "user", "assistant", "tool"]
 
 
@@ -160,7 +161,7 @@ class Request(Struct, kw_only=True, eq=False):
     """What one caller asks.
 
     Attributes:
-        operation: "chat" or "embed".
+        operation: "chat", "embed", or "raw" for what is passed on unread.
         model: as the caller named it: a route, provider/model, or a model.
         stream: is the answer wanted piece by piece?
         dialect: name of the dialect of `body`; empty when there are no bytes (a library call).
@@ -176,6 +177,7 @@ class Request(Struct, kw_only=True, eq=False):
         held_to: what we hold the answer to ourselves, whatever its provider does.
         accepts: what is wrong with a value that the schema allows, in words; for callers who know more than it says.
         partial: is the answer wanted as it comes, before it is known to match its schema?
+        forward: what is passed on unread; None where a dialect reads it.
         read: reads the whole content in `body`; `content()` calls it once.
     """
 
@@ -196,6 +198,7 @@ class Request(Struct, kw_only=True, eq=False):
     held_to: Schema | None = None
     accepts: Callable[[object], tuple[str, ...]] | None = None
     partial: bool = False
+    forward: Forward | None = None
     _content: Content | None = None
 
     def content(self) -> Content:

@@ -12,17 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from outlast.dialects import forward
 from outlast.flow.call import Answer, Call, Handler
 from outlast.flow.stream import Stream
 from outlast.flow.whole import OneBatch
+from outlast.layers.attempt import passing
 from outlast.layers.attempt.config import AttemptConfig
 from outlast.layers.attempt.mask import Masks
 from outlast.layers.attempt.record import Record, cost_of
 from outlast.layers.attempt.upstream import Upstream
 from outlast.model.errors import BadResponse, Failure, TimedOut
-from outlast.model.messages import Reply
+from outlast.model.messages import Batch, Quota, Reply
 from outlast.model.target import Target
-from outlast.ports import Dialect, Exchange, Outgoing
+from outlast.ports import Dialect, Exchange, Outgoing, Source
 
 __all__ = ["AttemptConfig", "Attempts", "Record", "Upstream"]
 
@@ -44,8 +46,7 @@ class Attempts:
     async def _attempt(self, call: Call) -> Answer:
         io, request, target = call.io, call.request, call.target
         dialect = self._dialects[target.speaks(request.dialect)]
-        outgoing = dialect.encode(request, target)
-        outgoing.whole = not request.stream
+        outgoing = self._outgoing(dialect, call)
         sent = io.now()
         due = min(sent + target.timers.limit(request.stream), call.deadline)
         if due <= sent:
@@ -58,7 +59,9 @@ class Attempts:
         try:
             exchange = await io.send(target, outgoing, min(sent + target.timers.connect, due), due)
             record.status = exchange.status
-            if request.stream or exchange.status != 200:
+            if request.forward is not None:
+                answer = await self._passed(call, dialect, exchange, record, due)
+            elif request.stream or exchange.status != 200:
                 answer = await self._streamed(call, dialect, exchange, record, due)
             else:
                 answer = self._whole(call, dialect, exchange, record, await exchange.whole(due))
@@ -72,6 +75,15 @@ class Attempts:
         answer.target = target.name
         answer.dropped = outgoing.dropped
         return answer
+
+    def _outgoing(self, dialect: Dialect, call: Call) -> Outgoing:
+        """What is sent to the call's target."""
+        request = call.request
+        if request.forward is not None:
+            return forward.outgoing(request, request.forward, call.target)
+        outgoing = dialect.encode(request, call.target)
+        outgoing.whole = not request.stream
+        return outgoing
 
     def _whole(self, call: Call, dialect: Dialect, exchange: Exchange, record: Record, body: bytes) -> Reply:
         """The answer in these bytes, which are the whole of it."""
@@ -110,8 +122,14 @@ class Attempts:
         record.answered(call, now)
         quota = dialect.quota(exchange.header) if call.metered else None
         exchange.lighten()
+        return self._open(call, source, head, record, quota, source.end_by)
+
+    def _open(
+        self, call: Call, source: Source, head: Batch, record: Record, quota: Quota | None, end_by: float
+    ) -> Stream:
+        """The stream that begins so."""
         stream = Stream(source, head, call.io, prompt=call.request.tokens)
-        ends = source.end_by + call.target.timers.stall  # for who does not read; a read ends it before
+        ends = end_by + call.target.timers.stall  # for who does not read; a read ends it before
         if call.outlived:
             stream.ends = ends
         else:
@@ -119,6 +137,30 @@ class Attempts:
         stream.owe(call, (record,))
         stream.learned(quota=quota)
         return stream
+
+    async def _passed(self, call: Call, dialect: Dialect, exchange: Exchange, record: Record, due: float) -> Answer:
+        """The answer as it is, whole or as a stream of its bytes; raises what a refusal means."""
+        target, io = call.target, call.io
+        mask = self._masks.of(target.provider)
+        if call.request.forward is not None and call.request.forward.feed is not None:
+            due = max(due, io.now() + target.timers.whole)  # while it was sent nobody waited for the answer
+        if not passing.is_answer(exchange.status):
+            failure = dialect.classify(exchange.status, exchange.header, await _said(exchange, due), target)
+            raise passing.told(failure, target.name)
+        head = passing.head_of(exchange, mask)
+        body, whole = await passing.begun(exchange, due)
+        quota = dialect.quota(exchange.header) if call.metered else None
+        if whole:
+            exchange.release()
+            record.answered(call, io.now())
+            reply = passing.passed(call, head, body, mask)
+            reply.quota = quota
+            record.close(call, None, None, io.now())
+            return reply
+        source = passing.Passing(call, exchange, head, mask)
+        record.answered(call, io.now())
+        exchange.lighten()
+        return self._open(call, source, source.took(body), record, quota, source.end_by)
 
     def _as_stream(self, call: Call, reply: Reply, record: Record) -> Stream:
         source = OneBatch(reply, call.target.name)
@@ -167,6 +209,7 @@ def _explain(error: BaseException, call: Call, sent: float, due: float, *, hurri
     """Name the target, and tell whose fault a timeout was: `hurried` says that the caller left very little time."""
     if not isinstance(error, Failure):
         return
+    passing.once(error, call)
     error.target = call.target.name
     if isinstance(error, TimedOut):
         error.timer, error.limit = _timer(error, call, due - sent)

@@ -39,6 +39,10 @@ class Mask:
                 said = said.replace(form, BLACK.encode())
         return said
 
+    def through(self) -> Through:
+        """Takes them out of bytes that come in pieces."""
+        return Through(self, self._forms)
+
     def batch(self, said: Batch) -> None:
         """Take them out of what one read of a stream brought, where they stand whole in one chunk."""
         said.raw = self.raw(said.raw)
@@ -63,6 +67,35 @@ class Mask:
         chunk.refusal = self._text(chunk.refusal)
         if chunk.tool is not None:
             chunk.tool = msgspec.structs.replace(chunk.tool, arguments=self._text(chunk.tool.arguments))
+
+
+class Through:
+    """Bytes on their way: what could be the beginning of a secret is kept back until more has come."""
+
+    __slots__ = ("_forms", "_held", "_mask")
+
+    def __init__(self, mask: Mask, forms: tuple[bytes, ...]) -> None:
+        self._mask = mask
+        self._forms = forms
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """These bytes without secrets, as far as they can be told yet."""
+        said = self._mask.raw(self._held + data)
+        keep = max((_overlap(said, form) for form in self._forms), default=0)
+        self._held = said[len(said) - keep :]
+        return said[: len(said) - keep]
+
+    def rest(self) -> bytes:
+        """What was kept back: no secret, since it has ended."""
+        said, self._held = self._held, b""
+        return said
+
+
+def _overlap(said: bytes, form: bytes) -> int:
+    """How many of the last bytes are the first of that form."""
+    longest = min(len(said), len(form) - 1)
+    return next((size for size in range(longest, 0, -1) if said.endswith(form[:size])), 0)
 
 
 class Masks:

@@ -89,7 +89,8 @@ class Hedges:
     def _wanted(self, call: Call) -> bool:
         route = call.route
         asked = self._config.enabled if route.hedge is None else route.hedge
-        return asked and len(route.targets) > 1 and call.priority <= self._lowest
+        twice = call.request.forward is None  # what is passed on unread may do something, and must not be done twice
+        return asked and twice and len(route.targets) > 1 and call.priority <= self._lowest
 
     def admit(self, call: Call, now: float) -> Sent | None:
         """The gate, the last before the attempt: a call of a leg is about to be sent."""

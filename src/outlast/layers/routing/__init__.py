@@ -165,7 +165,7 @@ class Routing:
         return _broken_last(order, call.avoid, self._most_breaks) if call.avoid else order
 
     def _sample(self, view: Call, now: float) -> None:
-        if view.first is not None and self._latencies.wanted:
+        if view.first is not None and self._latencies.wanted and view.request.forward is None:
             self._latencies.of(view.target.name, view.request.stream, now).add(view.first, now)
 
 

@@ -30,6 +30,7 @@ NO_STATE = Lack(
     "conversation, stored prompts or files, references to items, or background"
 )
 ELSEWHERE = Lack("what the request refers to is kept by another provider")
+OTHER_DIALECT = Lack("it speaks another dialect than this path")
 ABILITIES = (
     ("tools", Lack("it takes no tools")),
     ("vision", Lack("it takes no images")),
@@ -44,6 +45,8 @@ def unable(target: Target, request: Request) -> Lack | None:
     """What the request needs and the target cannot do."""
     if request.operation == "embed":
         return None if target.embeds else NO_EMBEDDINGS
+    if request.forward is not None:
+        return None if target.provider.dialect == request.dialect else OTHER_DIALECT
     needs = request.needs
     if needs is NOTHING_SPECIAL or needs == NOTHING_SPECIAL:
         return None

@@ -81,6 +81,8 @@ class Run(Struct, eq=False):
 
     def ready(self, now: float) -> Iterator[Target]:
         """Those of them that have not been tried, best first."""
+        if self._bound():
+            return iter(())
         routing, call, tried = self.routing, self.call, self.tried
         fit = (t for t in self._quick(now) if t.name not in tried and routing.unfit(t, call) is None)
         return (target for target in fit if routing.peek(target, now).wait <= 0)
@@ -95,6 +97,13 @@ class Run(Struct, eq=False):
             return config.patience_same if same else config.patience_other
         back = self._first_back(now)
         return float("inf") if back is None else max(0.0, self._later[back] - now)
+
+    def _bound(self) -> bool:
+        """Is it about what one account keeps? Then nobody else is asked, unless that one says that there is no such."""
+        forward = self.call.request.forward
+        if forward is None or not forward.stays or self._previous is None:
+            return False
+        return not (isinstance(self.failure, Caller) and self.failure.status == 404)
 
     # -- choosing ----------------------------------------------------------------------------------------------
 
@@ -142,6 +151,8 @@ class Run(Struct, eq=False):
         for target in targets:
             if target.name in tried:
                 continue
+            if self._bound():
+                return None
             lack = routing.unfit(target, self.call)
             if lack is not None:
                 tried.add(target.name)
@@ -205,7 +216,8 @@ class Run(Struct, eq=False):
         if self.failure is not None or self._probed:  # a gate may have refused the probe: it stays to be had
             return None
         routing = self.routing
-        fit = (t for t in self.order if routing.unfit(t, self.call) is None)
+        among = [self._previous] if self._previous is not None and self._bound() else self.order
+        fit = (t for t in among if routing.unfit(t, self.call) is None)
         shut = [(standing.wait, t) for t in fit if (standing := routing.peek(t, now)).open]
         if not shut:
             return None

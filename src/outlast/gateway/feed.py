@@ -1,0 +1,78 @@
+"""A large body that is handed on while the caller sends it. Its beginning is kept, so that it can be sent again.
+
+caller ──▶ pieces, 64 KiB at most before somebody takes them ──▶ read() ──▶ the provider
+└── kept, up to the window
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from outlast.gateway.conversation import CallerGone, Conversation
+from outlast.model.errors import Caller, Cancelled
+
+
+class CallerFeed:
+    """The rest of a body. Implements `Feed`.
+
+    Args:
+        conversation: whose body it is.
+        begun: what has come of it.
+        length: bytes in all; None when the caller did not say.
+        window: so many bytes are kept.
+        most: a larger body is refused.
+        patience: seconds that the caller has for each piece.
+    """
+
+    __slots__ = ("_conversation", "_kept", "_most", "_patience", "_size", "_window", "gone", "length")
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        begun: bytes,
+        length: int | None,
+        *,
+        window: int,
+        most: int,
+        patience: float,
+    ) -> None:
+        self._conversation = conversation
+        self._kept = [begun]
+        self._size = len(begun)
+        self._window = max(window, len(begun))
+        self._most = most
+        self._patience = patience
+        self.length = length
+        self.gone = False
+
+    def begin(self) -> bytes:
+        """All that has been read so far. Raises `Caller` when it is gone."""
+        if self.gone:
+            raise Caller("too much of the upload has been sent to be sent again", code="upload_not_repeatable")
+        return b"".join(self._kept)
+
+    async def read(self) -> bytes:
+        """The next piece; `b""` at the end. Raises `Caller` with status 408 or 413, `Cancelled`."""
+        conversation = self._conversation
+        try:
+            async with asyncio.timeout(self._patience):
+                while not (piece := conversation.hand_over()) and not conversation.whole:
+                    await conversation.receive()
+        except TimeoutError:
+            raise Caller(f"nothing more of the body came for {self._patience:g} s", status=408) from None
+        except CallerGone:
+            conversation.leave()
+            raise Cancelled("the caller has left while it was sending") from None
+        if piece:
+            self._keep(piece)
+        return piece
+
+    def _keep(self, piece: bytes) -> None:
+        self._size += len(piece)
+        if self._size > self._most:
+            raise Caller(f"the body is larger than {self._most} bytes", status=413)
+        if self._size <= self._window:
+            self._kept.append(piece)
+        else:
+            self._kept.clear()
+            self.gone = True
