@@ -147,6 +147,9 @@ class Pieces:
     def refusal(self, _inbound):
         """Nobody is refused."""
 
+    def window(self, _inbound):
+        """Every body is wanted whole."""
+
     async def answer(self, _inbound):
         """The stream."""
         return Outbound(200, [], flow=self)

@@ -202,11 +202,12 @@ def test_one_slow_answer_of_a_hundred_and_fifty_is_not_slow():
 
 
 def test_the_reasons_are_told_with_the_mend_where_it_is_the_price():
-    """Each once, and the least price."""
-    dear = [Lack(f"it would cost ${cost}", cost, 0.5, dear=True) for cost in (3.0, 2.0, 4.0)]
+    """Each once, with the targets that have it, and the least price."""
+    dear = {f"d/{c}": Lack(f"it would cost ${c}", c, 0.5, dear=True) for c in (3.0, 2.0, 4.0)}
     words = "it would cost $2.0 at least, and $0.5 is the most; max_tokens makes it cheaper"
-    assert in_words([Lack("b"), *dear, Lack("a"), Lack("b")]) == f"a, b, {words}"
-    assert in_words([Lack("a")]) == "a"
+    assert in_words({"p/1": Lack("b"), **dear, "p/2": Lack("a"), "p/3": Lack("b")}) == f"p/1, p/3: b; p/2: a; {words}"
+    assert in_words({"p/1": Lack("a")}) == "p/1: a"
+    assert in_words({f"p/{n}": Lack("a") for n in range(99)}) == "p/0, p/1, p/2, p/3, p/4, …: a"
 
 
 # -- what is kept

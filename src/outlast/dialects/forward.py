@@ -107,13 +107,13 @@ def outgoing(request: Request, forward: Forward, target: Target) -> Outgoing:
     dropped: tuple[str, ...] = ()
     body, query = request.body, forward.query
     if body[:1] == b"{" and any(map(_JSON.match, forward.headers)):
-        body, dropped = _json(body, target.model if renamed else None)
+        body, dropped = _json(body, target.model if renamed and forward.named == "json" else None)
     elif renamed and forward.named == "part":
         if feed is None:
             body = _spliced(body, forward.span, target.model)
         else:
             feed = Renamed(feed, forward.span, target.model.encode())
-    elif renamed and forward.named == "query":
+    if renamed and forward.named == "query":
         query = _with_model(query, target.model)
     return Outgoing(
         _path(forward.path, query, request.dialect, target).encode(),

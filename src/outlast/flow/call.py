@@ -214,6 +214,12 @@ class Call(Struct, eq=False):
         return self.story.made if self.target is NOWHERE else self.made
 
     @property
+    def repeatable(self) -> bool:
+        """Can it be sent once more? Not when more of an upload has gone out than was kept."""
+        forward = self.request.forward
+        return forward is None or forward.feed is None or not forward.feed.gone
+
+    @property
     def second(self) -> bool:
         """Is this the second leg of a call, and the first still under way?"""
         return self.toward is not None and self.legs is not None and self.legs.racing

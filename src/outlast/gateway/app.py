@@ -179,32 +179,35 @@ class App:
         if refused is not None:  # nobody needs the rest
             return refused
         window = self._surface.window(conversation.inbound)
+        if window is not None:
+            return await self._begin(conversation, window)
         try:
             async with asyncio.timeout(self._body_timeout):
                 while not conversation.whole:
                     await conversation.receive()
-                    if window is not None and conversation.size > window:
-                        self._hand_on(conversation, window)
-                        return None
                     if conversation.size > self._max_body:
                         return _too_large(self._max_body)
         except TimeoutError:
             return Caller(f"the body did not come within {self._body_timeout:g} s", status=408)
         return None
 
-    def _hand_on(self, conversation: Conversation, window: int) -> None:
-        """Hand the body on while it comes, from now on."""
+    async def _begin(self, conversation: Conversation, window: int) -> Failure | None:
+        """Wait for the beginning of a body that is handed on while it comes, or for the whole of a small one."""
         inbound = conversation.inbound
-        begun, length = conversation.hand_over(), inbound.headers.get(b"content-length")
-        inbound.body = begun
-        inbound.feed = CallerFeed(
+        length = inbound.headers.get(b"content-length")
+        feed = CallerFeed(
             conversation,
-            begun,
             None if length is None else int(length),
             window=window,
             most=self._surface.room(inbound, self._max_body),
             patience=self._body_timeout,
         )
+        try:
+            inbound.body = await feed.start()
+        except Failure as failure:
+            return failure
+        inbound.feed = None if feed.whole else feed
+        return None
 
     # -- sending -----------------------------------------------------------------------------------------------
 

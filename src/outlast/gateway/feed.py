@@ -13,23 +13,21 @@ from outlast.model.errors import Caller, Cancelled
 
 
 class CallerFeed:
-    """The rest of a body. Implements `Feed`.
+    """A body. Implements `Feed`.
 
     Args:
         conversation: whose body it is.
-        begun: what has come of it.
         length: bytes in all; None when the caller did not say.
         window: so many bytes are kept.
         most: a larger body is refused.
         patience: seconds that the caller has for each piece.
     """
 
-    __slots__ = ("_conversation", "_kept", "_most", "_patience", "_size", "_window", "gone", "length")
+    __slots__ = ("_begun", "_conversation", "_kept", "_most", "_patience", "_size", "_window", "gone", "length")
 
     def __init__(
         self,
         conversation: Conversation,
-        begun: bytes,
         length: int | None,
         *,
         window: int,
@@ -37,18 +35,31 @@ class CallerFeed:
         patience: float,
     ) -> None:
         self._conversation = conversation
-        self._kept = [begun]
-        self._size = len(begun)
-        self._window = max(window, len(begun))
+        self._kept: list[bytes] = []
+        self._size = 0
+        self._window = window
+        self._begun = False
         self._most = most
         self._patience = patience
         self.length = length
         self.gone = False
 
+    @property
+    def whole(self) -> bool:
+        """Has all of it been read?"""
+        return self._conversation.whole and not self._conversation.unread
+
+    async def start(self) -> bytes:
+        """Read the beginning: all of a small body, and enough of a large one. Raises as `read` does."""
+        while self._size < self._window // 2 and await self.read():
+            pass
+        return b"".join(self._kept)
+
     def begin(self) -> bytes:
         """All that has been read so far. Raises `Caller` when it is gone."""
         if self.gone:
             raise Caller("too much of the upload has been sent to be sent again", code="upload_not_repeatable")
+        self._begun = True
         return b"".join(self._kept)
 
     async def read(self) -> bytes:
@@ -71,7 +82,7 @@ class CallerFeed:
         self._size += len(piece)
         if self._size > self._most:
             raise Caller(f"the body is larger than {self._most} bytes", status=413)
-        if self._size <= self._window:
+        if self._size <= self._window or not self._begun:
             self._kept.append(piece)
         else:
             self._kept.clear()

@@ -77,10 +77,7 @@ class PassThrough:
         return None
 
     def request(self, inbound: Inbound, dialect: str) -> Request:
-        """The request as the engine takes it. Raises `Caller`."""
-        refused = self.refusal(inbound)
-        if refused is not None:
-            raise refused
+        """The request as the engine takes it, where nothing is to be refused of it. Raises `Caller` for its body."""
         path, _, query = inbound.url.decode("ascii").partition("?")
         headers, body, feed = inbound.headers, inbound.body, inbound.feed
         name = forward.name_in(headers.get(b"content-type", b""), body, query)

@@ -88,6 +88,9 @@ class Surface:
 
     async def _passed(self, inbound: Inbound) -> Outbound:
         """The answer to what is passed on unread."""
+        wrong = self._passing.refusal(inbound)
+        if wrong is not None:
+            return self.failed(inbound, wrong)
         dialect = self._dialects[_vendor(inbound)]
         asked = Asked(inbound.id)
         try:

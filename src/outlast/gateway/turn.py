@@ -87,6 +87,12 @@ class Turn(Conversation):
         finally:
             self._waiter = None
 
+    def hand_over(self) -> bytes:
+        """What has come of the body; there is room for more."""
+        piece = super().hand_over()
+        self._line.resume_reading()
+        return piece
+
     def look(self) -> None:
         """More of the body is there: end the wait for it."""
         if self._waiter is not None and not self._waiter.done():

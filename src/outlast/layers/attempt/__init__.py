@@ -209,7 +209,6 @@ def _explain(error: BaseException, call: Call, sent: float, due: float, *, hurri
     """Name the target, and tell whose fault a timeout was: `hurried` says that the caller left very little time."""
     if not isinstance(error, Failure):
         return
-    passing.once(error, call)
     error.target = call.target.name
     if isinstance(error, TimedOut):
         error.timer, error.limit = _timer(error, call, due - sent)

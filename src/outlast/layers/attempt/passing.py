@@ -165,10 +165,3 @@ def told(failure: Failure, target: str) -> Failure:
     if isinstance(failure, Credential) and failure.code not in CREDENTIAL_CODES:
         return Permission(failure.message, code=failure.code)
     return failure
-
-
-def once(failure: Failure, call: Call) -> None:
-    """Say that there can be no second attempt, where too much of an upload has been sent for that."""
-    forward = call.request.forward
-    if forward is not None and forward.feed is not None and forward.feed.gone:
-        failure.again, failure.onward = "never", False

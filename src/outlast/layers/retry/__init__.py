@@ -71,6 +71,8 @@ class Run:
         `failure.again_at` is set where coming back later may help.
         """
         call, config = self._call, self._config
+        if not call.repeatable:
+            return None
         io = call.io
         now = io.now()
         so_far, dice = self._so_far(now), io.random()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from msgspec import Struct
 
@@ -21,6 +21,8 @@ class Lack(Struct, frozen=True):
     dear: bool = False
 
 
+MOST = 5
+"""Targets that are named with one reason."""
 OFF = Lack("it is disabled")
 """An operator has switched it off: nothing that the request could change."""
 NO_EMBEDDINGS = Lack("it makes no embeddings")
@@ -89,11 +91,20 @@ def too_slow(known: Quantiles, limit: float, now: float, config: RoutingConfig) 
     return Lack(f"its p99 of {p99:.3g} s is too long", p99, limit)
 
 
-def in_words(lacks: Sequence[Lack]) -> str:
-    """Why none of the targets will do, with the mend where it is the price."""
-    reasons = sorted({lack.reason for lack in lacks if not lack.dear})
-    dear = [lack for lack in lacks if lack.dear]
+def in_words(lacks: Mapping[str, Lack]) -> str:
+    """Why none of these targets will do, each by its name, with the mend where it is the price."""
+    told = [f"{', '.join(names)}: {reason}" for reason, names in _by_reason(lacks).items()]
+    dear = [lack for lack in lacks.values() if lack.dear]
     if dear:
         least = min(dear, key=lambda lack: lack.value or 0.0)
-        reasons.append(f"{least.reason} at least, and ${least.limit:.4g} is the most; max_tokens makes it cheaper")
-    return ", ".join(reasons)
+        told.append(f"{least.reason} at least, and ${least.limit:.4g} is the most; max_tokens makes it cheaper")
+    return "; ".join(told)
+
+
+def _by_reason(lacks: Mapping[str, Lack]) -> dict[str, list[str]]:
+    """The names of the targets with each reason that is not the price; the first few, for there may be many."""
+    found: dict[str, list[str]] = {}
+    for name, lack in lacks.items():
+        if not lack.dear:
+            found.setdefault(lack.reason, []).append(name)
+    return {reason: names if len(names) <= MOST else [*names[:MOST], "…"] for reason, names in found.items()}

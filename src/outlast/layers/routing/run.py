@@ -240,6 +240,8 @@ class Run(Struct, eq=False):
     def ended_by(self, view: Call, failure: Failure) -> bool:
         """The target gave no answer; True when no other target may be asked."""
         self._why = failure.kind
+        if not self.call.repeatable:
+            return True
         if self.call.second and (failure.again != "never" or isinstance(failure, Rejected)):
             self.tried.discard(view.target.name)  # the first leg may still come here
         if isinstance(failure, Rejected):
@@ -303,8 +305,8 @@ class Run(Struct, eq=False):
 
     def _nothing_sent(self) -> Failure:
         route = self.call.route
-        lacks = [lack for target in self.order if (lack := self.routing.unfit(target, self.call))]
-        if lacks and len(lacks) == len(self.order) and OFF not in lacks:
+        lacks = {target.name: lack for target in self.order if (lack := self.routing.unfit(target, self.call))}
+        if lacks and len(lacks) == len(self.order) and OFF not in lacks.values():
             return Caller(f"no target of the route {route.name!r} can take this request: {in_words(lacks)}")
         return Rejected(
             f"no target of the route {route.name!r} is available now",
