@@ -304,8 +304,8 @@ def test_who_leaves_a_download_takes_the_upstream_connection_along(provider, lon
 
 
 def test_circuits_are_shared_and_answers_are_not(provider, open_house):
-    """A circuit that opened for speech is open; two files have two answers."""
-    house = open_house()
+    """A circuit that opened for speech is open; two files have two answers, whatever is kept of others."""
+    house = open_house("[cache]\nenabled = true")
     provider.script("alpha", default=status(500))
     for _ in range(4):
         assert house.post(SPEECH, ASKING).status == 200

@@ -186,7 +186,9 @@ class Reading:
         self.in_head = False
         headers = self.headers
         path, query = PATHS.get(self._url) or _path(self._url)
-        inbound = Inbound(parser.get_method().decode("ascii"), path, headers, b"", request_id(headers), query, self._url)
+        inbound = Inbound(
+            parser.get_method().decode("ascii"), path, headers, b"", request_id(headers), query, self._url
+        )
         self.latest = self._listener.begin(inbound, keep_alive=version != "1.0" and parser.should_keep_alive())
 
     def on_body(self, body: bytes) -> None:

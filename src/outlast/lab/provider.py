@@ -32,8 +32,8 @@ from outlast.lab.ledger import PATIENCE, Condition, Ledger, Seen
 from outlast.lab.named import Spec, behaviour
 from outlast.lab.other_pages import answered, page_at
 from outlast.lab.reception import ROUTES, json_object, refused, understood, whereabouts
-from outlast.lab.rendering import words_of
 from outlast.lab.refusal import Refusal
+from outlast.lab.rendering import words_of
 from outlast.lab.script import Behaviour, body, status
 from outlast.lab.site import Clock, Site
 

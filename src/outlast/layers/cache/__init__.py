@@ -91,7 +91,8 @@ class Cache:
         def layer(inner: Handler) -> Handler:
             async def handle(call: Call) -> Answer:
                 windows = self._config.windows if call.route.cache is None else call.route.cache
-                if windows is None or windows.life <= 0 or call.wishes.no_store:
+                unread = call.request.forward is not None  # nobody knows what would be the same question
+                if unread or windows is None or windows.life <= 0 or call.wishes.no_store:
                     return await inner(call)
                 return await self._answer(call, windows, inner)
 
