@@ -16,8 +16,8 @@ async function asked(model, unknown) {
   let streamed = "";
   const stream = streamText({ ...common, prompt: "hi", onError: () => {} });
   for await (const piece of stream.textStream) streamed += piece;
-  const called = await generateText({ ...common, prompt: "And?", tools: { get_weather }, toolChoice: "required" });
-  const schema = await generateText({ ...common, prompt: "And?", output: Output.object({ schema: weather }) });
+  const called = await generateText({ ...common, prompt: "Call the tool: what is the weather?", tools: { get_weather }, toolChoice: "required" });
+  const schema = await generateText({ ...common, prompt: "Call the tool: what is the weather?", output: Output.object({ schema: weather }) });
   const refused = await generateText({ model: unknown, prompt: "hi", maxRetries: 0 }).catch((error) => error);
   return {
     whole: whole.text,

@@ -16,7 +16,7 @@ class Weather(BaseModel):
     degrees: int
 
 
-QUESTION = [{"role": "user", "content": "What is the weather?"}]
+QUESTION = [{"role": "user", "content": "Call the tool: what is the weather?"}]
 
 
 def asked(client, model):

@@ -23,7 +23,9 @@ def get_weather(city: str) -> str:
 
 
 def asked(chat):
-    called = chat.bind_tools([get_weather], tool_choice="any").invoke("What is the weather?").tool_calls[0]
+    called = (
+        chat.bind_tools([get_weather], tool_choice="any").invoke("Call the tool: what is the weather?").tool_calls[0]
+    )
     refused = 0
     try:
         chat.invoke("hi", model="no-such-model")
@@ -34,7 +36,7 @@ def asked(chat):
         "streamed": "".join(piece.text for piece in chat.stream("hi")),
         "tokens": chat.invoke("hi").usage_metadata["total_tokens"],
         "called": [called["name"], called["args"]],
-        "schema": chat.with_structured_output(Weather).invoke("What is the weather?").model_dump(),
+        "schema": chat.with_structured_output(Weather).invoke("Call the tool: what is the weather?").model_dump(),
         "refused": refused,
     }
 

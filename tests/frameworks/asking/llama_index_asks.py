@@ -31,7 +31,7 @@ class Gateway(OpenAI):
 
 
 def asked(llm):
-    question = ChatMessage(role="user", content="What is the weather?")
+    question = ChatMessage(role="user", content="Call the tool: what is the weather?")
     hi = [ChatMessage(role="user", content="hi")]
     tool = FunctionTool.from_defaults(get_weather)
     called = llm.chat_with_tools([tool], user_msg=question, tool_required=True)

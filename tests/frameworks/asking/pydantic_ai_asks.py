@@ -26,8 +26,8 @@ async def asked(kind, name, provider):
     model = kind(name, provider=provider)
     agent = Agent(model)
     whole = await agent.run("hi")
-    called = await Agent(model, output_type=ToolOutput(Weather)).run("What is the weather?")
-    schema = await Agent(model, output_type=NativeOutput(Weather)).run("What is the weather?")
+    called = await Agent(model, output_type=ToolOutput(Weather)).run("Call the tool: what is the weather?")
+    schema = await Agent(model, output_type=NativeOutput(Weather)).run("Call the tool: what is the weather?")
     refused = 0
     try:
         await Agent(kind("no-such-model", provider=provider)).run("hi")
