@@ -7,7 +7,7 @@ import pytest
 
 from outlast.model.errors import BrokenStream, InvalidOutput, TimedOut
 from outlast.model.events import ReplyRejected, RequestEnded
-from outlast.testing import Behaviour, cut, ok, stall
+from outlast.testing import Behaviour, cut, ok, stall, status
 
 from .world import chat
 
@@ -94,6 +94,33 @@ def test_each_target_is_asked_in_its_own_way(make):
     world.script("beta/m", ok(GOOD))
     assert world.ask(response_format=FORMAT).target == "beta/m"
     assert ["response_format" in sent.json for sent in world.io.sent] == [False, True]
+
+
+REFUSED = {
+    "openai": "Invalid schema for response_format 'invoice': 'additionalProperties' is required to be false.",
+    "anthropic": "output_config.format.schema: For 'object' type, 'additionalProperties' must be explicitly false",
+    "deepseek": "This response_format type is unavailable now",
+}
+
+
+@pytest.mark.parametrize("words", REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_provider_that_does_not_take_this_schema_is_asked_in_words(make, words, stream):
+    """Strict modes take few keywords. It is asked so from then on, and its streams are held back."""
+    world = make()
+    world.script("alpha/m", status(400, message=words), ok(WRONG), ok(FENCED))
+    answer = world.hear(stream=stream, response_format=FORMAT)
+    assert answer.text == GOOD
+    assert world.path() == ["alpha/m"] * 3
+    assert ["response_format" in sent.json for sent in world.io.sent] == [True, False, False]
+
+
+def test_any_other_refusal_is_the_callers(make):
+    """And nobody is asked again because of it."""
+    world = make()
+    world.script("alpha/m", status(400, message="temperature must be at most 2"))
+    assert world.fail(response_format=FORMAT).kind == "caller"
+    assert world.sent() == 1
 
 
 @pytest.mark.parametrize(

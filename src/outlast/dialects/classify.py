@@ -21,6 +21,7 @@ from msgspec import Struct
 from outlast.dialects import hints
 from outlast.dialects.wire import BROKEN
 from outlast.model.errors import (
+    SCHEMA_REFUSED,
     BadResponse,
     Caller,
     Conflict,
@@ -126,6 +127,11 @@ PHRASES: tuple[tuple[type[Failure], frozenset[int], re.Pattern[str]], ...] = (
         r"does not support (?:tools|thinking|chat|completion|generate|insert|embeddings)\b")),
 )  # fmt: skip
 """What is told in words only, and the statuses under which the words are believed."""
+
+SCHEMA = re.compile(
+    r"response_?(?:format|schema|json_?schema)|output_(?:config|format)|text\.format|json.?schema|structured.?output"
+)
+"""Words of a refusal that speaks of the JSON schema of the answer."""
 
 STATUSES: dict[int, type[Failure]] = {
     401: Credential, 402: Quota, 403: Permission, 405: Unsupported, 408: Transient, 409: Conflict, 425: Transient,
@@ -242,6 +248,8 @@ def _made(status: int, envelope: Envelope | None, target: Target) -> Failure:
     kind = kind or _by_status(status, envelope)
     failure = _build(kind, _say(kind, status, target), status, envelope or Envelope())
     failure.code = failure.code or _code(envelope, target)
+    if kind is Caller and envelope is not None and SCHEMA.search(envelope.message):
+        failure.code = SCHEMA_REFUSED
     return failure
 
 

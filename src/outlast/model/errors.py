@@ -210,6 +210,10 @@ class Conflict(Failure):
     again: Again = "once"
 
 
+SCHEMA_REFUSED = "schema_refused"
+"""The code of a `Caller` where the provider does not take the JSON schema, though another way to ask may do."""
+
+
 class Caller(Failure):
     """The request itself is wrong, and would be so anywhere."""
 

@@ -5,7 +5,8 @@
      └── its own answer and what is wrong with it, at most twice ◀──┘ └─▶ the next target, if the route wants it
                                                                        └─▶ InvalidOutput
 
-A target that its provider can hold to the schema is asked for it natively, any other in words. What stands around the
+A target that its provider can hold to the schema is asked for it natively, any other in words; so is one whose provider
+refuses this very schema, as the strict ones do with keywords that they do not know. What stands around the
 JSON costs nothing: it is cut off. A stream is held back until it is valid, unless the provider holds the target to the
 schema, or the route or the caller wants its parts as they come. An answer that ends at its limit of tokens is not asked
 for again, for it would end there again. A tool call and a refusal are passed on.
@@ -20,6 +21,7 @@ from outlast.layers.structured.finding import Document, find
 from outlast.layers.structured.growing import NOTHING, Growing
 from outlast.layers.structured.judging import Wanted, wanted_of
 from outlast.layers.structured.run import Run
+from outlast.model.errors import SCHEMA_REFUSED, Caller
 
 __all__ = ["NOTHING", "Document", "Growing", "Structured", "StructuredConfig", "Wanted", "find"]
 
@@ -54,15 +56,26 @@ class Structured:
 
         return layer
 
+    def _may(self, call: Call) -> bool:
+        """May the request be sent once more?"""
+        return call.story.made < self._most and call.io.now() < call.deadline
+
     def asking(self) -> Layer:
-        """Ask targets in words that no provider holds to the schema."""
+        """Ask targets in words that no provider holds to the schema, or whose provider does not take this one."""
 
         def layer(inner: Handler) -> Handler:
             async def handle(call: Call) -> Answer:
-                request = call.request
-                schema = request.held_to
-                if schema is not None and not held(call.target, request, schema):
-                    call.request = asked_in_words(request)
+                request, schema = call.request, call.request.held_to
+                if schema is None:
+                    return await inner(call)
+                if held(call.target, request, schema) and call.target.name not in call.story.worded:
+                    try:
+                        return await inner(call)
+                    except Caller as refused:
+                        if refused.code != SCHEMA_REFUSED or not self._may(call):
+                            raise
+                call.story.worded |= {call.target.name}
+                call.request = asked_in_words(request)
                 return await inner(call)
 
             return handle

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from outlast.flow.call import Answer, Call, Handler, Patience
 from outlast.flow.stream import Stream
-from outlast.layers.structured.asking import asked_again, held
+from outlast.layers.structured.asking import asked_again
 from outlast.layers.structured.config import StructuredConfig
 from outlast.layers.structured.holding import Heard, Whole, late
 from outlast.layers.structured.judging import Verdict, Wanted
@@ -17,7 +17,6 @@ from outlast.layers.structured.spending import Spent
 from outlast.model.errors import BrokenStream, InvalidOutput
 from outlast.model.events import ReplyRejected, Then
 from outlast.model.messages import Reasoning, Refusal, Reply, Request, Text
-from outlast.model.target import Target
 
 LENGTH = frozenset({"length", "max_tokens"})
 """Finish reasons that say that the answer was to be longer."""
@@ -133,9 +132,7 @@ class Run:
 
     def _enforced(self, name: str) -> bool:
         """Does the provider of this target hold it to the schema?"""
-        target = _named(self._call.route.targets, name)
-        schema = self._wanted.schema
-        return target is not None and schema.strict is not False and held(target, self._call.request, schema)
+        return self._wanted.schema.strict is not False and name not in self._call.story.worded
 
     async def _passed(self, stream: Stream, bare: Bare | None = None) -> Stream:
         """The stream as it comes, judged at its end."""
@@ -216,10 +213,6 @@ class Run:
     def _tell(self, verdict: Verdict, name: str, then: Then) -> None:
         call, safe = self._call, tuple(fault.safe for fault in verdict.faults)
         call.io.emit(ReplyRejected(call.id, name, verdict.reason, safe, then))
-
-
-def _named(targets: tuple[Target, ...], name: str) -> Target | None:
-    return next((target for target in targets if target.name == name), None)
 
 
 def _code(verdict: Verdict, finish: str) -> str:
