@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from outlast.lab import ollama_reading, responses_reading
 from outlast.lab.going_on import ANEW, AS_ASKED, Prefill, Way, begun, text_of, words
 from outlast.lab.instance import instance
+from outlast.lab.wanted_json import schema_in
 
 Json = dict[str, object]
 Vendor = Literal["openai", "responses", "anthropic", "cohere", "ollama"]
@@ -135,28 +136,12 @@ def last_text(asked: Asked) -> str:
 
 
 def _reply(asked: Asked) -> str:
-    schema = _schema(asked)
+    schema = schema_in(asked.body, asked.vendor)
     if schema is not None:
         return json.dumps(instance(schema), ensure_ascii=False)
     who = f" {asked.provider}" if asked.provider else ""
     asking = " ".join(last_text(asked).split())[:200]
     return f"This is the simulated provider{who}, no model at all. You said: {asking or 'nothing'}"
-
-
-def _schema(asked: Asked) -> object | None:
-    wanted = asked.body.get("response_format")
-    if asked.vendor == "anthropic":
-        config = asked.body.get("output_config")
-        wanted = config.get("format") if isinstance(config, dict) else asked.body.get("output_format")
-    if not isinstance(wanted, dict):
-        return None
-    if wanted.get("type") == "json_object":
-        return wanted.get("json_schema") or {"type": "object"}  # Cohere has the schema beside it
-    if wanted.get("type") != "json_schema":
-        return None
-    inner = wanted.get("json_schema")
-    found: object = inner.get("schema") if isinstance(inner, dict) else wanted.get("schema")
-    return found if found is not None else {"type": "object"}
 
 
 def _tool(asked: Asked) -> tuple[str, object] | None:

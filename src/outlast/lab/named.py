@@ -15,6 +15,7 @@ from typing import get_type_hints
 import msgspec
 
 from outlast.lab import script
+from outlast.lab.bad_json import bad_json
 from outlast.lab.faults import FAULTS
 from outlast.lab.script import Behaviour
 
@@ -47,6 +48,7 @@ CONSTRUCTORS: dict[str, Callable[..., Behaviour]] = {
     "done-only": script.done_only,
     "no-done": script.no_done,
     "endless": script.endless,
+    "bad-json": bad_json,
 }
 
 _FAULTS = {name.lower(): fault for name, fault in FAULTS.items()}

@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from outlast.lab.bad_json import bad_json
     from outlast.lab.conduct import Conduct, Mishap
     from outlast.lab.everywhere import Leaked, Story, cancel_everywhere, fail_everywhere
     from outlast.lab.expectation import Wanted
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
 _PLACES = {
     name: module
     for module, names in {
+        "outlast.lab.bad_json": "bad_json",
         "outlast.lab.conduct": "Conduct Mishap",
         "outlast.lab.everywhere": "Leaked Story cancel_everywhere fail_everywhere",
         "outlast.lab.expectation": "Wanted",
@@ -110,6 +112,7 @@ __all__ = [
     "Story",
     "VirtualLoop",
     "Wanted",
+    "bad_json",
     "behaviour",
     "cancel_everywhere",
     "cut",
