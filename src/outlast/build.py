@@ -103,6 +103,7 @@ class Outlast:
             caller_scopes=scopes.of_caller if scopes.limit_callers else None,
             target_scopes=scopes.of_target if config.limits else None,
             hedged=any(route.hedge for route in config.routes),
+            coalesced=any(route.coalesce for route in config.routes),
             find=self._route if any(route.degrade for route in config.routes) else None,
             store=_store(config, store, self.io) if _keeps_answers(config) else None,
         )

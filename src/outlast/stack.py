@@ -1,6 +1,7 @@
 """THE list: which layers there are, in which order, and why.
 
     once per request     cache              outermost: what was kept costs nothing, not even a place in a queue
+                         coalesce           the same requests under way at once are one
                          degrade            sees every failure below it, and answers with less
                          caller's limits    a caller over its limit must not take a place from others
                          admission          the gateway's slots and its priority queue
@@ -34,6 +35,7 @@ from outlast.layers.attempt import AttemptConfig, Attempts
 from outlast.layers.breaker import BreakerConfig, Breakers
 from outlast.layers.bulkhead import GATEWAY, Bulkhead, BulkheadConfig, SlotsConfig
 from outlast.layers.cache import Cache, CacheConfig
+from outlast.layers.coalesce import Coalesce, CoalesceConfig
 from outlast.layers.degrade import DegradeConfig, Degrades, Find
 from outlast.layers.hedge import HedgeConfig, Hedges
 from outlast.layers.limits import Keeper, LimitsConfig, ScopesOf
@@ -50,6 +52,7 @@ class LayersConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """One table for each layer; each can be switched off with `enabled = false`."""
 
     cache: CacheConfig = CacheConfig()
+    coalesce: CoalesceConfig = CoalesceConfig()
     degrade: DegradeConfig = DegradeConfig()
     retry: RetryConfig = RetryConfig()
     breaker: BreakerConfig = BreakerConfig()
@@ -75,6 +78,7 @@ class Stack:
         caller_scopes: whose limits a call falls under before it is routed; None where no caller has any.
         target_scopes: whose limits an attempt on a target falls under; None where no target has any.
         hedged: some route asks to be hedged, whatever the layer's configuration says of the others.
+        coalesced: some route asks for the same requests to share one call, whatever the configuration says of others.
         store: keeps answers, where any are to be kept; None where none are.
         find: finds the routes that ladders lead to; None where no route has a ladder.
     """
@@ -87,6 +91,7 @@ class Stack:
         caller_scopes: ScopesOf | None,
         target_scopes: ScopesOf | None,
         hedged: bool = False,
+        coalesced: bool = False,
         store: Store | None = None,
         find: Find | None = None,
     ) -> None:
@@ -95,6 +100,7 @@ class Stack:
             None if store is None else Cache(config.cache, store=store, dialects=dialects, outranked=self.outranked)
         )
         self.hedging = hedged or config.hedge.enabled
+        self.coalesce = Coalesce(config.coalesce) if coalesced or config.coalesce.enabled else None
         self._degrades = None if find is None else Degrades(config.degrade, find=find, useful=config.retry.useful)
         latencies = Latencies()
         latencies.wanted = self.hedging
@@ -131,6 +137,8 @@ class Stack:
         config = self.config
         if self.cache is not None:
             yield self.cache.layer()
+        if self.coalesce is not None:
+            yield self.coalesce.layer()
         if self._degrades is not None and config.degrade.enabled:
             yield self._degrades.layer()
         yield gates(

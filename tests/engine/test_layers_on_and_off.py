@@ -83,6 +83,13 @@ def cache(world):
     return world.sent() == 1
 
 
+def coalesce(world):
+    """The same requests at once are one."""
+    world.script_all(slow_headers(2.0))
+    world.crowd_alike(3)
+    return world.sent() == 1
+
+
 def degrade(world):
     """Who gets no answer gets less."""
     world.script_all(403)
@@ -105,6 +112,7 @@ def structured(world):
 
 STORIES = {
     "cache": (cache, DEFAULT, ""),
+    "coalesce": (coalesce, DEFAULT, ""),
     "retry": (retry, ONE, ""),
     "breaker": (breaker, ONE, ""),
     "pause": (pause, ONE, ""),

@@ -22,6 +22,8 @@ from outlast.model.messages import Chat, Document, Embed, Image, Reasoning, Requ
 
 VERSION = 1
 """Of what is named; a new one forgets all names of the old."""
+COMPARED = frozenset({"chat", "embed"})
+"""Operations whose requests are read, and so can be compared."""
 UNTOLD = frozenset(
     {
         "model", "user", "metadata", "safety_identifier", "stream", "stream_options",
@@ -67,7 +69,7 @@ def likeness(call: Call, tenant: str) -> Likeness:
     else:
         said = [request.dialect, not plain and request.stream, _own(request)]
     targets = [target.name for target in call.route.targets]
-    head = [VERSION, tenant, request.operation, call.route.name, targets]
+    head = [VERSION, tenant, request.operation, call.route.name, targets, request.held_to]
     return Likeness(hashlib.sha256(_canonical(head, said, request)).hexdigest(), plain)
 
 

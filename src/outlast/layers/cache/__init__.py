@@ -18,12 +18,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import inf
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from outlast.flow.call import Answer, Call, Handler, Layer, Looked, Story
 from outlast.flow.faults import told
-from outlast.flow.likeness import likeness
+from outlast.flow.likeness import COMPARED, likeness
 from outlast.flow.stream import Stream
 from outlast.layers.cache.config import CacheConfig
 from outlast.layers.cache.entry import Entry, entry_of, given, packed, unpacked
@@ -33,7 +34,7 @@ from outlast.model.caller import PRIORITIES, Caller
 from outlast.model.errors import Failure, Rejected
 from outlast.model.events import CacheKept, CacheLooked, CacheRenewed, StoreTrouble
 from outlast.model.freshness import NO_WISHES, Use, Windows, use_of
-from outlast.model.messages import Part, Reply
+from outlast.model.messages import Part, Reply, Request
 from outlast.ports import Dialect, Store, Stored
 
 __all__ = ["Cache", "CacheConfig", "Entry", "Record"]
@@ -91,8 +92,7 @@ class Cache:
         def layer(inner: Handler) -> Handler:
             async def handle(call: Call) -> Answer:
                 windows = self._config.windows if call.route.cache is None else call.route.cache
-                unread = call.request.forward is not None  # nobody knows what would be the same question
-                if unread or windows is None or windows.life <= 0 or call.wishes.no_store:
+                if windows is None or not _may_keep(call, windows):
                     return await inner(call)
                 return await self._answer(call, windows, inner)
 
@@ -178,6 +178,8 @@ class Cache:
         try:
             answer = given(found.entry, visit.call, source, self._dialects)
         except Failure:
+            answer = None
+        if answer is None or not _suits(answer, visit.call.request):
             visit.found = None
             visit.call.story.looked = Looked(found="none", why="miss")
             return None
@@ -209,6 +211,8 @@ class Cache:
         if answer.degraded:
             self._not_kept(visit, f"it is {answer.source}")
             return
+        if visit.call.story.looked is not None and visit.call.story.looked.shared:
+            return  # who was there first keeps it
         if isinstance(answer, Reply):
             self._keep(visit, entry_of(answer, life), answer.parts)
             return
@@ -287,6 +291,21 @@ class Cache:
             self._renewing.discard(visit.key)
             seconds = call.io.now() - visit.at
             call.io.emit(CacheRenewed(call.id, of, call.route.name, kind, target, seconds, cost))
+
+
+def _may_keep(call: Call, windows: Windows) -> bool:
+    """Can the request be compared, and may its answer be kept?"""
+    return windows.life > 0 and call.request.operation in COMPARED and not call.wishes.no_store
+
+
+def _suits(answer: Answer, request: Request) -> bool:
+    """Is it what this caller takes? One in the library may know more of the values than their schema says."""
+    if request.accepts is None:
+        return True
+    try:
+        return isinstance(answer, Reply) and not request.accepts(msgspec.json.decode(answer.text))
+    except (Failure, msgspec.MsgspecError, RecursionError):
+        return False
 
 
 async def _read(stream: Stream) -> None:
