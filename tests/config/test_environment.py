@@ -12,7 +12,7 @@ FOUND = [
     ({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "https://eu.api.openai.com/v1/"}, "openai",
      "https://eu.api.openai.com/v1", "bearer"),
     ({"ANTHROPIC_API_KEY": "k"}, "anthropic", "https://api.anthropic.com", "x-api-key"),
-    ({"GOOGLE_API_KEY": "k"}, "gemini", "https://generativelanguage.googleapis.com/v1beta/openai", "bearer"),
+    ({"GOOGLE_API_KEY": "k"}, "gemini", "https://generativelanguage.googleapis.com", "x-goog-api-key"),
     ({"AZURE_OPENAI_API_KEY": "k", "AZURE_OPENAI_ENDPOINT": "https://me.openai.azure.com/"}, "azure",
      "https://me.openai.azure.com/openai/v1", "api-key"),
     ({"MISTRAL_API_KEY": "k"}, "mistral", "https://api.mistral.ai/v1", "bearer"),

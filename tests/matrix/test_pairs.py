@@ -10,7 +10,7 @@ from outlast.testing import SimulatedProvider
 
 from .callers import CALLERS, caller_of
 
-PROVIDERS = ("openai", "responses", "anthropic", "cohere", "ollama")
+PROVIDERS = ("openai", "responses", "anthropic", "cohere", "gemini", "ollama")
 SAYS = "This is the simulated provider at-{}, no model at all. You said: hi"
 
 

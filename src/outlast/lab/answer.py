@@ -15,18 +15,19 @@ from typing import Literal, NamedTuple, cast
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from outlast.lab import ollama_reading, responses_reading
+from outlast.lab import gemini_reading, ollama_reading, responses_reading
 from outlast.lab.going_on import ANEW, AS_ASKED, Prefill, Way, begun, text_of, words
 from outlast.lab.instance import instance
 from outlast.lab.wanted_json import schema_in
 
 Json = dict[str, object]
-Vendor = Literal["openai", "responses", "anthropic", "cohere", "ollama"]
+Vendor = Literal["openai", "responses", "anthropic", "cohere", "gemini", "ollama"]
 """Whose words are spoken; OpenAI has two kinds."""
 Kind = Literal["chat", "embeddings", "models", "count_tokens", "other"]
 
 
 _READINGS: Mapping[Vendor, Callable[[Json], Json]] = {
+    "gemini": gemini_reading.as_chat,
     "responses": responses_reading.as_chat,
     "ollama": ollama_reading.as_chat,
 }
@@ -37,7 +38,8 @@ _CHOICES = {"required": "any", "REQUIRED": "any", "NONE": "none"}
 class Asked(Struct, frozen=True):
     """One request as a simulated provider sees it. `number` makes ids; `created` is seconds since the epoch.
 
-    `prefill` is what the provider takes for the beginning of its answer.
+    `prefill` is what the provider takes for the beginning of its answer; `place` what the path says, where that is more
+    than the vendor and the kind.
     """
 
     vendor: Vendor = "openai"
@@ -49,6 +51,7 @@ class Asked(Struct, frozen=True):
     prefill: Prefill = "message"
     other: Callable[[], tuple[bytes, str]] | None = None
     """Makes the answer of a page beside chat and embeddings, and names its media type."""
+    place: Json = field(default_factory=dict)
 
     @property
     def prefilled(self) -> bool:
@@ -63,12 +66,13 @@ class Asked(Struct, frozen=True):
     @property
     def stream(self) -> bool:
         """Is the answer wanted piece by piece?"""
-        return self.kind == "chat" and self.body.get("stream", self.vendor == "ollama") is True
+        said = self.place or self.body
+        return self.kind == "chat" and said.get("stream", self.vendor == "ollama") is True
 
     @property
     def model(self) -> str:
         """The model asked for."""
-        return str(self.body.get("model", ""))
+        return str((self.place or self.body).get("model", ""))
 
 
 class Said(Struct, frozen=True):
@@ -124,7 +128,7 @@ def compose(asked: Asked, text: str | None = None, *, finish: str | None = None,
 def plain(asked: Asked) -> Asked:
     """The same request, in words of which a simulated model reads the messages."""
     read = _READINGS.get(asked.vendor)
-    return replace(asked, vendor="openai", body=read(asked.body)) if read is not None else asked
+    return replace(asked, vendor="openai", body=read(asked.body) | asked.place) if read is not None else asked
 
 
 def last_text(asked: Asked) -> str:

@@ -13,6 +13,8 @@ from outlast.lab.answer import Asked
 from outlast.lab.anthropic_demands import check_messages
 from outlast.lab.cohere_demands import check_chat as check_cohere_chat
 from outlast.lab.cohere_demands import check_embed
+from outlast.lab.gemini_demands import check_content
+from outlast.lab.gemini_demands import check_embed as check_gemini_embed
 from outlast.lab.ollama_demands import check_ollama
 from outlast.lab.openai_demands import check_chat, check_embeddings
 from outlast.lab.refusal import Refusal
@@ -35,6 +37,8 @@ def check(asked: Asked, headers: Mapping[str, str]) -> None:
         (check_embed if asked.kind == "embeddings" else check_cohere_chat)(asked)
     elif asked.vendor == "ollama":
         check_ollama(asked, headers)
+    elif asked.vendor == "gemini":
+        (check_gemini_embed if asked.kind == "embeddings" else check_content)(asked)
     elif asked.kind == "embeddings":
         check_embeddings(asked)
     else:

@@ -9,9 +9,9 @@ counted as it goes; of a whole answer the bytes are kept, up to a bound, until t
 from __future__ import annotations
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
-from outlast.lab.answer import Asked
+from outlast.lab.answer import Asked, plain
 
 _MOST = 1 << 22
 """Bytes that are kept: of a whole answer, or of a line that does not end."""
@@ -101,9 +101,42 @@ class _Item(Struct):
     type: str = ""
 
 
+class _Part(Struct):
+    """A part of a candidate of Google's."""
+
+    text: str | None = None
+    call: object = field(default=None, name="functionCall")
+
+
+class _Parts(Struct):
+    parts: list[_Part] | None = None
+
+
+class _Candidate(Struct):
+    index: int = 0
+    content: _Parts | None = None
+    finish: str | None = field(default=None, name="finishReason")
+
+    def pieces(self) -> list[str]:
+        """Each piece of content in it; a call is one."""
+        parts = (self.content.parts if self.content is not None else None) or []
+        return [part.text or "{}" for part in parts if part.text or part.call is not None]
+
+
+class _GoogleUsage(Struct):
+    prompt: int = field(default=0, name="promptTokenCount")
+    completion: int = field(default=0, name="candidatesTokenCount")
+    thoughts: int = field(default=0, name="thoughtsTokenCount")
+
+    def usage(self) -> Usage:
+        """The same in one vocabulary."""
+        return Usage(self.prompt, self.completion + self.thoughts)
+
+
 class _Event(Struct):
     type: str = ""
     choices: list[_Choice] | None = None
+    candidates: list[_Candidate] | None = None
     delta: _Delta | str | None = None
     item: _Item | None = None
 
@@ -134,6 +167,7 @@ class _Whole(Struct):
     meta: _Counted | None = None
     prompt_eval_count: int = 0
     eval_count: int = 0
+    google: _GoogleUsage | None = field(default=None, name="usageMetadata")
 
 
 _STOPS = frozenset({"message_stop", "response.completed", "response.incomplete"})
@@ -154,7 +188,7 @@ class Meter:
     __slots__ = ("_choices", "_finished", "_lines", "_rest", "_stopped", "_stream", "pieces", "tokens")
 
     def __init__(self, asked: Asked) -> None:
-        wanted = asked.body.get("n")
+        wanted = plain(asked).body.get("n")
         self._choices = wanted if isinstance(wanted, int) else 1
         self._stream = asked.stream
         self._lines = asked.vendor == "ollama"
@@ -184,7 +218,7 @@ class Meter:
         found = self._object(rest)
         if found is None or found.error is not None or isinstance(found.message, str):
             return None
-        counted = found.usage or found.meta
+        counted = found.usage or found.meta or found.google
         return Usage(found.prompt_eval_count, found.eval_count) if counted is None else counted.usage()
 
     def torn(self, rest: bytes = b"") -> bool:
@@ -227,6 +261,10 @@ class Meter:
             self._count(choice.delta)
             if choice.finish_reason:
                 self._finished.add(choice.index)
+        for candidate in event.candidates or ():
+            self._add(candidate.pieces())
+            if candidate.finish:
+                self._finished.add(candidate.index)
         if event.type in _PIECES and isinstance(event.delta, _Delta):
             self._count(event.delta)
         elif event.type.startswith("response."):
@@ -242,6 +280,8 @@ class Meter:
             self.pieces += 1
 
     def _count(self, delta: _Delta | None) -> None:
-        pieces = delta.pieces() if delta is not None else []
+        self._add(delta.pieces() if delta is not None else [])
+
+    def _add(self, pieces: list[str]) -> None:
         self.pieces += len(pieces)
         self.tokens += sum(1 for piece in pieces if piece)

@@ -23,6 +23,7 @@ from typing import Self, Unpack, cast
 
 from msgspec.structs import replace
 
+from outlast.lab import gemini_reading
 from outlast.lab.answer import Asked, Json, Vendor, dumps
 from outlast.lab.conduct import Conduct
 from outlast.lab.connection import Connection, Received
@@ -248,7 +249,9 @@ class SimulatedProvider:
         provider, page = whereabouts(received.path)
         body_json = json_object(bytes(received.body))
         with self._lock:
-            site = self._site(provider or self._serving((body_json or {}).get("model")))
+            site = self._site(
+                provider or self._serving((gemini_reading.place(received.path) or body_json or {}).get("model"))
+            )
             site.count += 1
             seen = self._seen(site.name, site.count, connection, received, body_json or {})
             seen.price = site.conduct.price
@@ -296,6 +299,7 @@ class SimulatedProvider:
     def _allowed(self, site: Site, headers: dict[str, str]) -> bool:
         key = site.key if site.key is not None else self._key
         given = headers.get("authorization", "").removeprefix("Bearer ") or headers.get("x-api-key", "")
+        given = given or headers.get("x-goog-api-key", "")
         return key is None or given == key
 
     def _listed(self, site: Site, page: str, asked: Asked) -> Behaviour:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+from typing import cast
 
+from outlast.lab import gemini_reading
 from outlast.lab.answer import Asked, Json, Kind, Vendor
 from outlast.lab.connection import MOST, Received
 from outlast.lab.demands import Refusal, check
@@ -23,6 +25,10 @@ ROUTES: dict[tuple[str, str], tuple[Vendor, Kind]] = {
     ("POST", "messages/count_tokens"): ("anthropic", "count_tokens"),
     ("POST", "v2/chat"): ("cohere", "chat"),
     ("POST", "v2/embed"): ("cohere", "embeddings"),
+    ("POST", "models:generateContent"): ("gemini", "chat"),
+    ("POST", "models:streamGenerateContent"): ("gemini", "chat"),
+    ("POST", "models:embedContent"): ("gemini", "embeddings"),
+    ("POST", "models:batchEmbedContents"): ("gemini", "embeddings"),
     ("POST", "api/chat"): ("ollama", "chat"),
     ("POST", "api/embed"): ("ollama", "embeddings"),
     ("GET", "api/tags"): ("ollama", "models"),
@@ -35,6 +41,9 @@ _OTHER_VERSION = re.compile(r"(.*/|)(v2/(?:chat|embed)|api/(?:chat|embed|tags))"
 def whereabouts(path: str) -> tuple[str, str]:
     """The provider's name, and what follows `/v1/`; of another version with its name."""
     path = path.partition("?")[0]
+    google = gemini_reading.whereabouts(path)
+    if google is not None:
+        return google
     found = _OTHER_VERSION.fullmatch(path)
     if found is not None:
         return found[1].strip("/"), found[2]
@@ -56,7 +65,9 @@ def understood(received: Received, page: str, seen: Seen, created: int, prefill:
     vendor, kind = ROUTES.get((received.method, page), ("openai", "models"))
     if kind == "models" and "anthropic-version" in received.headers:
         vendor = "anthropic"
-    return Asked(vendor, kind, seen.json, seen.number, created, seen.provider, prefill)
+    place = gemini_reading.place(received.path) if vendor == "gemini" else {}
+    body = cast("Json", gemini_reading.spelt(seen.json)) if place else seen.json
+    return Asked(vendor, kind, body, seen.number, created, seen.provider, prefill, place=place)
 
 
 def refused(asked: Asked, received: Received, body_json: Json | None) -> Behaviour | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from types import ModuleType
 
-from outlast.lab import anthropic_side, cohere_side, ollama_side, openai_side, responses_side
+from outlast.lab import anthropic_side, cohere_side, gemini_side, ollama_side, openai_side, responses_side
 from outlast.lab.answer import Asked, Said, SimEvent, Vendor, dumps
 from outlast.lab.steps import Body, End, Framing, Head, Headers, Pause, Step
 
@@ -13,6 +13,7 @@ JSON = "application/json"
 _WORDS: dict[Vendor, ModuleType] = {
     "anthropic": anthropic_side,
     "cohere": cohere_side,
+    "gemini": gemini_side,
     "ollama": ollama_side,
     "openai": openai_side,
     "responses": responses_side,

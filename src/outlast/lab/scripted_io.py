@@ -19,6 +19,7 @@ from typing import TypeVar, cast, get_args
 from outlast.edge.beside import Beside
 from outlast.edge.race import TaskRace
 from outlast.edge.request import time_left
+from outlast.lab import gemini_reading
 from outlast.lab.answer import Asked, Json, Vendor
 from outlast.lab.named import Spec, behaviour, by_model
 from outlast.lab.script import Behaviour, ok
@@ -249,6 +250,7 @@ def _asked(target: Target, outgoing: Outgoing, number: int) -> Asked:
         body=_object(outgoing.body),
         number=number,
         provider=target.provider.name,
+        place=gemini_reading.place(outgoing.path.decode().removeprefix("/")),
     )
 
 
