@@ -417,7 +417,7 @@ SAID = (m.Message("user", (m.Text("x"),)),)
     [
         (None, ["f", "g"], {"tools.strict"}),
         ("auto", ["f", "g"], {"tools.strict"}),
-        ("none", None, set()),
+        ("none", None, {"tools"}),
         ("any", ["f", "g"], {"tool_choice", "tools.strict"}),
         ("g", ["g"], {"tool_choice"}),
     ],

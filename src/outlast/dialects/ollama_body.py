@@ -132,8 +132,8 @@ def _tools(body: dict[str, object], chat: Chat, dropped: list[str]) -> None:
     shown = [] if choice == "none" else named or chat.tools
     if shown:
         body["tools"] = [{"type": "function", "function": _definition(tool)} for tool in shown]
-    if chat.tools and choice not in {"auto", "none"}:
-        dropped.append("tool_choice")
+    if chat.tools and choice != "auto":
+        dropped.append("tools" if choice == "none" else "tool_choice")
     if chat.tools and chat.parallel_tools is False:
         dropped.append("parallel_tool_calls")
     if any(tool.strict for tool in shown):

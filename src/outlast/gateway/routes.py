@@ -6,6 +6,7 @@ There is no server and no socket here, so that an application can have the same 
     POST /v1/messages                              as Anthropic     GET /livez · /readyz · /healthz
     POST /v1/generate                              our own          GET /metrics
     GET, POST, DELETE of what `[pass_through]` lists: passed on unread to whoever speaks the caller's dialect
+    POST /api/chat · /api/embed · /api/generate    as Ollama        and what its clients ask beside (`ollama_pages`)
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from outlast.build import Outlast
+from outlast.dialects import wire
 from outlast.edge.deadline import smaller
 from outlast.engine import Asked
 from outlast.flow.stream import Stream
 from outlast.gateway import headers as with_headers
-from outlast.gateway import models
+from outlast.gateway import models, ollama_pages
 from outlast.gateway.auth import WISHES, Door, priority, timeout, wishes
 from outlast.gateway.endpoints import all_paths, endpoint_at
 from outlast.gateway.exchange import Headers, Inbound, Outbound
@@ -145,6 +147,8 @@ class Surface:
     def _is_plain(self, inbound: Inbound) -> bool:
         """Is there something here that needs no engine?"""
         path = inbound.path
+        if ollama_pages.page(inbound.method, path) is not None:
+            return True
         if inbound.method not in {"GET", "HEAD"} or (path == "/metrics" and self._metrics is None):
             return False
         return path in PLAIN or path.startswith(MODEL)
@@ -162,7 +166,8 @@ class Surface:
         """The methods that its path takes."""
         if inbound.path in self._passing:
             return ", ".join(sorted(METHODS)).encode()
-        return b"POST" if endpoint_at(inbound.path) else b"GET, HEAD"
+        posted = endpoint_at(inbound.path) or ollama_pages.PATHS.get(inbound.path) == "POST"
+        return b"POST" if posted else b"GET, HEAD"
 
     def _failed(self, dialect: Dialect, failure: Failure, asked: Asked) -> Outbound:
         status, body = dialect.error(failure, asked.id)
@@ -184,6 +189,10 @@ class Surface:
             self._door.caller(inbound.headers)
             if path == "/metrics" and self._metrics is not None:
                 return _whole(200, with_headers.request_id("", inbound.id), self._metrics(), METRICS)
+            page = ollama_pages.page(inbound.method, path)
+            if page is not None:
+                told = wire.dumps(page(self._outlast.config.routes, inbound.body))
+                return _whole(200, with_headers.request_id("ollama", inbound.id), told)
             return self._models(inbound, path.removeprefix("/v1/models").removeprefix("/"))
         except Failure as failure:
             return self.failed(inbound, failure)
@@ -194,7 +203,11 @@ class Surface:
             return Caller("this path takes POST", status=405)
         if (path in PLAIN or path.startswith(MODEL)) and inbound.method not in {"GET", "HEAD"}:
             return Caller("this path takes GET", status=405)
-        there = ", ".join((*all_paths(), *PLAIN, *self._passing.config.paths))
+        if path in ollama_pages.PATHS:
+            return Caller(f"this path takes {ollama_pages.PATHS[path]}", status=405)
+        if (refused := ollama_pages.refused(path)) is not None:
+            return refused
+        there = ", ".join((*all_paths(), *PLAIN, *ollama_pages.PATHS, *self._passing.config.paths))
         return Caller(f"there is nothing at this path; there is: {there}", status=404)
 
     def _health(self, inbound: Inbound) -> Outbound:
@@ -215,7 +228,9 @@ def _door(outlast: Outlast) -> Door:
 
 
 def _vendor(inbound: Inbound) -> str:
-    """Whose manners a caller of a path that both have expects."""
+    """Whose manners a caller of a path that none has for itself expects."""
+    if inbound.path.startswith("/api/"):
+        return "ollama"
     return "anthropic" if b"anthropic-version" in inbound.headers else "openai"
 
 
