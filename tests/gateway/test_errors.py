@@ -127,7 +127,7 @@ def test_a_long_wait_is_told_truly_and_not_to_be_slept_out(provider, lone):
         ("POST", "/metrics", 405, "GET, HEAD"),
         ("OPTIONS", OPENAI, 405, "POST"),
         ("GET", "/", 404, None),
-        ("POST", "/v1/responses", 404, None),
+        ("POST", "/v1/nothing", 404, None),
         ("OPTIONS", "/nothing", 404, None),
     ],
 )
