@@ -16,7 +16,7 @@ FOUND = [
     ({"AZURE_OPENAI_API_KEY": "k", "AZURE_OPENAI_ENDPOINT": "https://me.openai.azure.com/"}, "azure",
      "https://me.openai.azure.com/openai/v1", "api-key"),
     ({"MISTRAL_API_KEY": "k"}, "mistral", "https://api.mistral.ai/v1", "bearer"),
-    ({"DEEPSEEK_API_KEY": "k"}, "deepseek", "https://api.deepseek.com/v1", "bearer"),
+    ({"DEEPSEEK_API_KEY": "k"}, "deepseek", "https://api.deepseek.com", "bearer"),
     ({"GROQ_API_KEY": "k"}, "groq", "https://api.groq.com/openai/v1", "bearer"),
     ({"TOGETHER_API_KEY": "k"}, "together", "https://api.together.ai/v1", "bearer"),
     ({"FIREWORKS_API_KEY": "k"}, "fireworks", "https://api.fireworks.ai/inference/v1", "bearer"),

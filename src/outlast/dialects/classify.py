@@ -91,6 +91,9 @@ CODES: dict[str, type[Failure]] = {
 }  # fmt: skip
 """Codes and types that say what is the matter whatever the status is."""
 
+TOO_LARGE = frozenset({"rate_limit_exceeded", "tokens"})
+"""Words with a 413 that say: this one request has more tokens than the account has in a minute."""
+
 VAGUE: dict[str, type[Failure]] = {
     **dict.fromkeys(
         ("invalid_request_error", "invalid_argument", "failed_precondition", "request_too_large", "bad_request",
@@ -254,6 +257,8 @@ def _made(status: int, envelope: Envelope | None, target: Target) -> Failure:
 
 
 def _by_words(status: int, envelope: Envelope, target: Target) -> type[Failure] | None:
+    if status == 413 and not TOO_LARGE.isdisjoint(envelope.words):
+        return ContextLength
     for word in envelope.words:
         if word in CODES:
             return CODES[word]

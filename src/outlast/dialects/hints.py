@@ -28,9 +28,11 @@ _EPOCH = 1e9
 _REQUESTS = (
     (b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests"),
     (b"anthropic-ratelimit-requests-remaining", b"anthropic-ratelimit-requests-reset"),
+    (b"x-trial-endpoint-call-remaining", b"x-trial-endpoint-call-reset"),
 )
 _TOKENS = (
     (b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens"),
+    (b"x-tokenlimit-remaining", b"x-tokenlimit-reset"),
     (b"anthropic-ratelimit-tokens-remaining", b"anthropic-ratelimit-tokens-reset"),
     (b"anthropic-ratelimit-input-tokens-remaining", b"anthropic-ratelimit-input-tokens-reset"),
     (b"anthropic-ratelimit-output-tokens-remaining", b"anthropic-ratelimit-output-tokens-reset"),

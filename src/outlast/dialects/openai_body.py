@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
-from outlast.dialects import going_on, wire
+from outlast.dialects import going_on, openai_accent, wire
 from outlast.dialects.media import data_url
 from outlast.model.messages import (
     Chat,
@@ -22,7 +22,7 @@ from outlast.model.messages import (
     ToolCall,
     ToolResult,
 )
-from outlast.model.target import Target
+from outlast.model.target import Quirks, Target
 
 _USAGE = Raw(b'{"include_usage":true}')
 _ENCODER = msgspec.json.Encoder()
@@ -56,6 +56,7 @@ def passed_on(request: Request, target: Target) -> tuple[bytes, tuple[str, ...]]
         _cap(fields, target.max_output, dropped)
     if request.begun is not None:
         _pass_on_begun(fields, request, target, dropped)
+    openai_accent.adapt(fields, quirks, dropped)
     if request.stream:
         _stream(fields, request, quirks.stream_options, dropped)
     elif fields.get("stream") == wire.TRUE:
@@ -135,6 +136,7 @@ def written(request: Request, target: Target, own: bool) -> tuple[bytes, tuple[s
             body["stream_options"] = {"include_usage": True}
     _extra(body, chat, own, _OF_RESPONSES if request.dialect == "responses" else _SHARED, dropped)
     dropped.extend(name for name in target.provider.quirks.drops if body.pop(name, None) is not None)
+    openai_accent.rename(body, target.provider.quirks)
     return wire.dumps(body), tuple(dict.fromkeys(dropped))
 
 
@@ -207,20 +209,26 @@ def _extra(body: dict[str, object], chat: Chat, own: bool, shared: frozenset[str
 
 
 def _messages(chat: Chat, target: Target, dropped: list[str]) -> list[dict[str, object]]:
-    system = "developer" if target.provider.quirks.developer_role else "system"
+    quirks = target.provider.quirks
+    system = "developer" if quirks.developer_role else "system"
     written: list[dict[str, object]] = []
     for message in chat.messages:
         if message.role == "tool":
             written.extend(_result(part, dropped) for part in message.parts if isinstance(part, ToolResult))
         else:
-            written.append(_turn(message, system if message.role == "system" else message.role, dropped))
+            written.append(_turn(message, system if message.role == "system" else message.role, quirks, dropped))
     return written
 
 
-def _turn(message: Message, role: str, dropped: list[str]) -> dict[str, object]:
+def _turn(message: Message, role: str, quirks: Quirks, dropped: list[str]) -> dict[str, object]:
     turn: dict[str, object] = {"role": role}
     content = _content(message, dropped)
     calls = [part for part in message.parts if isinstance(part, ToolCall)]
+    thoughts = [part for part in message.parts if isinstance(part, Reasoning)]
+    if calls and quirks.thoughts == "with_calls":
+        turn["reasoning_content"] = "".join(part.text for part in thoughts)
+    elif thoughts:
+        dropped.append("messages.reasoning")
     turn["content"] = content if content or not calls else None
     if calls:
         turn["tool_calls"] = [
@@ -230,15 +238,15 @@ def _turn(message: Message, role: str, dropped: list[str]) -> dict[str, object]:
     refusal = "".join(part.text for part in message.parts if isinstance(part, Refusal))
     if refusal:
         turn["refusal"] = refusal
-    if message.name:
+    if message.name and "name" in openai_accent.of_turns(quirks):
+        dropped.append("messages.name")
+    elif message.name:
         turn["name"] = message.name
     return turn
 
 
 def _content(message: Message, dropped: list[str]) -> str | list[dict[str, object]]:
     """One text as a string, everything else as a list of parts."""
-    if any(isinstance(part, Reasoning) for part in message.parts):
-        dropped.append("messages.reasoning")
     parts = [part for part in message.parts if isinstance(part, (Text, Image, Document))]
     if not parts:
         return ""

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from outlast.dialects import (
     classify,
     errors,
+    going_on,
     hints,
     openai_body,
     openai_embeddings,
@@ -54,7 +55,7 @@ class OpenAI:
             own = request.dialect in {"", self.name}
             half = openai_embeddings if embeds else openai_body
             body, dropped = half.written(request, target, own)
-        return Outgoing(_path(embeds, target), body, _HEADERS, dropped)
+        return Outgoing(_path(request, target), body, _HEADERS, dropped)
 
     def decode(self, body: bytes, request: Request, target: Target) -> Reply:
         """The answer in these bytes. Raises `BadResponse`, or what an error envelope means."""
@@ -91,14 +92,17 @@ class OpenAI:
         return errors.openai(failure, request_id)
 
 
-def _path(embeds: bool, target: Target) -> bytes:
+def _path(request: Request, target: Target) -> bytes:
     quirks = target.provider.quirks
+    embeds = request.operation == "embed"
+    if quirks.path_prefill and going_on.prefills(request.begun, target):
+        return _unusual(quirks.path_prefill, target, quirks)
     if not (quirks.path_chat or quirks.path_embed or quirks.query):
         return b"/embeddings" if embeds else b"/chat/completions"
-    return _unusual(embeds, target, quirks)
+    usual = (quirks.path_embed or "/embeddings") if embeds else (quirks.path_chat or "/chat/completions")
+    return _unusual(usual, target, quirks)
 
 
-def _unusual(embeds: bool, target: Target, quirks: Quirks) -> bytes:
-    path = (quirks.path_embed or "/embeddings") if embeds else (quirks.path_chat or "/chat/completions")
+def _unusual(path: str, target: Target, quirks: Quirks) -> bytes:
     path = path.replace("{model}", quote(target.model, safe=""))
     return f"{path}?{quirks.query}".encode() if quirks.query else path.encode()

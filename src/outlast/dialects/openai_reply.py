@@ -36,6 +36,7 @@ class WireUsage(Struct):
     completion_tokens: Count = 0
     prompt_tokens_details: _InputDetails | None = None
     completion_tokens_details: _OutputDetails | None = None
+    prompt_cache_hit_tokens: Count | None = None
 
 
 class WireFunction(Struct, gc=False):
@@ -84,6 +85,7 @@ class _LooseMessage(Struct):
     content: Any = None
     refusal: Any = None
     reasoning_content: Any = None
+    reasoning: Any = None
     tool_calls: list[_Call] | None = None
 
 
@@ -107,7 +109,12 @@ class _LooseAnswer(Struct):
 _ANSWER = msgspec.json.Decoder(_Answer)
 _LOOSE = msgspec.json.Decoder(_LooseAnswer)
 _USAGE = msgspec.json.Decoder(WireUsage)
-_FINISH = {"function_call": "tool_calls"}
+_FINISH = {"function_call": "tool_calls", "eos": "stop", "model_length": "length"}
+GIVEN_UP: dict[str, object] = {
+    "error": "the answer was given up",
+    "insufficient_system_resource": {"type": "overloaded_error"},
+}
+"""Finish reasons of an answer that is none, and what error each is."""
 _FINISH_WRITTEN = {"refusal": "content_filter"}
 
 
@@ -123,8 +130,8 @@ def decode(body: bytes, request: Request, target: Target, dialect: str) -> Reply
     if not said.choices:
         raise BadResponse("an answer without choices")
     choice = said.choices[0]
-    if choice.error or choice.finish_reason == "error":
-        raise in_band(choice.error or "the answer was given up", target)
+    if choice.error or choice.finish_reason in GIVEN_UP:
+        raise in_band(choice.error or GIVEN_UP[choice.finish_reason or ""], target)
     message = choice.message
     finish = choice.finish_reason or ("tool_calls" if message.tool_calls else "stop")
     return Reply(
@@ -145,7 +152,7 @@ def usage_of(usage: WireUsage) -> Usage:
     return Usage(
         usage.prompt_tokens,
         usage.completion_tokens,
-        (told.cached_tokens or 0) if told is not None else 0,
+        ((told.cached_tokens if told is not None else 0) or usage.prompt_cache_hit_tokens or 0),
         (told.cache_write_tokens or 0) if told is not None else 0,
         (made.reasoning_tokens or 0) if made is not None else 0,
     )
@@ -187,7 +194,7 @@ def _strict(choice: _LooseChoice) -> _Choice:
     message = _Message(
         content=text_of(loose.content),
         refusal=text_of(loose.refusal),
-        reasoning_content=text_of(loose.reasoning_content),
+        reasoning_content=text_of(loose.reasoning_content) or text_of(loose.reasoning) or thought_in(loose.content),
         tool_calls=loose.tool_calls,
     )
     finish = choice.finish_reason
@@ -202,6 +209,13 @@ def text_of(content: object) -> str | None:
         raise BadResponse("an answer whose words are neither text nor parts")
     texts = [part.get("text") for part in content if isinstance(part, dict)]
     return "".join(text for text in texts if isinstance(text, str))
+
+
+def thought_in(content: object) -> str | None:
+    """What the model thought, where a provider (Mistral) has it as parts among the words."""
+    parts = content if isinstance(content, list) else []
+    thoughts = [part["thinking"] for part in parts if isinstance(part, dict) and "thinking" in part]
+    return "".join(text_of(thought) or "" for thought in thoughts) or None
 
 
 def _word(raw: Raw) -> str:

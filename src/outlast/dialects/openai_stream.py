@@ -19,12 +19,14 @@ from msgspec import Raw, Struct
 from outlast.dialects import errors, estimate, wire
 from outlast.dialects.classify import in_band
 from outlast.dialects.openai_reply import (
+    GIVEN_UP,
     WireFunction,
     WireUsage,
     answer_id,
     finish_read,
     finish_told,
     text_of,
+    thought_in,
     usage_in,
     usage_of,
     usage_told,
@@ -60,15 +62,21 @@ class _Choice(Struct, gc=False):
     error: Any = None
 
 
+class _Beside(Struct, gc=False):
+    usage: WireUsage | None = None
+
+
 class _Event(Struct, gc=False):
     choices: list[_Choice]
     usage: WireUsage | None = None
     error: Any = None
+    x_groq: _Beside | None = None
 
 
 class _LooseDelta(Struct):
     content: Any = None
     reasoning_content: Any = None
+    reasoning: Any = None
     refusal: Any = None
     tool_calls: list[_Call] | None = None
 
@@ -137,7 +145,7 @@ class OpenAIReader(EventReader):
         if not self._choices:
             self._open(data)
         choices = said.choices
-        if len(choices) != 1 or said.usage is not None:
+        if len(choices) != 1 or said.usage is not None or said.x_groq is not None:
             return self._several(said, chunks)
         choice = choices[0]
         delta = choice.delta
@@ -152,8 +160,9 @@ class OpenAIReader(EventReader):
 
     def _several(self, said: _Event, chunks: list[Chunk]) -> bool:
         """An event that is not simply the next words of one answer."""
-        if said.usage is not None:
-            self._usage = usage_of(said.usage)
+        told = said.usage or (said.x_groq.usage if said.x_groq is not None else None)
+        if told is not None:
+            self._usage = usage_of(told)
         keep = [self._choose(choice, chunks) for choice in said.choices]
         if self._usage is not None and self.finished and not self._told:
             self._tell(chunks)
@@ -163,8 +172,8 @@ class OpenAIReader(EventReader):
 
     def _choose(self, choice: _Choice, chunks: list[Chunk]) -> bool:
         index, delta, finish = choice.index, choice.delta, choice.finish_reason
-        if choice.error or finish == "error":
-            raise in_band(choice.error or "the answer was given up", self._target)
+        if choice.error or finish in GIVEN_UP:
+            raise in_band(choice.error or GIVEN_UP[finish or ""], self._target)
         if delta is None and (choice.message is not None or choice.text is not None):
             raise BadResponse("an event of the stream is of another protocol")
         if index not in self._choices:
@@ -270,7 +279,7 @@ def _strict(choice: _LooseChoice) -> _Choice:
     loose = choice.delta or _LooseDelta()
     delta = _Delta(
         content=text_of(loose.content),
-        reasoning_content=text_of(loose.reasoning_content),
+        reasoning_content=text_of(loose.reasoning_content) or text_of(loose.reasoning) or thought_in(loose.content),
         refusal=text_of(loose.refusal),
         tool_calls=loose.tool_calls,
     )

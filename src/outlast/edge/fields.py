@@ -20,7 +20,7 @@ KEPT = frozenset(
         b"location",
     }
 )
-KEPT_PREFIXES = (b"x-ratelimit-", b"anthropic-ratelimit-", b"x-tokenlimit-", b"ratelimit")
+KEPT_PREFIXES = (b"x-ratelimit-", b"anthropic-ratelimit-", b"x-tokenlimit-", b"x-trial-endpoint-call-", b"ratelimit")
 
 
 MOST_NAMES = 1024

@@ -55,6 +55,8 @@ class Quirks(Struct, frozen=True):
     """Path after the base URL for chat, where it is not the dialect's; `{model}` is replaced."""
     path_embed: str = ""
     """The same for embeddings."""
+    path_prefill: str = ""
+    """The same for a chat that goes on from a last message of the assistant (DeepSeek's beta)."""
     path_responses: str = ""
     """The same for OpenAI's responses."""
     query: str = ""
@@ -62,7 +64,12 @@ class Quirks(Struct, frozen=True):
     version: str = ""
     """The protocol version header, such as `anthropic-version`."""
     drops: tuple[str, ...] = ()
-    """Fields that the provider refuses; taken out and named."""
+    """Fields that the provider refuses; taken out and named. `messages.name`: that field of every turn."""
+    renames: dict[str, str] = field(default_factory=dict)
+    """What it calls a field, or (`tool_choice.required`) a value of one, that others call so."""
+    thoughts: Literal["", "refused", "with_calls"] = ""
+    """`reasoning_content` of earlier turns: passed on as it came; refused, and taken out; or wanted in turns that call
+    tools (DeepSeek), where there is an empty one if need be, and taken out of others."""
     num_ctx: int = 0
     """Tokens that the server is asked to load a model with, at most the model's window; 0: as it does by itself."""
     throttle_statuses: tuple[int, ...] = ()
