@@ -20,6 +20,8 @@ from outlast.config.schema import File, KeySection, ModelSection, ProviderSectio
 from outlast.layers.limits import LimitConfig
 from outlast.model.caller import PRIORITIES
 from outlast.model.target import Auth, Provider, Route, Secret, Target
+from outlast.model.tokens import vocabulary_of
+from outlast.model.vocabularies import Vocabulary
 
 Changed = TypeVar("Changed", bound=Struct)
 
@@ -165,6 +167,7 @@ class Resolver:
             provider=provider,
             model=model,
             family=family,
+            vocabulary=_vocabulary(told, model, family),
             reasoning=bool(reasoning),
             prefill=_prefill(told, row, provider),
             price=told.price if told else None,
@@ -207,6 +210,7 @@ def route(name: str, section: RouteSection, shelves: Mapping[str, Shelf], off: s
         weaker=section.weaker,
         stream_partial=section.stream_partial,
         on_invalid=section.on_invalid,
+        fit=section.fit,
     )
 
 
@@ -263,6 +267,11 @@ def _told(section: ModelSection | None, name: str, row: ModelRow) -> object:
     """What the configuration says of a capability, else what the catalog does."""
     told = getattr(section, name) if section is not None else None
     return getattr(row, name) if told is None else told
+
+
+def _vocabulary(section: ModelSection | None, model: str, family: str) -> Vocabulary:
+    """As the configuration says, else by the name of the model itself, or of the deployment."""
+    return (section.vocabulary if section is not None else None) or vocabulary_of(family or model)
 
 
 def _prefill(section: ModelSection | None, row: ModelRow, provider: Provider) -> bool:

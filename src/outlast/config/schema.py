@@ -17,7 +17,8 @@ from outlast.engine import EngineConfig
 from outlast.layers.limits import LimitConfig
 from outlast.model.freshness import Windows
 from outlast.model.rungs import Rung
-from outlast.model.target import REASONING_TIMERS, Auth, OnBreak, Price, Quirks, Secret, Timers
+from outlast.model.target import REASONING_TIMERS, Auth, Fit, OnBreak, Price, Quirks, Secret, Timers
+from outlast.model.vocabularies import Vocabulary
 from outlast.stack import LayersConfig
 
 Port = Annotated[int, Meta(ge=0, le=65535, description="a port from 0 to 65535")]
@@ -104,6 +105,8 @@ class ModelSection(Struct, frozen=True, forbid_unknown_fields=True):
     """Name of the model itself, the same at every provider; tells the catalog what a deployment is."""
     window: int | None = None
     max_output: int | None = None
+    vocabulary: Vocabulary | None = None
+    """How it splits texts into tokens, for estimates; left out: as its name says."""
     tools: bool | None = None
     vision: bool | None = None
     schema: bool | None = None
@@ -178,6 +181,8 @@ class RouteSection(Struct, frozen=True, forbid_unknown_fields=True):
     """Hand over streams of JSON as they come, before they are known to match their schema."""
     on_invalid: Literal["error", "next"] = "error"
     """When a target's answers do not match the schema: an error, or the next target is asked."""
+    fit: Fit = "error"
+    """A request too long for every window that is left: an error, or shortened from its oldest turns or its middle."""
     weights: dict[str, float] = field(default_factory=dict)
     """Target → share, for `order = "weighted"`; 1 when left out."""
 

@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from outlast.model.freshness import Windows
 from outlast.model.rungs import Rung
+from outlast.model.vocabularies import UNKNOWN, Vocabulary
 
 
 class Secret:
@@ -148,6 +149,7 @@ class Target(Struct, frozen=True, eq=False):
         family: name of the model itself, the same at every provider that serves it.
         window: tokens of prompt and answer together; 0 when unknown.
         max_output: most output tokens; 0 when unknown. Anthropic's dialect must always say a limit.
+        vocabulary: how it splits texts into tokens, for estimates.
     """
 
     name: str
@@ -156,6 +158,7 @@ class Target(Struct, frozen=True, eq=False):
     family: str = ""
     window: int = 0
     max_output: int = 0
+    vocabulary: Vocabulary = UNKNOWN
     tools: bool = True
     vision: bool = True
     schema: bool = True
@@ -180,6 +183,11 @@ class Target(Struct, frozen=True, eq=False):
 OnBreak = Literal["resume", "error", "restart"]
 """What happens when a stream breaks after content was handed over: another target goes on with the answer; the stream
 ends with an error; or another answer begins, and callers who can be told are told that all before it is void."""
+
+
+Fit = Literal["error", "drop_oldest", "middle_out"]
+"""What happens to a request that fits into no window left: it ends with an error; its oldest turns are left out; or
+turns from its middle, so that its beginning stays."""
 
 
 class Route(Struct, frozen=True, eq=False, dict=True):
@@ -209,6 +217,8 @@ class Route(Struct, frozen=True, eq=False, dict=True):
     """Hand over streams of JSON as they come, before they are known to match their schema."""
     on_invalid: Literal["error", "next"] = "error"
     """What happens when a target's answers do not match the schema: an error, or the next target is asked."""
+    fit: Fit = "error"
+    """What happens to a request that is too long for every window that is left."""
 
     def limit(self, streamed: bool) -> float:
         """Seconds that the longest attempt on its first targets has."""
