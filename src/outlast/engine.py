@@ -17,7 +17,7 @@ from outlast.model.errors import Failure, Internal
 from outlast.model.events import Fault, RequestEnded
 from outlast.model.freshness import NO_WISHES, Wishes
 from outlast.model.messages import Request
-from outlast.model.target import Route
+from outlast.model.target import Fit, Route
 from outlast.ports import Io
 
 
@@ -45,7 +45,8 @@ class Routes(Protocol):
 class Asked(Struct):
     """Who asks and how: what a request has beside its content.
 
-    `timeout` is in seconds, None for the default; `wishes` say what is wanted of answers that were kept.
+    `timeout` is in seconds, None for the default; `wishes` say what is wanted of answers that were kept, and `fit` what
+    happens to a request that is too long, None as its route says.
 
     The others are filled in: `allowances` with what is left of the caller's limits, `looked` with what the cache had,
     and `instead_of`, when the answer is less than what was asked for, with the kind of failure that it stands in for.
@@ -56,6 +57,7 @@ class Asked(Struct):
     priority: int | None = None
     timeout: float | None = None
     wishes: Wishes = NO_WISHES
+    fit: Fit | None = None
     allowances: list[Allowance] = []
     looked: Looked | None = None
     instead_of: str = ""
@@ -151,6 +153,7 @@ class Engine:
             caller=caller,
             priority=caller.priority if asked.priority is None else max(asked.priority, caller.priority),
             wishes=asked.wishes,
+            fit=asked.fit,
         )
         asked.allowances = call.story.allowances
         try:

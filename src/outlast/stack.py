@@ -10,6 +10,7 @@
                          hedge              outside routing, since its second leg is routed too
                          routing            tries the targets; it only peeks at circuits and pauses
     once per target      structured again   asks for JSON in words where no provider holds the target to a schema
+                         fit                shortens what is too long for the target, where that is wanted
     once per attempt     retry              inside routing, so that a retry is rare where another target exists
                          pause              what a throttled target asks for is waited for first, holding nothing
                          limits             the provider's quota is waited for before a slot is taken
@@ -37,6 +38,7 @@ from outlast.layers.bulkhead import GATEWAY, Bulkhead, BulkheadConfig, SlotsConf
 from outlast.layers.cache import Cache, CacheConfig
 from outlast.layers.coalesce import Coalesce, CoalesceConfig
 from outlast.layers.degrade import DegradeConfig, Degrades, Find
+from outlast.layers.fit import FitConfig, fit
 from outlast.layers.hedge import HedgeConfig, Hedges
 from outlast.layers.limits import Keeper, LimitsConfig, ScopesOf
 from outlast.layers.pause import PauseConfig, Pauses
@@ -66,6 +68,7 @@ class LayersConfig(Struct, frozen=True, forbid_unknown_fields=True):
     resume: ResumeConfig = ResumeConfig()
     hedge: HedgeConfig = HedgeConfig()
     routing: RoutingConfig = RoutingConfig()
+    fit: FitConfig = FitConfig()
     attempt: AttemptConfig = AttemptConfig()
 
 
@@ -154,6 +157,8 @@ class Stack:
         yield self.routing.layer()
         if config.structured.enabled:
             yield self._structured.asking()
+        if config.fit.enabled:
+            yield fit(config.fit)
         if config.retry.enabled:
             yield self.retries.layer()
         yield gates(

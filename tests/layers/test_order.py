@@ -16,7 +16,7 @@ def test_everybody_once_the_chosen_one_in_front_and_small_windows_last(windows, 
     """As if it had been sorted; looked at any number of times."""
     targets = tuple(replace(ALPHA, name=f"alpha/{number}", window=window) for number, window in enumerate(windows))
     first %= len(targets)
-    order = Order(targets, first=first, tokens=tokens)
+    order = Order(targets, first=first, small=lambda target: 0 < target.window < tokens)
     led = [targets[first], *(target for target in targets if target is not targets[first])]
     wanted = sorted(led, key=lambda target: bool(tokens and target.window and tokens > target.window))
     assert list(order) == list(order) == wanted

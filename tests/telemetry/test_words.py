@@ -28,6 +28,7 @@ from outlast.model.events import (
     ProbeSent,
     Refused,
     ReplyRejected,
+    RequestCut,
     RequestEnded,
     RetryRefused,
     RetryScheduled,
@@ -134,6 +135,9 @@ SENTENCES = {
     StreamBroke("r", A, 11, stalled=False): "the stream of a/m breaks after 11 characters",
     StreamBroke("r", A, 1, stalled=True, reason="no attempts left"): (
         "the stream of a/m breaks after 1 character, and nobody goes on with it: no attempts left"
+    ),
+    RequestCut("r", A, "drop_oldest", 12, 40, 9000, 7000, 8192): (
+        "leaves out 12 of 40 messages (drop_oldest) to fit into 8,192 at a/m: about 9,000 tokens become 7,000"
     ),
     StreamResumed("r", A, B, 11, "asking", 0.5): (
         "b/m goes on after 11 characters, as it was asked to; for 0.5 s there was nothing new"

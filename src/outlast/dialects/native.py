@@ -145,6 +145,7 @@ class Native:
                 "refusal": "".join(part.text for part in reply.parts if isinstance(part, Refusal)),
                 "tool_calls": [_call(part) for part in reply.tool_calls],
                 "dropped": reply.dropped,
+                "cut": reply.cut,
             }
         )
 

@@ -19,7 +19,7 @@ from outlast.model.caller import NORMAL, Caller
 from outlast.model.events import AttemptEnded
 from outlast.model.freshness import NO_WISHES, Wishes
 from outlast.model.messages import Reply, Request
-from outlast.model.target import Provider, Route, Target
+from outlast.model.target import Fit, Provider, Route, Target
 from outlast.ports import Io
 
 Answer = Reply | Stream
@@ -180,6 +180,8 @@ class Call(Struct, eq=False):
         ends: monotonic time by which a stream is over, whoever goes on with it.
         outlived: its stream will be a part of another one, which bounds its life.
         patience: by when its next words must come, beside its own timers.
+        fit: what is to happen to a request that is too long for its target; None as the route says.
+        tight: its target has said that it is too long, and gets it once more, shortened.
     """
 
     request: Request
@@ -200,6 +202,8 @@ class Call(Struct, eq=False):
     metered: bool = False
     made: int = 0
     legs: Legs | None = None
+    fit: Fit | None = None
+    tight: bool = False
     toward: Target | None = None
     avoid: tuple[str, ...] = ()
     ends: float = inf
@@ -220,6 +224,11 @@ class Call(Struct, eq=False):
         """Can it be sent once more? Not when more of an upload has gone out than was kept."""
         forward = self.request.forward
         return forward is None or forward.feed is None or not forward.feed.gone
+
+    @property
+    def fitting(self) -> Fit:
+        """What happens to it where it is too long for its target."""
+        return self.fit or self.route.fit
 
     @property
     def second(self) -> bool:
@@ -244,6 +253,7 @@ class Call(Struct, eq=False):
         early: bool = False,
         revisit: bool = False,
         insists: bool = False,
+        tight: bool = False,
         earlier: int = 0,
     ) -> Call:
         """The same call, bound for one target."""
@@ -254,6 +264,7 @@ class Call(Struct, eq=False):
             early=early,
             revisit=revisit,
             insists=insists,
+            tight=tight,
             earlier=earlier,
             first=None,
             made=0,

@@ -69,7 +69,7 @@ def likeness(call: Call, tenant: str) -> Likeness:
     else:
         said = [request.dialect, not plain and request.stream, _own(request)]
     targets = [target.name for target in call.route.targets]
-    head = [VERSION, tenant, request.operation, call.route.name, targets, request.held_to]
+    head = [VERSION, tenant, request.operation, call.route.name, call.fitting, targets, request.held_to]
     return Likeness(hashlib.sha256(_canonical(head, said, request)).hexdigest(), plain)
 
 

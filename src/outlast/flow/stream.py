@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from msgspec import Struct
 
 from outlast.flow.faults import told
+from outlast.model.cut import Cut
 from outlast.model.errors import Cancelled, Failure, Outcome, outcome_of
 from outlast.model.events import Fault
 from outlast.model.messages import AS_ASKED_FOR, Batch, Chunk, Opening, Quota, Usage
@@ -156,6 +157,7 @@ class Stream:
         source: "primary" when the first choice answers, else "fallback"; or what else it is, as for `Reply`.
         attempts: how many attempts it took to the first content.
         dropped: names of what could not be carried over to the target's dialect.
+        cut: what was left out of the request so that it fits; None where nothing was.
         opening: id, model and time that the provider gave the answer.
         dialect: dialect of the bytes in `Batch.raw`.
         keeps_request: what is asked may be needed again, until the stream is over.
@@ -169,6 +171,7 @@ class Stream:
         "_head",
         "_reading",
         "attempts",
+        "cut",
         "dropped",
         "keeps_request",
         "source",
@@ -185,12 +188,14 @@ class Stream:
         self.source = "primary"
         self.attempts = 1
         self.dropped: tuple[str, ...] = ()
+        self.cut: Cut | None = None
         self.keeps_request = False
 
     def outlived_by(self, source: DebtorSource, head: Batch, call: Call) -> Stream:
         """The stream of the same answer that `source` feeds, of which this one is the first leg; `head` was read."""
         outer = Stream(source, head, call.io, prompt=call.request.tokens)
         outer.source, outer.attempts, outer.dropped = self.source, self.attempts, self.dropped
+        outer.cut = self.cut
         outer.keeps_request = True
         outer.owe(call, (source,))
         try:

@@ -66,5 +66,6 @@ def as_stream(reply: Reply, call: Call) -> Stream:
     source = OneBatch(reply, reply.target)
     stream = Stream(source, source.take(), call.io, prompt=call.request.tokens)
     stream.source, stream.attempts, stream.dropped = reply.source, reply.attempts, reply.dropped
+    stream.cut = reply.cut
     stream.owe(call, FREE)
     return stream

@@ -14,6 +14,7 @@ from outlast.model.caller import PRIORITIES, Caller
 from outlast.model.errors import Caller as BadRequest
 from outlast.model.errors import Unauthorized
 from outlast.model.freshness import NO_WISHES, Wishes, wishes_of
+from outlast.model.target import FITS, Fit
 
 ANONYMOUS = Caller()
 NO_KEY = "no API key: send it as 'Authorization: Bearer KEY', 'x-api-key: KEY' or 'x-goog-api-key: KEY'"
@@ -23,10 +24,10 @@ LONGEST_USER = 256
 WISHES = frozenset(
     {
         b"outlast-priority", b"outlast-deadline-ms", b"x-stainless-read-timeout", b"x-stainless-timeout",
-        b"cache-control",
+        b"cache-control", b"outlast-fit",
     }
 )  # fmt: skip
-"""Headers that `priority`, `timeout` and `wishes` look at; where there are none of them, these need not be asked."""
+"""Headers that `priority`, `timeout`, `wishes` and `fit` look at; without them these need not be asked."""
 
 
 class Door:
@@ -111,6 +112,22 @@ def timeout(headers: Mapping[bytes, bytes]) -> float | None:
     return _positive(headers.get(b"x-stainless-read-timeout", b"")) or _positive(
         headers.get(b"x-stainless-timeout", b"")
     )
+
+
+def fit(headers: Mapping[bytes, bytes]) -> Fit | None:
+    """What `outlast-fit` wants of a request that is too long; None when it says nothing.
+
+    Raises:
+        Caller: nobody knows how to do that.
+    """
+    asked = headers.get(b"outlast-fit")
+    if asked is None:
+        return None
+    known = {way.encode(): way for way in FITS}
+    way = known.get(asked.strip().lower())
+    if way is None:
+        raise BadRequest(f"outlast-fit must be one of {', '.join(FITS)}")
+    return way
 
 
 def _positive(text: bytes) -> float | None:

@@ -28,6 +28,8 @@ def of_answer(answer: Answer, asked: Asked, dialect: str) -> Headers:
     headers += _answered(answer.target, answer.source, answer.attempts)
     if answer.dropped:
         headers.append((b"outlast-dropped", plain(", ".join(answer.dropped))))
+    if answer.cut is not None:
+        headers.append((b"outlast-cut", plain(str(answer.cut))))
     if answer.degraded:
         headers.append((b"outlast-degraded", b"true"))
         if asked.instead_of:

@@ -20,7 +20,7 @@ from outlast.engine import Asked
 from outlast.flow.stream import Stream
 from outlast.gateway import headers as with_headers
 from outlast.gateway import models, ollama_pages
-from outlast.gateway.auth import WISHES, Door, priority, timeout, wishes
+from outlast.gateway.auth import WISHES, Door, fit, priority, timeout, wishes
 from outlast.gateway.endpoints import all_paths, endpoint_at
 from outlast.gateway.exchange import Headers, Inbound, Outbound
 from outlast.gateway.flow import Flow
@@ -118,6 +118,7 @@ class Surface:
             asked.priority = priority(headers)
             asked.timeout = timeout(headers)
             asked.wishes = wishes(headers)
+            asked.fit = fit(headers)
         asked.timeout = smaller(asked.timeout)  # whoever we are mounted in may be in a hurry
 
     def room(self, inbound: Inbound, usual: int) -> int:

@@ -218,6 +218,22 @@ class TargetSkipped(Struct, frozen=True):
     limit: float | None = None
 
 
+class RequestCut(Struct, frozen=True):
+    """A conversation was shortened to fit into the window of `target`: `messages` of `of` were left out.
+
+    It had about `before` tokens, and has `after`; `fit` is what was left out first, `window` 0 where nobody knows it.
+    """
+
+    call: str
+    target: str
+    fit: str
+    messages: int
+    of: int
+    before: int
+    after: int
+    window: int = 0
+
+
 class CameBack(Struct, frozen=True):
     """No untried target is left: the call waits `seconds` and asks one again that had failed, paused or diverted it."""
 
@@ -519,6 +535,7 @@ Event = (
     | HedgeLost
     | HedgeRefused
     | TargetSkipped
+    | RequestCut
     | CameBack
     | GaveUp
     | Refused

@@ -13,7 +13,9 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from outlast.model.continuing import Beginning
+from outlast.model.cut import Cut
 from outlast.model.forwarding import Forward
+from outlast.model.vocabularies import Vocabulary
 
 Operation = Literal["chat", "embed", "raw"]
 Role = Literal["system", "user", "assistant", "tool"]
@@ -178,6 +180,7 @@ class Request(Struct, kw_only=True, eq=False):
         accepts: what is wrong with a value that the schema allows, in words; for callers who know more than it says.
         partial: is the answer wanted as it comes, before it is known to match its schema?
         forward: what is passed on unread; None where a dialect reads it.
+        counted: how many tokens this content has by closer estimates: see `tokens.tokens_of`.
         read: reads the whole content in `body`; `content()` calls it once.
     """
 
@@ -199,6 +202,7 @@ class Request(Struct, kw_only=True, eq=False):
     accepts: Callable[[object], tuple[str, ...]] | None = None
     partial: bool = False
     forward: Forward | None = None
+    counted: tuple[Content, dict[Vocabulary, int]] | None = None
     _content: Content | None = None
 
     def content(self) -> Content:
@@ -221,14 +225,23 @@ class Request(Struct, kw_only=True, eq=False):
             needs=replace(self.needs, schema=False, prefill=True) if self.json and begun else self.needs,
         )
 
+    def holding(self, content: Content) -> Request:
+        """The same request with this content instead of its own, to be written anew in every dialect."""
+        return replace(self, body=b"", read=lambda _: content, counted=None, _content=content)
+
+    @property
+    def readable(self) -> bool:
+        """Is there any content to be read?"""
+        return bool(self.body) or self._content is not None
+
     def fold(self) -> None:
         """Keep no more than the bytes from which it can be read again."""
         if self.body:
-            self._content = None
+            self._content = self.counted = None
 
     def forget(self) -> None:
         """Let go of what is asked: it has been answered, and a stream may be open for long."""
-        self.body, self.read, self._content = b"", _forgotten, None
+        self.body, self.read, self._content, self.counted = b"", _forgotten, None, None
 
     def __repr__(self) -> str:
         """Says what kind of request; never what it asks."""
@@ -284,6 +297,7 @@ class Reply(Struct, kw_only=True, eq=False):
         cost: US dollars, None when the price is unknown.
         attempts: how many attempts it took, this one included.
         dropped: names of what could not be carried over to the target's dialect.
+        cut: what was left out of the request so that it fits; None where nothing was.
         quota: what the provider says is left of its limits.
         read: reads what the model said; `parts` calls it once.
     """
@@ -301,6 +315,7 @@ class Reply(Struct, kw_only=True, eq=False):
     cost: float | None = None
     attempts: int = 1
     dropped: tuple[str, ...] = ()
+    cut: Cut | None = None
     quota: Quota | None = None
     _parts: tuple[Part, ...] | None = None
 

@@ -190,6 +190,9 @@ Fit = Literal["error", "drop_oldest", "middle_out"]
 turns from its middle, so that its beginning stays."""
 
 
+FITS: tuple[Fit, ...] = ("error", "drop_oldest", "middle_out")
+
+
 class Route(Struct, frozen=True, eq=False, dict=True):
     """A name that callers use, and the targets behind it in order. Compared by identity, as targets are."""
 

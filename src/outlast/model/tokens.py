@@ -18,7 +18,7 @@ from operator import mul
 
 import msgspec
 
-from outlast.model.messages import Chat, Content, Document, Image, Message, Part, Tool, ToolCall, ToolResult
+from outlast.model.messages import Chat, Content, Document, Image, Message, Part, Request, Tool, ToolCall, ToolResult
 from outlast.model.pieces import pieces_of
 from outlast.model.vocabularies import COSTS, NAMES, UNKNOWN, Vocabulary
 
@@ -128,6 +128,22 @@ def count_content(content: Content, vocabulary: Vocabulary) -> int:
     if isinstance(content, Chat):
         return count_chat(content, vocabulary)
     return sum(len(row) if isinstance(row, tuple) else count(row, vocabulary) for row in content.input)
+
+
+def tokens_of(request: Request, vocabulary: Vocabulary) -> int:
+    """Tokens of a request and of what has been said of its answer; counted once for each vocabulary.
+
+    Where nothing is there to be read, the estimate by its bytes.
+    """
+    if not request.readable:
+        return request.tokens
+    content = request.content()
+    if request.counted is None or request.counted[0] is not content:
+        request.counted = content, {}
+    known = request.counted[1]
+    if vocabulary not in known:
+        known[vocabulary] = count_content(content, vocabulary)
+    return known[vocabulary] + (count(request.begun.text, vocabulary) if request.begun is not None else 0)
 
 
 def _size(part: Part) -> int:

@@ -42,6 +42,7 @@ from outlast.model.events import (
     ProbeSent,
     Refused,
     ReplyRejected,
+    RequestCut,
     RequestEnded,
     RetryRefused,
     RetryScheduled,
@@ -131,6 +132,7 @@ class Prometheus(Collector):
             HedgeLost: self._hedge_lost,
             HedgeRefused: self._hedge_refused,
             TargetSkipped: self._target_skipped,
+            RequestCut: self._request_cut,
             CameBack: self._came_back,
             GaveUp: self._gave_up,
             Refused: self._refused_one,
@@ -271,6 +273,7 @@ class Prometheus(Collector):
             "hedges_refused_total", "Calls to a target that had waited long enough for a hedge, without any.", *TARGET
         )
         self._skipped = self._counter("targets_skipped_total", "Targets that routing passed by.", *TARGET)
+        self._cut = self._counter("requests_cut_total", "Requests shortened to fit into a window.", *TARGET)
         self._given_up = self._counter(
             "gave_up_total", "Calls for which routing had no target to go on with, and why.", "reason"
         )
@@ -448,6 +451,9 @@ class Prometheus(Collector):
 
     def _target_skipped(self, event: TargetSkipped) -> None:
         self._skipped.at(self._target(event.target)).value += 1
+
+    def _request_cut(self, event: RequestCut) -> None:
+        self._cut.at(self._target(event.target)).value += 1
 
     def _came_back(self, event: CameBack) -> None:
         self._wait_of("return", event.seconds)

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from outlast.flow.call import Answer, Call
 from outlast.flow.whole import as_stream
+from outlast.model.cut import Cut
 from outlast.model.messages import Part, Reply, Request, Usage, Vectors
 from outlast.model.target import Target
 from outlast.ports import Dialect
@@ -33,6 +34,7 @@ class Entry(Struct, frozen=True):
     id: str = ""
     created: int = 0
     dropped: tuple[str, ...] = ()
+    cut: Cut | None = None
     dialect: str = ""
     raw: bytes = b""
     parts: tuple[Part, ...] = ()
@@ -69,6 +71,7 @@ def entry_of(reply: Reply, life: float) -> Entry:
         id=reply.id,
         created=reply.created,
         dropped=reply.dropped,
+        cut=reply.cut,
         dialect=reply.dialect if raw else "",
         raw=raw,
         parts=() if raw or vectors is not None else reply.parts,
@@ -80,7 +83,7 @@ def given(entry: Entry, call: Call, source: str, dialects: Mapping[str, Dialect]
     """The answer again, for this call: as a stream if it asks for one. Raises a `Failure` if it can not be read."""
     reply = _reply(entry, call, dialects)
     reply.target, reply.source, reply.dropped = entry.target, source, entry.dropped
-    reply.cost, reply.attempts = 0.0, 0
+    reply.cost, reply.attempts, reply.cut = 0.0, 0, entry.cut
     return as_stream(reply, call) if call.request.stream else reply
 
 

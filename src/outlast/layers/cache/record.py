@@ -23,12 +23,25 @@ class Record:
         give_up: is told why there is nothing to keep.
     """
 
-    __slots__ = ("_dropped", "_finish", "_give_up", "_keep", "_left", "_life", "_opening", "_pieces", "_target", "_why")
+    __slots__ = (
+        "_cut",
+        "_dropped",
+        "_finish",
+        "_give_up",
+        "_keep",
+        "_left",
+        "_life",
+        "_opening",
+        "_pieces",
+        "_target",
+        "_why",
+    )
 
     def __init__(self, stream: Stream, life: float, most: int, keep: Keep, give_up: Callable[[str], None]) -> None:
         self._opening = stream.opening
         self._target = stream.target
         self._dropped = stream.dropped
+        self._cut = stream.cut
         self._life = life
         self._left = most
         self._keep = keep
@@ -100,6 +113,7 @@ class Record:
             id=opening.id,
             created=opening.created,
             dropped=self._dropped,
+            cut=self._cut,
             parts=parts,
         )
         self._pieces.clear()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import islice
 
 from outlast.model.target import Target
+
+Small = Callable[[Target], bool]
 
 
 class Order(Collection[Target]):
@@ -16,15 +18,15 @@ class Order(Collection[Target]):
     Args:
         targets: in their usual order; at least one.
         first: index of the one in front.
-        tokens: of prompt and answer; an estimate, so that a small window is no reason not to try it in the end.
+        small: tells of a target that its window looks too small; an estimate, so that it is tried all the same, last.
     """
 
-    __slots__ = ("_first", "_targets", "_tokens")
+    __slots__ = ("_first", "_small", "_targets")
 
-    def __init__(self, targets: tuple[Target, ...], *, first: int = 0, tokens: int = 0) -> None:
+    def __init__(self, targets: tuple[Target, ...], *, first: int = 0, small: Small | None = None) -> None:
         self._targets = targets
         self._first = first
-        self._tokens = tokens
+        self._small = small
 
     def __len__(self) -> int:
         return len(self._targets)
@@ -33,17 +35,19 @@ class Order(Collection[Target]):
         return target in self._targets
 
     def __iter__(self) -> Iterator[Target]:
-        return self._by_room() if self._tokens else self._led()
+        return self._led() if self._small is None else self._by_room(self._small)
 
-    def _by_room(self) -> Iterator[Target]:
-        yield from (target for target in self._led() if not self._small(target))
-        yield from (target for target in self._led() if self._small(target))
+    def _by_room(self, small: Small) -> Iterator[Target]:
+        too_small = []
+        for target in self._led():
+            if small(target):
+                too_small.append(target)
+            else:
+                yield target
+        yield from too_small
 
     def _led(self) -> Iterator[Target]:
         targets, first = self._targets, self._first
         yield targets[first]
         yield from islice(targets, first)
         yield from islice(targets, first + 1, None)
-
-    def _small(self, target: Target) -> bool:
-        return bool(target.window) and self._tokens > target.window

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections.abc import Collection
+from functools import partial
 from itertools import accumulate
 
 from outlast.flow.call import Call
 from outlast.flow.latencies import Latencies
+from outlast.flow.room import SURE, lacks_room
 from outlast.layers.routing.config import RoutingConfig
 from outlast.layers.routing.order import Order
 from outlast.model.target import Price, Route, Target
@@ -44,10 +46,10 @@ class Ranking:
     def order(self, call: Call, now: float) -> Collection[Target]:
         """The targets, best first. As long as it is the usual order, it is the same object for every call."""
         targets, first = (self.targets, 0) if self.fixed else self._led(call, now)
-        tokens = call.request.tokens + (call.request.max_tokens or 0)
-        if tokens <= self.smallest_window:
-            tokens = 0
-        return Order(targets, first=first, tokens=tokens) if first or tokens else targets
+        request = call.request
+        if SURE * request.tokens + (request.max_tokens or 0) > self.smallest_window:
+            return Order(targets, first=first, small=partial(lacks_room, request))
+        return Order(targets, first=first) if first else targets
 
     def _led(self, call: Call, now: float) -> tuple[tuple[Target, ...], int]:
         """The targets in order, and the index of the one that comes before them all."""

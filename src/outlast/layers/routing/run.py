@@ -71,6 +71,7 @@ class Run(Struct, eq=False):
     _refusal: float | None = None
     _probed: bool = False
     _code: str = "no_target_available"
+    _too_long: Target | None = None  # it said so, and might take less
 
     # -- what the layers below may know ------------------------------------------------------------------------
 
@@ -115,7 +116,7 @@ class Run(Struct, eq=False):
         if self._previous is not None and not self._may_go_on(now):
             return None
         untried = self._untried(self._quick(now), now) or self._untried(self._slow.values(), now)
-        return untried or self._come_back(now) or self._early_probe(now)
+        return untried or self._come_back(now) or self._early_probe(now) or self._shortened()
 
     def _may_go_on(self, now: float) -> bool:
         """Are attempts left, and time for one that is of any use? A second leg stands aside for the first."""
@@ -227,13 +228,30 @@ class Run(Struct, eq=False):
         self._probed = True
         return self._to(target, early=True)
 
-    def _to(self, target: Target, *, early: bool = False, revisit: bool = False, insists: bool = False) -> Call:
+    def _shortened(self) -> Call | None:
+        """It was too long for all of them: the largest of those that said so, once more, with less."""
+        target, self._too_long = self._too_long, None
+        if target is None or self.call.fitting == "error" or self.call.second:
+            return None
+        return self._to(target, tight=True)
+
+    def _to(
+        self,
+        target: Target,
+        *,
+        early: bool = False,
+        revisit: bool = False,
+        insists: bool = False,
+        tight: bool = False,
+    ) -> Call:
         self.tried.add(target.name)
         previous = self._previous
         if previous is not None and previous is not target:
             self.call.io.emit(FailedOver(self.call.id, previous.name, target.name, self._why))
         self._previous = target
-        return self.call.at(target, self, early=early, revisit=revisit, insists=insists, earlier=self.earlier)
+        return self.call.at(
+            target, self, early=early, revisit=revisit, insists=insists, tight=tight, earlier=self.earlier
+        )
 
     # -- learning ----------------------------------------------------------------------------------------------
 
@@ -252,12 +270,14 @@ class Run(Struct, eq=False):
         if failure.again_at is not None:
             self._later[view.target.name] = failure.again_at
         if isinstance(failure, ContextLength):
-            self._only_larger(view.target)
+            self._only_larger(view)
             return False
         return not failure.onward
 
-    def _only_larger(self, target: Target) -> None:
-        """The prompt did not fit: only a larger window can help."""
+    def _only_larger(self, view: Call) -> None:
+        """The prompt did not fit: only a larger window can help, or less of it; unless even that was too much."""
+        target = view.target
+        self._too_long = target if view.made and not view.tight else None
         self._later.clear()
         self.tried.update(t.name for t in self.order if not (target.window and t.window > target.window))
 

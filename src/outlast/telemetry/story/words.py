@@ -32,6 +32,7 @@ from outlast.model.events import (
     ProbeSent,
     Refused,
     ReplyRejected,
+    RequestCut,
     RetryRefused,
     RetryScheduled,
     Shed,
@@ -169,6 +170,13 @@ def _skipped(event: TargetSkipped) -> str:
         limit = dollars(event.limit) if "$" in event.reason else seconds(event.limit)
         more += f", and {limit} is the route's limit"
     return f"passes {event.target} by: {event.reason}{more}"
+
+
+def _cut(event: RequestCut) -> str:
+    left = f"{event.messages} of {many(event.of, 'message')}"
+    window = f" into {number(event.window)}" if event.window else ""
+    sizes = f"about {number(event.before)} tokens become {number(event.after)}"
+    return f"leaves out {left} ({event.fit}) to fit{window} at {event.target}: {sizes}"
 
 
 def _back(event: CameBack) -> str:
@@ -316,6 +324,7 @@ TELLERS: dict[type, Callable[..., str]] = {
     HedgeLost: _hedge_lost,
     HedgeRefused: _no_hedge,
     TargetSkipped: _skipped,
+    RequestCut: _cut,
     CameBack: _back,
     GaveUp: _gave_up,
     Refused: _refused,
