@@ -236,3 +236,11 @@ def test_the_published_schema_is_up_to_date(request):
     """`docs/outlast.schema.json` is what editors read."""
     published = request.config.rootpath / "docs" / "outlast.schema.json"
     assert published.read_bytes() == schema()
+
+
+def test_who_loads_its_models_first_has_the_time_of_those_that_think():
+    """A server at home may take long to its first word; its own table says otherwise where it is not so."""
+    config = parse('[providers.ollama]\n[routes.default]\ntargets = ["ollama/tiny"]', {})
+    assert config.routes.find("default").targets[0].timers == Timers(first_content=60, whole=600)
+    quick = parse('[providers.ollama]\ntimers = { first_content = 5 }\n[routes.default]\ntargets = ["ollama/tiny"]', {})
+    assert quick.routes.find("default").targets[0].timers == Timers(first_content=5, whole=600)

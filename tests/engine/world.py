@@ -31,11 +31,12 @@ def key_of(provider):
     return f"sk-{provider}-0123456789"
 
 
-def toml_of(targets, more):
+def toml_of(targets, more, dialect="openai"):
     """A configuration with these targets in the route `default`; `more` is TOML, {} of a provider is added to it."""
     providers = dict.fromkeys(target.partition("/")[0] for target in targets)
     tables = [
         f'[providers.{name}]\ntype = "openai-compatible"\nbase_url = "http://127.0.0.1:1/v1"\nkey = "{key_of(name)}"'
+        f'\ndialect = "{dialect}"'
         for name in providers
     ]
     routes = "" if "[routes.default]" in more else f"[routes.default]\ntargets = {json.dumps(targets)}"
@@ -71,10 +72,10 @@ async def read(stream):
 class World:
     """An `Outlast` with scripted providers; `targets` are tried in this order, `more` is further configuration."""
 
-    def __init__(self, targets=DEFAULT, more="", *, io=None, seed=0, store=None):
+    def __init__(self, targets=DEFAULT, more="", *, io=None, seed=0, store=None, dialect="openai"):
         self.io = io or ScriptedIo(seed)
         self.targets = tuple(targets)
-        self.house = Outlast(parse(toml_of(self.targets, more)), io=self.io, store=store)
+        self.house = Outlast(parse(toml_of(self.targets, more, dialect)), io=self.io, store=store)
         self.engine, self.stack = self.house.engine, self.house.stack
         self._runner = asyncio.Runner(loop_factory=lambda: VirtualLoop(seed))
         self._asked = 0

@@ -34,6 +34,7 @@ class ProviderRow(Struct, frozen=True, forbid_unknown_fields=True):
     base_path: str = ""
     port: int = 0
     needs_key: bool = True
+    loads: bool = False
     default: str = ""
     fast: str = ""
     prices: tuple[str, ...] = ()

@@ -161,7 +161,8 @@ class Resolver:
         family = self._family(kind, model, told)
         row = self._catalog.models.get(family) or self._catalog.model(kind, model)
         reasoning = _told(told, "reasoning", row)
-        timers = changed(self._file.timers, self._file.reasoning_timers if reasoning else None)
+        patient = reasoning or self._catalog.providers[kind].loads
+        timers = changed(self._file.timers, self._file.reasoning_timers if patient else None)
         return Target(
             name=f"{provider.name}/{model}",
             provider=provider,
