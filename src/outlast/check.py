@@ -48,7 +48,8 @@ def _provider(provider: Provider, kind: str) -> str:
     key = "with a key" if provider.key else "without a key"
     extras = [f"headers {', '.join(provider.headers)}"] if provider.headers else []
     extras += ["by proxy"] if provider.proxy else []
-    return ", ".join([f"{provider.name}: {provider.base_url} ({provider.dialect}{like})", key, *extras])
+    spoken = " and ".join((provider.dialect, *provider.quirks.also))
+    return ", ".join([f"{provider.name}: {provider.base_url} ({spoken}{like})", key, *extras])
 
 
 def _route(route: Route) -> Iterator[str]:

@@ -39,7 +39,7 @@ server
   grace = 5.0
 
 providers
-  openai: https://api.openai.com/v1 (openai), with a key
+  openai: https://api.openai.com/v1 (openai and responses), with a key
   inhouse: http://gpu-7:8000/v1 (openai, like vllm), without a key, headers X-Team
 
 routes

@@ -20,6 +20,7 @@ from outlast.flow.stream import Stream
 from outlast.model.caller import LIBRARY, Caller
 from outlast.model.errors import Failure
 from outlast.model.events import AttemptEnded, BreakerChanged, RequestEnded
+from outlast.model.messages import Request
 from outlast.testing import ScriptedIo, VirtualLoop
 
 DEFAULT = ("alpha/m", "beta/m")
@@ -86,7 +87,8 @@ class World:
         """What the engine answers: a reply, or a stream of which nothing but the first content has been read."""
         self._asked += 1
         asked = Asked(id=str(self._asked), caller=caller, timeout=timeout, priority=priority)
-        return await self.engine.answer(chat(text, **fields), asked)
+        request = text if isinstance(text, Request) else chat(text, **fields)
+        return await self.engine.answer(request, asked)
 
     async def heard(self, text="hi", **how):
         """An answer as its caller has it in the end: `Part` of a stream, a `Reply`, or the `Failure`."""

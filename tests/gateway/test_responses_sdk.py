@@ -9,10 +9,14 @@ import openai
 import pytest
 from pydantic import BaseModel
 
+import outlast
+from outlast.config import parse
+from outlast.lab.answer import SimEvent
+from outlast.lab.script import edited
 from outlast.model.events import AttemptEnded, StreamResumed, TargetSkipped
 from outlast.testing import cut, error_event, garbled, ok, status, throttled
 
-from .house import chat
+from .house import House, chat, toml_of
 from .sdks import WEATHER, Part
 
 ALSO = 'also = ["responses"]\nkeeps_state = true'
@@ -342,3 +346,67 @@ def test_limits_are_told_in_openais_words(open_house):
     assert answer.headers["x-ratelimit-limit-requests"] == "60"
     assert house.post("/v1/responses", body).status == 401
     assert house.get("/v1/responses").status == 405
+
+
+def test_a_model_may_be_asked_in_a_dialect_of_its_own(open_house, provider):
+    """One model of a provider of chat completions serves responses alone."""
+    more = '[providers.alpha.models.pro]\ndialect = "responses"\n[routes.default]\ntargets = ["alpha/pro", "alpha/m"]'
+    house = open_house(more, providers=("alpha",))
+    assert [house.chat(model=name).status for name in ("alpha/pro", "alpha/m")] == [200, 200]
+    assert paths(provider) == ["/alpha/v1/responses", "/alpha/v1/chat/completions"]
+    assert house.post("/v1/embeddings", b'{"model":"alpha/m","input":"x"}').status == 200
+
+
+def test_objects_are_held_to_their_schema_for_these_callers_too(open_house, provider):
+    """By a target that no provider holds to one: asked in words, judged, and told as a response."""
+    house = open_house("[providers.alpha.models.m]\nschema = false", providers=("alpha",))
+    wanted = {"type": "json_schema", "name": "weather", "schema": WEATHER}
+    provider.script("alpha", ok('Here it is: {"city": 1}'), ok('```json\n{"city": "Bonn"}\n```'))
+    body = json.dumps({"model": "default", "input": "weather?", "text": {"format": wanted}}).encode()
+    (message,) = house.post("/v1/responses", body).json["output"]
+    assert json.loads(message["content"][0]["text"]) == {"city": "Bonn"}
+    assert len(provider.requests()) == 2
+
+
+def test_a_gateway_behind_a_gateway_is_asked_natively(opened, provider, tmp_path):
+    """Another one speaks responses to its callers, whoever answers there."""
+    behind = opened("anthropic")
+    toml = f'[server]\nport = 0\n[providers.inner]\ntype = "outlast"\nbase_url = "{behind.url}/v1"\n'
+    body = json.dumps({"model": "default", "input": "hi", "stream": True}).encode()
+    with House(toml + '[routes.default]\ntargets = ["inner/default"]', tmp_path) as front:
+        answer = front.post("/v1/responses", body)
+    assert b"response.completed" in answer.body
+    assert paths(provider) == ["/alpha/v1/messages"]
+
+
+def test_an_sdk_over_the_engine_itself(provider):
+    """Without a gateway: the same surface in-process."""
+    config = parse(toml_of(provider.url, providers=("alpha",), dialects={"alpha": "anthropic"}), {})
+    over = outlast.transport(config)
+    with openai.OpenAI(api_key="-", base_url="http://outlast/v1", http_client=over.http_client) as client:
+        response = client.responses.create(model="default", input="hi")
+        assert response.output_text == SAYS.format("alpha")
+        with client.responses.stream(model="default", input="hi") as stream:
+            assert stream.get_final_response().output_text == SAYS.format("alpha")
+
+
+def test_own_work_of_a_provider_is_no_silence(opened, openai_of, provider):
+    """Its events reach the caller as they come."""
+    sdk = openai_of(opened("also"))
+    item = {"id": "ws_1", "type": "web_search_call", "status": "in_progress"}
+    search = [
+        ("response.output_item.added", {"output_index": 0, "item": item}),
+        *[("response.web_search_call.searching", {"output_index": 0, "item_id": "ws_1"})] * 3,
+    ]
+
+    def searching(events):
+        """Events of a search before the words."""
+        for kind, fields in search:
+            data = json.dumps({"type": kind, "sequence_number": 0, **fields}).encode()
+            yield SimEvent(b"event: %b\ndata: %b\n\n" % (kind.encode(), data))
+        yield from events[2:]
+
+    provider.script("alpha", edited("searching", searching))
+    part = streamed(sdk, tools=[{"type": "web_search"}])
+    assert (part.text, part.error) == (SAYS.format("alpha"), None)
+    assert [event.type for event in part.items[:4]] == [kind for kind, _ in search]

@@ -106,7 +106,8 @@ def written(request: Request, target: Target, own: bool) -> tuple[bytes, tuple[s
     if request.stream:
         body["stream"] = True
     _extra(body, chat, own, dropped)
-    body.setdefault("store", False)  # who asks in another dialect expects nothing to be kept
+    if request.dialect != "responses":
+        body.setdefault("store", False)  # who asks in another dialect expects nothing to be kept
     dropped.extend(name for name in target.provider.quirks.drops if body.pop(name, None) is not None)
     return wire.dumps(body), tuple(dict.fromkeys(dropped))
 

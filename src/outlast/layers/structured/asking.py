@@ -39,7 +39,7 @@ def held(target: Target, request: Request, schema: Schema) -> bool:
     """
     if schema.schema:
         return target.schema and schema.schema.get("type") == "object"
-    return request.dialect in {"", target.provider.dialect}
+    return request.dialect in {"", target.speaks(request.dialect)}
 
 
 def asked_in_words(request: Request) -> Request:
