@@ -284,8 +284,19 @@ def test_what_the_provider_has_forgotten_is_a_clear_400(opened, openai_of):
 def test_kept_answers_are_not_to_be_had_here(opened, openai_of):
     """Asking for one says why, and what to do instead."""
     sdk = openai_of(opened("also"))
+    for call in ("retrieve", "delete", "cancel"):
+        with pytest.raises(openai.NotFoundError, match="pass_through"):
+            sdk.do(getattr(sdk.client.responses, call)("resp_1"))
+
+
+def test_they_are_asked_of_their_provider_where_that_is_wanted(opened, openai_of, provider):
+    """Passed on unread; requests for new ones are read as ever."""
+    sdk = openai_of(opened("also", more='[pass_through]\npaths = ["/v1/responses"]'))
+    assert whole(sdk).output_text == SAYS.format("alpha")
     with pytest.raises(openai.NotFoundError):
-        sdk.do(sdk.client.responses.retrieve("resp_1"))
+        sdk.do(sdk.client.responses.retrieve("resp_sim1"))
+    seen = provider.requests()[-1]
+    assert (seen.method, seen.path) == ("GET", "/alpha/v1/responses/resp_sim1")
 
 
 # -- the provider's own tools -----------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ from outlast.ports import Dialect
 
 PLAIN = ("/livez", "/readyz", "/healthz", "/metrics", "/v1/models")
 MODEL = "/v1/models/"
+KEPT = "/v1/responses/"
 METRICS = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 
 
@@ -208,6 +209,12 @@ class Surface:
             return Caller(f"this path takes {ollama_pages.PATHS[path]}", status=405)
         if (refused := ollama_pages.refused(path)) is not None:
             return refused
+        if path.startswith(KEPT):
+            return Caller(
+                "answers are kept by the provider that gave them, if at all; to have requests for them passed on, "
+                "list /v1/responses under paths in [pass_through]",
+                status=404,
+            )
         there = ", ".join((*all_paths(), *PLAIN, *ollama_pages.PATHS, *self._passing.config.paths))
         return Caller(f"there is nothing at this path; there is: {there}", status=404)
 
