@@ -89,6 +89,16 @@ def test_less_of_the_question(make, stream):
     assert "tools" not in body
 
 
+def test_less_is_asked_of_who_has_not_just_failed(make):
+    """Of the weaker route, where one is named; of the route itself, where that one has failed before."""
+    for rungs_, asked in ((["simplify"], "gamma/small"), (["weaker", "simplify"], "alpha/m")):
+        world = make(TARGETS, ladder(f'degrade = {json.dumps(rungs_)}\nweaker = "fast"'))
+        world.script("alpha/m", 403, ok("short"))
+        world.script("gamma/small", *[403][: len(rungs_) - 1], ok("short"))
+        reply = world.ask()
+        assert (reply.source, reply.target) == ("simplified", asked)
+
+
 def test_pictures_and_the_form_of_the_answer_are_kept(make):
     """Without them it would be another question."""
     world = make(TARGETS, ladder('degrade = ["simplify"]'))

@@ -7,15 +7,22 @@ import os
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from outlast.model.events import (
     AttemptEnded,
     BackIn,
     BreakerChanged,
+    CacheKept,
+    CacheLooked,
+    CacheRenewed,
+    Degraded,
     FailedOver,
     Fault,
+    Joined,
     RequestEnded,
     RetryScheduled,
+    StoreTrouble,
     TakenOut,
     TargetSkipped,
 )
@@ -73,6 +80,13 @@ def story(*lines, call="r1"):
         TakenOut("credential", "a", "quota", 30.0, call="r1"),
         BackIn("credential", "a", "r1"),
         Fault("engine", "ValueError at outlast.engine:7", "r1"),
+        replace(END, source="static", target="", instead_of="transient"),
+        CacheLooked("r1", "default", "renew", 70.5, -10.5),
+        CacheKept("r1", "default", 60.0, 700),
+        CacheRenewed("r1", "r0", "default", "ok", "a/m", 0.5, 0.001),
+        StoreTrouble("r1", "get", "StoreFailed at outlast.store.bounded:53"),
+        Joined("r1", "default", "r0"),
+        Degraded("r1", "default", "weaker", "transient", "timeout"),
     ],
     ids=lambda event: type(event).__name__,
 )

@@ -20,9 +20,10 @@ def check_ladders(routes: Routes, cache: CacheConfig) -> None:
                 raise ConfigError(f'"{name}" is listed twice', path)
         if "stale" in names:
             _check_stale(route, cache, path)
-        if ("weaker" in names) != bool(route.weaker):
-            mend = 'give weaker = "a route"' if "weaker" in names else 'list "weaker" in degrade'
-            raise ConfigError(f"the rung and its route go together; {mend}", path)
+        if "weaker" in names and not route.weaker:
+            raise ConfigError('the rung "weaker" leads nowhere; give weaker = "a route"', path)
+        if route.weaker and not {"weaker", "simplify"} & set(names):
+            raise ConfigError('no rung leads to the route in weaker; list "weaker" in degrade', path)
         if route.weaker:
             _check_weaker(route, routes)
 

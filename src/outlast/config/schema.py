@@ -176,7 +176,7 @@ class RouteSection(Struct, frozen=True, forbid_unknown_fields=True):
     degrade: tuple[Rung, ...] = ()
     """What it answers with when no target does: "stale", "weaker", "simplify" and {static = "…"}, in this order."""
     weaker: str = ""
-    """Whom the rung "weaker" asks: a route, `provider/model`, or a model."""
+    """Whom the rungs "weaker" and "simplify" ask: a route, `provider/model`, or a model."""
     stream_partial: bool = False
     """Hand over streams of JSON as they come, before they are known to match their schema."""
     on_invalid: Literal["error", "next"] = "error"

@@ -17,7 +17,8 @@ Rung = Annotated[
     Literal["stale", "weaker", "simplify"] | Static,
     Meta(description='"stale", "weaker", "simplify" or {static = "the words"}'),
 ]
-"""stale: the answer that the cache has kept. weaker: one of another route. simplify: one to less of the question."""
+"""stale: the answer that the cache has kept. weaker: one of another route. simplify: one to less of the question, of
+the weaker route where one is named."""
 
 SOURCES = {"stale": "stale", "weaker": "weaker", "simplify": "simplified"}
 """What the answers of the rungs are called; of `Static` it is "static"."""

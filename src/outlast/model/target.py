@@ -214,7 +214,7 @@ class Route(Struct, frozen=True, eq=False, dict=True):
     degrade: tuple[Rung, ...] = ()
     """What it answers with when none of its targets does, in this order."""
     weaker: str = ""
-    """Whom the rung "weaker" asks: a route, provider/model, or a model."""
+    """Whom the rungs "weaker" and "simplify" ask: a route, provider/model, or a model."""
 
     stream_partial: bool = False
     """Hand over streams of JSON as they come, before they are known to match their schema."""

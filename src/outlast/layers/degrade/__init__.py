@@ -3,7 +3,7 @@
     inner ── a failure that is not the caller's own ──▶ the rungs of the route, one after the other, until one answers
                 stale      what the cache has kept                at once
                 weaker     another route is asked                 in the time that is left
-                simplify   the same route is asked for less       in the time that is left
+                simplify   less is asked for                      in the time that is left
                 static     words of the configuration             at once
              ── no rung answers ──▶ the failure
 
@@ -115,14 +115,15 @@ class Degrades:
             return failure.kind
 
     async def _ask(self, rung: Rung, view: Call, inner: Handler) -> Answer | str:
-        """What another route brings, or this one for less."""
-        if rung == "weaker":
-            view.route = self._find(view.route.weaker)
-            return await inner(view)
-        less = simplified(view.request, self._config.simplify)
-        if less is None:
-            return "the last word is not the user's"
-        view.request = less
+        """What another route brings, or less of the question; best from somebody who has not just failed."""
+        route = view.route
+        if rung == "simplify":
+            less = simplified(view.request, self._config.simplify)
+            if less is None:
+                return "the last word is not the user's"
+            view.request = less
+        if route.weaker and (rung == "weaker" or "weaker" not in route.degrade[: route.degrade.index(rung)]):
+            view.route = self._find(route.weaker)
         return await inner(view)
 
 
