@@ -143,9 +143,9 @@ class Sent(AtOnce):
     def settle(self, call: Call, end: End, now: float) -> None:
         """It is over; the time of one that was cancelled before it had content is noted as cut short."""
         self._rest(call)
-        if call.first is None and end.error is not None and not isinstance(end.error, Failure):
+        if call.first is None and not isinstance(end.error, Failure):
             known = self._latencies.of(call.target.name, call.request.stream, now)
-            known.add_cut(max(0.0, now - self._at), now, call.io.random())
+            known.add_cut(now - self._at, now, call.io.random())
 
     def _rest(self, call: Call) -> None:
         hedge, self._hedge = self._hedge, None  # a stream may be open for long

@@ -94,7 +94,6 @@ class Hedge(Legs, eq=False, kw_only=True):
             raise self._failure from None
         finally:
             self._lost("cancelled")
-            io.watch(self, inf)
             self._race = self._awaited = self._failure = None  # errors name frames that name this
 
     async def _run(self, leg: Call) -> Ran:
