@@ -72,6 +72,8 @@ class World(Ear):
 class Plain:
     """A dialect: its streams are letters, its answers anything in braces, its failures the caller's fault."""
 
+    streams = b"text/event-stream"
+
     def encode(self, request, target):
         """Something could not be carried over."""
         return Outgoing(b"/chat", b"{}", dropped=("seed",))
