@@ -2,7 +2,7 @@
 
 There is no server and no socket here, so that an application can have the same in-process (`outlast.transport`).
 
-    POST /v1/chat/completions · /v1/embeddings     as OpenAI        GET /v1/models · /v1/models/{id}   as either
+    POST /v1/chat/completions · /v1/embeddings     as OpenAI        GET /v1/models · /v1/models/{id}   as any of them
     POST /v1/messages                              as Anthropic     GET /livez · /readyz · /healthz
     POST /v1/generate                              our own          GET /metrics
     GET, POST, DELETE of what `[pass_through]` lists: passed on unread to whoever speaks the caller's dialect
@@ -31,8 +31,9 @@ from outlast.model.errors import Caller, Failure
 from outlast.model.passed import Head, Passed
 from outlast.ports import Dialect
 
-PLAIN = ("/livez", "/readyz", "/healthz", "/metrics", "/v1/models")
-MODEL = "/v1/models/"
+MODELS = ("/v1/models", "/v1beta/models")
+PLAIN = ("/livez", "/readyz", "/healthz", "/metrics", *MODELS)
+MODEL = tuple(f"{path}/" for path in MODELS)
 KEPT = "/v1/responses/"
 METRICS = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 
@@ -195,7 +196,7 @@ class Surface:
             if page is not None:
                 told = wire.dumps(page(self._outlast.config.routes, inbound.body))
                 return _whole(200, with_headers.request_id("ollama", inbound.id), told)
-            return self._models(inbound, path.removeprefix("/v1/models").removeprefix("/"))
+            return self._models(inbound, path.partition("/models")[2].removeprefix("/"))
         except Failure as failure:
             return self.failed(inbound, failure)
 
@@ -203,7 +204,8 @@ class Surface:
         path = inbound.path
         if endpoint_at(path) is not None:
             return Caller("this path takes POST", status=405)
-        if (path in PLAIN or path.startswith(MODEL)) and inbound.method not in {"GET", "HEAD"}:
+        listed = path in PLAIN or (path.startswith(MODEL) and ":" not in path)  # after a colon Google names a method
+        if listed and inbound.method not in {"GET", "HEAD"}:
             return Caller("this path takes GET", status=405)
         if path in ollama_pages.PATHS:
             return Caller(f"this path takes {ollama_pages.PATHS[path]}", status=405)
@@ -236,9 +238,11 @@ def _door(outlast: Outlast) -> Door:
 
 
 def _vendor(inbound: Inbound) -> str:
-    """Whose manners a caller of a path that none has for itself expects."""
+    """Whose manners a caller of a path that several have, or none, expects."""
     if inbound.path.startswith("/api/"):
         return "ollama"
+    if b"x-goog-api-key" in inbound.headers or inbound.path.startswith("/v1beta/"):
+        return "gemini"
     return "anthropic" if b"anthropic-version" in inbound.headers else "openai"
 
 

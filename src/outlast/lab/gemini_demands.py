@@ -312,15 +312,20 @@ def _answered(contents: list[Json]) -> None:
                 "Please ensure that the number of function response parts is equal to the number of function call "
                 "parts of the function call turn."
             )
-        if waiting and _known(results) != _known(waiting):
-            raise Refusal("Each function response must have the id and the name of its function call.")
+        if waiting:
+            _match(results, waiting)
         waiting = calls
     if waiting:
         raise Refusal("Please ensure that function call turn is followed by a function response turn.")
 
 
-def _known(rows: Sequence[Json]) -> list[tuple[str, str]]:
-    return sorted((str(row.get("id", "")), str(row["name"])) for row in rows)
+def _match(results: Sequence[Json], calls: Sequence[Json]) -> None:
+    """By name each; and by id, where one is given, which Google's own SDK does not always do."""
+    ids = {call.get("id"): call["name"] for call in calls}
+    if any(result.get("id") and ids.get(result["id"]) != result["name"] for result in results):
+        raise Refusal("Each function response must have the id and the name of its function call.")
+    if sorted(str(result["name"]) for result in results) != sorted(str(call["name"]) for call in calls):
+        raise Refusal("Each function response must have the name of its function call.")
 
 
 def _of_its_model(asked: Asked, contents: list[Json]) -> None:

@@ -34,9 +34,8 @@ def error(
     code: str | None = None,
     param: str | None = None,
 ) -> Json:
-    """The error envelope; a wrong key is a bad request here, and when to come again stands in the details."""
-    told = 400 if status == 401 else status
-    word = type.upper() if type else _STATUSES.get(told, "INTERNAL" if told >= 500 else "FAILED_PRECONDITION")
+    """The error envelope; when to come again stands in its details."""
+    word = type.upper() if type else _STATUSES.get(status, "INTERNAL" if status >= 500 else "FAILED_PRECONDITION")
     details: list[Json] = []
     reason = code.upper() if code else _REASONS.get(status)
     if reason:
@@ -46,7 +45,7 @@ def error(
         details.append({"@type": f"{_TYPE}BadRequest", "fieldViolations": [violation]})
     if wait := _RETRY.search(message):
         details.append({"@type": f"{_TYPE}RetryInfo", "retryDelay": f"{wait[1]}s"})
-    return {"error": {"code": told, "message": message, "status": word} | ({"details": details} if details else {})}
+    return {"error": {"code": status, "message": message, "status": word} | ({"details": details} if details else {})}
 
 
 def error_event(message: str, type: str | None = None, code: str | None = None) -> SimEvent:  # noqa: A002
