@@ -15,6 +15,7 @@ from outlast.edge.request import check
 from outlast.engine import Engine
 from outlast.flow.call import Call
 from outlast.layers.limits import LimitConfig, Scope
+from outlast.layers.rewrite import Rewrite
 from outlast.model.events import Fault
 from outlast.model.target import Route
 from outlast.operator import Operator
@@ -76,6 +77,7 @@ class Outlast:
         io: the world; the real one unless a test brings its own.
         find: finds the prices of models.
         store: keeps answers; this process's memory unless given.
+        rewrite: asked once for other messages when a content filter refuses a request; None where nobody has any.
 
     Raises:
         ConfigError: a provider cannot be called as configured, for example because its certificates cannot be read.
@@ -89,6 +91,7 @@ class Outlast:
         io: Io | None = None,
         find: Find = prices_of,
         store: Store | None = None,
+        rewrite: Rewrite | None = None,
     ) -> None:
         self.config = config
         self.store = store
@@ -106,6 +109,7 @@ class Outlast:
             coalesced=any(route.coalesce for route in config.routes),
             find=self._route if any(route.degrade for route in config.routes) else None,
             store=_store(config, store, self.io) if _keeps_answers(config) else None,
+            rewrite=rewrite,
         )
         self.engine = Engine(self.stack.handler, config.routes, self.io, config.request)
         self.operator = Operator(self.engine, self.stack, self.io)

@@ -25,6 +25,7 @@ from outlast.edge.background import Background
 from outlast.extraction import AsyncExtraction, BlockingExtraction
 from outlast.flow.stream import Stream
 from outlast.home import Home
+from outlast.layers.rewrite import Rewrite
 from outlast.learned import learned, restore
 from outlast.model.caller import Priority
 from outlast.model.messages import Chunk, Reply, Usage, Vectors
@@ -40,6 +41,8 @@ class AsyncClient(AsyncExtraction):
         config: a `Config`, the path of an outlast.toml, or None to look where `outlast serve` looks.
         sinks: who hears of every event (`outlast.model.events`), such as `outlast.telemetry.log.Log`.
         io: the world; the real one unless a test brings its own.
+        rewrite: asked once for other messages when a content filter refuses a request: takes the `Request` and the
+            `ContentFilter`, gives messages, or None when it has none.
 
     Raises:
         ConfigError: the configuration cannot be used, or names no provider.
@@ -51,10 +54,11 @@ class AsyncClient(AsyncExtraction):
         *,
         sinks: Sequence[Sink] = (),
         io: Io | None = None,
+        rewrite: Rewrite | None = None,
     ) -> None:
         told = config if isinstance(config, Config) else load(config)
         told.demand_providers()
-        self._home = Home(Outlast(told, sinks=sinks, io=io))
+        self._home = Home(Outlast(told, sinks=sinks, io=io, rewrite=rewrite))
 
     @property
     def outlast(self) -> Outlast:
@@ -222,8 +226,14 @@ class Client(BlockingExtraction):
 
     _client: AsyncClient
 
-    def __init__(self, config: Config | str | os.PathLike[str] | None = None, *, sinks: Sequence[Sink] = ()) -> None:
-        self._client = AsyncClient(config, sinks=sinks)
+    def __init__(
+        self,
+        config: Config | str | os.PathLike[str] | None = None,
+        *,
+        sinks: Sequence[Sink] = (),
+        rewrite: Rewrite | None = None,
+    ) -> None:
+        self._client = AsyncClient(config, sinks=sinks, rewrite=rewrite)
         self._loop = Background()
 
     def chat(

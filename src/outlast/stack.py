@@ -5,6 +5,7 @@
                          degrade            sees every failure below it, and answers with less
                          caller's limits    a caller over its limit must not take a place from others
                          admission          the gateway's slots and its priority queue
+                         rewrite            outside structured: other words are a question of their own
                          structured         outside resume: what does not match its schema is routed anew, from the top
                          resume             outside routing: a stream that breaks is routed anew, for its rest
                          hedge              outside routing, since its second leg is routed too
@@ -44,6 +45,7 @@ from outlast.layers.limits import Keeper, LimitsConfig, ScopesOf
 from outlast.layers.pause import PauseConfig, Pauses
 from outlast.layers.resume import ResumeConfig, resume
 from outlast.layers.retry import Draw, Retries, RetryConfig
+from outlast.layers.rewrite import Rewrite, rewriting
 from outlast.layers.routing import READY, Routing, RoutingConfig, Standing
 from outlast.layers.structured import Structured, StructuredConfig
 from outlast.model.target import Target
@@ -84,6 +86,7 @@ class Stack:
         coalesced: some route asks for the same requests to share one call, whatever the configuration says of others.
         store: keeps answers, where any are to be kept; None where none are.
         find: finds the routes that ladders lead to; None where no route has a ladder.
+        rewrite: finds other words for what a content filter refused; None where nobody does.
     """
 
     def __init__(
@@ -97,6 +100,7 @@ class Stack:
         coalesced: bool = False,
         store: Store | None = None,
         find: Find | None = None,
+        rewrite: Rewrite | None = None,
     ) -> None:
         self.config = config
         self.cache = (
@@ -132,6 +136,7 @@ class Stack:
         )
         self.hedges = Hedges(config.hedge, latencies, self)
         self._structured = Structured(config.structured, config.retry.per_request)
+        self._rewrite = rewrite
         self._attempts = Attempts(config.attempt, dialects)
         self.handler: Handler = compose(self.layers(), self._attempts.handler())
 
@@ -148,6 +153,8 @@ class Stack:
             _on(config.limits.enabled and self.caller_limits.needed, self.caller_limits.admit),
             _on(config.admission.enabled, self.admission.admit),
         )
+        if self._rewrite is not None:
+            yield rewriting(self._rewrite)
         if config.structured.enabled:
             yield self._structured.layer()
         if config.resume.enabled:

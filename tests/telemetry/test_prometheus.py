@@ -30,6 +30,7 @@ from outlast.model.events import (
     RequestEnded,
     RetryRefused,
     RetryScheduled,
+    Rewritten,
     Shed,
     SlotAwaited,
     TakenOut,
@@ -168,6 +169,7 @@ def test_how_many_calls_at_once_a_target_bears_is_shown_from_the_start():
         (HedgeWon("r", "openai/gpt", 0.5), "hedges_total", {**GPT, "kind": "won"}),
         (HedgeLost("r", "openai/gpt", "cancelled"), "hedges_total", {**GPT, "kind": "cancelled"}),
         (HedgeRefused("r", "openai/gpt", "no other target is ready"), "hedges_refused_total", GPT),
+        (Rewritten("r", "openai/gpt"), "requests_rewritten_total", GPT),
         (TargetSkipped("r", "openai/gpt", "open"), "targets_skipped_total", GPT),
         (
             TakenOut("credential", "openai", "quota", 30.0),

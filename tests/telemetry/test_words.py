@@ -32,6 +32,7 @@ from outlast.model.events import (
     RequestEnded,
     RetryRefused,
     RetryScheduled,
+    Rewritten,
     Shed,
     SlotAwaited,
     StoreTrouble,
@@ -145,6 +146,7 @@ SENTENCES = {
     StreamResumed("r", A, B, 11, "prefill", 0.5): (
         "b/m goes on after 11 characters, taking them as the beginning of its answer; for 0.5 s there was nothing new"
     ),
+    Rewritten("r", A): "begins anew in other words, which the application found: a/m refused its own",
     FailedOver("r", A, B, "timeout"): "moves on from a/m to b/m: timeout",
     HedgeStarted("r", B, A, 1.5): "asks b/m too, since a/m has brought nothing for 1.5 s",
     HedgeWon("r", B, 0.25): "is answered by the second one first: by b/m, 0.25 s after it was asked",

@@ -210,6 +210,7 @@ def route(name: str, section: RouteSection, shelves: Mapping[str, Shelf], off: s
         degrade=section.degrade,
         weaker=section.weaker,
         stream_partial=section.stream_partial,
+        on_content_filter=section.on_content_filter,
         on_invalid=section.on_invalid,
         fit=section.fit,
     )

@@ -179,6 +179,8 @@ class RouteSection(Struct, frozen=True, forbid_unknown_fields=True):
     """Whom the rungs "weaker" and "simplify" ask: a route, `provider/model`, or a model."""
     stream_partial: bool = False
     """Hand over streams of JSON as they come, before they are known to match their schema."""
+    on_content_filter: Literal["error", "next"] = "error"
+    """When a target's content filter refuses: an error, or the next target is asked."""
     on_invalid: Literal["error", "next"] = "error"
     """When a target's answers do not match the schema: an error, or the next target is asked."""
     fit: Fit = "error"

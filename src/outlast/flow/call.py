@@ -112,6 +112,7 @@ class Story(Struct):
         tried: those that are over, oldest first.
         allowances: what is left of the caller's limits.
         resumed: how often another target went on with its stream.
+        rewritten: other words were asked for, since a content filter had refused its own.
         worded: names of the targets that were asked in words for what others are asked for natively.
         looked: what the cache had for it; None where it was not asked.
         instead_of: kind of the failure that it was answered with less for; empty when it was not.
@@ -121,6 +122,7 @@ class Story(Struct):
     tried: list[AttemptEnded] = []
     allowances: list[Allowance] = []
     resumed: int = 0
+    rewritten: bool = False
     worded: frozenset[str] = frozenset()
     looked: Looked | None = None
     instead_of: str = ""

@@ -248,6 +248,23 @@ class Stream:
         """Why the answer ended; None until then."""
         return self._ending.finish
 
+    @property
+    def withheld(self) -> str | None:
+        """Why it ended, where that has come before any content; None else, and once it is read."""
+        head = self._head
+        if head is None or not head.last or any(chunk.content for chunk in head.chunks):
+            return None
+        return next((chunk.finish for chunk in head.chunks if chunk.finish is not None), None)
+
+    def concluded(self) -> Stream:
+        """The same answer, which is all in its head, with every debt of this one paid: it is over."""
+        ending, head = self._ending, self._head or Batch(b"", [], last=True)
+        self._head = None
+        self._note(head)
+        twin = Stream(ending.source, head, ending.io, prompt=ending.prompt)
+        twin.source, twin.attempts, twin.dropped = self.source, self.attempts, self.dropped
+        return twin
+
     def owe(self, call: Call, debts: Iterable[Debt]) -> None:
         """Settle what `call` owes when the stream is over, however that comes about."""
         self._ending.debts.append((call, debts))

@@ -170,6 +170,13 @@ class FailedOver(Struct, frozen=True):
     kind: str
 
 
+class Rewritten(Struct, frozen=True):
+    """A call begins anew in other words, since `target` refused its own for reasons of content."""
+
+    call: str
+    target: str
+
+
 class HedgeStarted(Struct, frozen=True):
     """A call asks `target` too, since `waiting` has brought no content for `after` seconds."""
 
@@ -530,6 +537,7 @@ Event = (
     | RetryScheduled
     | RetryRefused
     | FailedOver
+    | Rewritten
     | HedgeStarted
     | HedgeWon
     | HedgeLost

@@ -218,6 +218,8 @@ class Route(Struct, frozen=True, eq=False, dict=True):
 
     stream_partial: bool = False
     """Hand over streams of JSON as they come, before they are known to match their schema."""
+    on_content_filter: Literal["error", "next"] = "error"
+    """What happens when a target's content filter refuses: an error, or the next target is asked."""
     on_invalid: Literal["error", "next"] = "error"
     """What happens when a target's answers do not match the schema: an error, or the next target is asked."""
     fit: Fit = "error"

@@ -46,6 +46,7 @@ from outlast.model.events import (
     RequestEnded,
     RetryRefused,
     RetryScheduled,
+    Rewritten,
     Shed,
     SlotAwaited,
     StoreTrouble,
@@ -127,6 +128,7 @@ class Prometheus(Collector):
             RetryScheduled: self._retry_scheduled,
             RetryRefused: self._retry_refused,
             FailedOver: self._failed_over,
+            Rewritten: self._rewritten_one,
             HedgeStarted: _nothing,
             HedgeWon: self._hedge_won,
             HedgeLost: self._hedge_lost,
@@ -253,6 +255,9 @@ class Prometheus(Collector):
             "from_provider",
             "to_provider",
             "way",
+        )
+        self._rewritten = self._counter(
+            "requests_rewritten_total", "Requests that began anew in other words after a content filter.", *TARGET
         )
         self._rejected = self._counter(
             "replies_rejected_total", "Answers that did not match the JSON schema of their request.", *TARGET, "reason"
@@ -429,6 +434,9 @@ class Prometheus(Collector):
 
     def _reply_rejected(self, event: ReplyRejected) -> None:
         self._rejected.at((*self._target(event.target), event.reason)).value += 1
+
+    def _rewritten_one(self, event: Rewritten) -> None:
+        self._rewritten.at(self._target(event.target)).value += 1
 
     def _retry_scheduled(self, event: RetryScheduled) -> None:
         self._retries.at((*self._target(event.target), event.kind)).value += 1

@@ -56,7 +56,7 @@ class Degrades:
 
         def layer(inner: Handler) -> Handler:
             async def handle(call: Call) -> Answer:
-                if not call.route.degrade or call.behind:
+                if not call.route.degrade or call.behind or call.request.forward is not None:
                     return await inner(call)
                 try:
                     return await inner(self._first(call))

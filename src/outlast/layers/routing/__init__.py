@@ -135,13 +135,16 @@ class Routing:
                             if run.ended_by(view, failure):
                                 raise
                             continue
+                        if run.held_back(view, answer):
+                            now = io.now()
+                            continue
                         self._sample(view, io.now())
-                        view.others, view.legs = NO_OTHERS, None  # nobody asks any more; a stream may be open for long
-                        answer.source = "primary" if view.target is next(iter(run.order)) else "fallback"
-                        answer.attempts = call.story.made
-                        return answer
+                        return _from(run, view, answer)
+                    if run.kept is not None and run.kept_of is not None:
+                        return _from(run, run.kept_of, run.kept)
                     raise run.give_up(now)
                 finally:
+                    run.kept = None
                     run.failure = None  # an error that names the frame that names the run is freed by no count
 
             return handle
@@ -167,6 +170,14 @@ class Routing:
     def _sample(self, view: Call, now: float) -> None:
         if view.first is not None and self._latencies.wanted and view.request.forward is None:
             self._latencies.of(view.target.name, view.request.stream, now).add(view.first, now)
+
+
+def _from(run: Run, view: Call, answer: Answer) -> Answer:
+    """The answer, which says where it comes from."""
+    view.others, view.legs = NO_OTHERS, None  # nobody asks any more; a stream may be open for long
+    answer.source = "primary" if view.target is next(iter(run.order)) else "fallback"
+    answer.attempts = view.story.made
+    return answer
 
 
 def _broken_last(order: Collection[Target], avoid: tuple[str, ...], most: int) -> tuple[Target, ...]:

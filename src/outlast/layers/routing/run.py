@@ -9,11 +9,13 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from outlast.flow.call import Call
+from outlast.flow.call import Answer, Call
+from outlast.flow.stream import Stream
+from outlast.flow.withheld import withheld
 from outlast.layers.routing.config import RoutingConfig
 from outlast.layers.routing.lacks import OFF, Lack, in_words
 from outlast.layers.routing.standing import Peek, Standing
-from outlast.model.errors import Caller, ContextLength, Failure, Rejected, Throttled
+from outlast.model.errors import Caller, ContentFilter, ContextLength, Failure, Rejected, Throttled
 from outlast.model.events import CameBack, FailedOver, GaveUp, TargetSkipped
 from outlast.model.target import Target
 
@@ -52,6 +54,7 @@ class Run(Struct, eq=False):
         starts: when the target that was chosen may be called.
         toward: where the call goes first, whatever the order says.
         tried: names of the targets that it was sent to, or passed by.
+        kept: the first answer that a content filter held back, and `kept_of` the call that it answers.
     """
 
     routing: Knowledge
@@ -62,6 +65,8 @@ class Run(Struct, eq=False):
     starts: float = 0.0
     toward: Target | None = None
     tried: set[str] = set()
+    kept: Answer | None = None
+    kept_of: Call | None = None
     _later: dict[str, float] = {}  # targets worth coming back to, and when
     _failed_at: set[str] = set()
     _slow: dict[str, Target] = {}  # targets that are too slow for the route: for when there are no others
@@ -269,10 +274,26 @@ class Run(Struct, eq=False):
         self._failed_at.add(view.target.name)
         if failure.again_at is not None:
             self._later[view.target.name] = failure.again_at
+        if isinstance(failure, ContentFilter):
+            failure.onward = self.call.route.on_content_filter == "next"
         if isinstance(failure, ContextLength):
             self._only_larger(view)
             return False
         return not failure.onward
+
+    def held_back(self, view: Call, answer: Answer) -> bool:
+        """Is the answer that there is none, and does the route ask others then? It is kept for when they have none."""
+        if self.call.route.on_content_filter == "error":
+            return False
+        refusal = withheld(answer)
+        if refusal is None:
+            return False
+        if self.kept is None:
+            self.kept, self.kept_of = answer.concluded() if isinstance(answer, Stream) else answer, view
+        elif isinstance(answer, Stream):
+            answer.concluded()
+        self.ended_by(view, refusal)
+        return True
 
     def _only_larger(self, view: Call) -> None:
         """The prompt did not fit: only a larger window can help, or less of it; unless even that was too much."""

@@ -35,6 +35,7 @@ from outlast.model.events import (
     RequestCut,
     RetryRefused,
     RetryScheduled,
+    Rewritten,
     Shed,
     SlotAwaited,
     StoreTrouble,
@@ -146,6 +147,10 @@ def _no_retry(event: RetryRefused) -> str:
 
 def _moved(event: FailedOver) -> str:
     return f"moves on from {event.from_target} to {event.to_target}: {event.kind}"
+
+
+def _rewritten(event: Rewritten) -> str:
+    return f"begins anew in other words, which the application found: {event.target} refused its own"
 
 
 def _hedged(event: HedgeStarted) -> str:
@@ -319,6 +324,7 @@ TELLERS: dict[type, Callable[..., str]] = {
     RetryScheduled: _retry,
     RetryRefused: _no_retry,
     FailedOver: _moved,
+    Rewritten: _rewritten,
     HedgeStarted: _hedged,
     HedgeWon: _hedge_won,
     HedgeLost: _hedge_lost,
