@@ -48,8 +48,9 @@ class Asked(Struct):
     `timeout` is in seconds, None for the default; `wishes` say what is wanted of answers that were kept, and `fit` what
     happens to a request that is too long, None as its route says.
 
-    The others are filled in: `allowances` with what is left of the caller's limits, `looked` with what the cache had,
-    and `instead_of`, when the answer is less than what was asked for, with the kind of failure that it stands in for.
+    The others are filled in: `allowances` with what is left of the caller's limits, `skipped` with whom it was
+    not sent to, `looked` with what the cache had, and `instead_of`, when the answer is less than what was asked for,
+    with the kind of failure that it stands in for.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Asked(Struct):
     wishes: Wishes = NO_WISHES
     fit: Fit | None = None
     allowances: list[Allowance] = []
+    skipped: list[str] = []
     looked: Looked | None = None
     instead_of: str = ""
 
@@ -155,7 +157,7 @@ class Engine:
             wishes=asked.wishes,
             fit=asked.fit,
         )
-        asked.allowances = call.story.allowances
+        asked.allowances, asked.skipped = call.story.allowances, call.story.skipped
         try:
             call.route = route = self._route_of(request)
             call.deadline = started + self.time_for(request, route, asked.timeout)

@@ -111,6 +111,7 @@ class Story(Struct):
         made: upstream calls made.
         tried: those that are over, oldest first.
         allowances: what is left of the caller's limits.
+        skipped: the targets that were passed by, each with the reason.
         resumed: how often another target went on with its stream.
         rewritten: other words were asked for, since a content filter had refused its own.
         worded: names of the targets that were asked in words for what others are asked for natively.
@@ -121,6 +122,7 @@ class Story(Struct):
     made: int = 0
     tried: list[AttemptEnded] = []
     allowances: list[Allowance] = []
+    skipped: list[str] = []
     resumed: int = 0
     rewritten: bool = False
     worded: frozenset[str] = frozenset()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from math import ceil, floor
 
@@ -30,6 +30,8 @@ def of_answer(answer: Answer, asked: Asked, dialect: str) -> Headers:
         headers.append((b"outlast-dropped", plain(", ".join(answer.dropped))))
     if answer.cut is not None:
         headers.append((b"outlast-cut", plain(str(answer.cut))))
+    if asked.skipped:
+        headers += of_skipped(asked.skipped)
     if answer.degraded:
         headers.append((b"outlast-degraded", b"true"))
         if asked.instead_of:
@@ -39,6 +41,11 @@ def of_answer(answer: Answer, asked: Asked, dialect: str) -> Headers:
     if asked.allowances:
         headers += of_limits(asked.allowances, dialect)
     return headers
+
+
+def of_skipped(skipped: Sequence[str]) -> Headers:
+    """Whom the request was not sent to, and why."""
+    return [(b"outlast-skipped", plain(", ".join(dict.fromkeys(skipped))))]
 
 
 def of_cache(looked: Looked) -> Headers:

@@ -177,6 +177,8 @@ class Surface:
         head = with_headers.request_id(dialect.name, asked.id)
         head += with_headers.of_failure(failure)
         head += with_headers.of_limits(asked.allowances, dialect.name, failure.retry_after)
+        if asked.skipped:
+            head += with_headers.of_skipped(asked.skipped)
         if asked.looked is not None:
             head += with_headers.of_cache(asked.looked)
         return _whole(failure.status if self._semantic else status, head, body)

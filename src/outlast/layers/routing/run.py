@@ -175,6 +175,7 @@ class Run(Struct, eq=False):
 
     def _pass_by(self, target: Target, lack: Lack) -> None:
         call = self.call
+        call.story.skipped.append(f"{target.name} ({lack.reason})")
         call.io.emit(TargetSkipped(call.id, target.name, lack.reason, None, lack.value, lack.limit))
 
     def _worth_waiting(self, target: Target, standing: Standing, now: float) -> bool:
@@ -188,6 +189,7 @@ class Run(Struct, eq=False):
 
     def _skip(self, target: Target, standing: Standing, now: float) -> None:
         call = self.call
+        call.story.skipped.append(f"{target.name} ({standing.reason})")
         call.io.emit(TargetSkipped(call.id, target.name, standing.reason, _finite(standing.wait)))
         self._refused_for(standing.wait)
         if self._previous is None:
