@@ -142,6 +142,12 @@ class Stack:
 
     def layers(self) -> Iterator[Layer]:
         """The layers that are switched on and have something to do, outermost first; gates in a row are one layer."""
+        yield from self._around_routing()
+        yield self.routing.layer()
+        yield from self._around_attempts()
+
+    def _around_routing(self) -> Iterator[Layer]:
+        """Once per request."""
         config = self.config
         if self.cache is not None:
             yield self.cache.layer()
@@ -161,7 +167,10 @@ class Stack:
             yield resume(config.resume, config.retry.per_request)
         if self.hedging:
             yield self.hedges.layer()
-        yield self.routing.layer()
+
+    def _around_attempts(self) -> Iterator[Layer]:
+        """Once per target, and per attempt there."""
+        config = self.config
         if config.structured.enabled:
             yield self._structured.asking()
         if config.fit.enabled:
