@@ -32,7 +32,7 @@ def test_every_example_of_the_configuration_is_a_whole_file_that_loads(docs, tmp
 
 def test_the_rows_of_the_documents_add_a_provider_and_a_model(docs):
     """Two rows, and the route has its target; nothing else is touched."""
-    provider, model = map(tomllib.loads, BLOCK.findall((docs / "providers.md").read_text("utf-8")))
+    provider, model = map(tomllib.loads, BLOCK.findall((docs / "providers.md").read_text("utf-8"))[:2])
     catalog = Catalog(
         builtin().providers | msgspec.convert(provider, dict[str, ProviderRow]),
         builtin().models | msgspec.convert(model, dict[str, ModelRow]),
@@ -42,6 +42,14 @@ def test_the_rows_of_the_documents_add_a_provider_and_a_model(docs):
     assert (target.name, target.window, target.reasoning) == ("acme/acme-large-2026-11", 262_144, True)
     assert target.provider.quirks.throttle_statuses == (503,)
     assert config.routes.find("fast").targets[0].name == "acme/acme-small"
+
+
+def test_the_ollama_of_the_documents_has_the_context_and_the_time_that_it_says(docs):
+    """A file that loads."""
+    config = parse(BLOCK.findall((docs / "providers.md").read_text("utf-8"))[2], {})
+    target = config.routes.find("default").targets[0]
+    assert (target.window, target.timers.first_content, target.timers.whole) == (32_768, 120, 600)
+    assert (target.provider.dialect, target.provider.auth) == ("ollama", "none")
 
 
 def test_the_table_of_providers_is_the_catalog(docs):

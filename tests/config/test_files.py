@@ -244,3 +244,19 @@ def test_who_loads_its_models_first_has_the_time_of_those_that_think():
     assert config.routes.find("default").targets[0].timers == Timers(first_content=60, whole=600)
     quick = parse('[providers.ollama]\ntimers = { first_content = 5 }\n[routes.default]\ntargets = ["ollama/tiny"]', {})
     assert quick.routes.find("default").targets[0].timers == Timers(first_content=5, whole=600)
+
+
+@pytest.mark.parametrize(
+    ("more", "model", "window"),
+    [
+        ("", "tiny", 4096),
+        ("", "gpt-oss:20b", 4096),
+        ("quirks = { num_ctx = 32768 }", "gpt-oss:20b", 32768),
+        ("quirks = { num_ctx = 999_999 }", "gpt-oss:20b", 131_072),
+        ('models."tiny" = { window = 8192 }', "tiny", 8192),
+    ],
+)
+def test_a_window_is_what_its_server_has_loaded(more, model, window):
+    """What it surely has, what it is asked for by `num_ctx` if the model has so much, or what its owner says."""
+    config = parse(f'[providers.ollama]\n{more}\n[routes.default]\ntargets = ["ollama/{model}"]', {})
+    assert config.routes.find("default").targets[0].window == window

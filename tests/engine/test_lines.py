@@ -8,7 +8,7 @@ from outlast.lab.answer import compose
 from outlast.lab.rendering import answer_body, answer_events, stream_head, whole
 from outlast.lab.steps import Body, End, Fin, Head, Pause, Silence
 from outlast.model.errors import BrokenStream
-from outlast.testing import Behaviour, cut, drip, ended, error_event, garbled, ok, pings, stall, torn
+from outlast.testing import Behaviour, cut, drip, ended, error_event, garbled, ok, pings, stall, status, torn
 
 TEXT = "This is the simulated provider {}, no model at all. You said: hi"
 
@@ -159,3 +159,19 @@ def test_each_read_brings_what_it_may(world):
     world.script("alpha/m", drip(0.0), Behaviour("at-once", at_once), ok())
     texts = [world.hear(stream=True).text for _ in range(3)]
     assert texts == [TEXT.format("alpha")] * 3
+
+
+def test_what_does_not_fit_is_refused_and_goes_where_more_is_loaded(make):
+    """The prompt is never cut without a word: the server says no, and a target with a larger window answers."""
+    sizes = "\n".join(
+        f"[providers.{name}.quirks]\nnum_ctx = {size}" for name, size in [("alpha", 4096), ("beta", 32768)]
+    )
+    world = make(more=sizes, dialect="ollama")
+    too_long = "request (8889 tokens) exceeds the available context size (4096 tokens), try increasing it"
+    world.script("alpha/m", status(400, message=too_long))
+    assert world.ask().target == "beta/m"
+    asked = [(sent.target, json.loads(sent.body)) for sent in world.io.sent]
+    assert [(target, body["options"], body["truncate"]) for target, body in asked] == [
+        ("alpha/m", {"num_ctx": 4096}, False),
+        ("beta/m", {"num_ctx": 32768}, False),
+    ]

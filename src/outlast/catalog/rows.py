@@ -35,6 +35,7 @@ class ProviderRow(Struct, frozen=True, forbid_unknown_fields=True):
     port: int = 0
     needs_key: bool = True
     loads: bool = False
+    window: int = 0
     default: str = ""
     fast: str = ""
     prices: tuple[str, ...] = ()

@@ -161,8 +161,12 @@ class Resolver:
         family = self._family(kind, model, told)
         row = self._catalog.models.get(family) or self._catalog.model(kind, model)
         reasoning = _told(told, "reasoning", row)
-        patient = reasoning or self._catalog.providers[kind].loads
+        at = self._catalog.providers[kind]
+        patient = reasoning or at.loads
         timers = changed(self._file.timers, self._file.reasoning_timers if patient else None)
+        facts = {name: _told(told, name, row) for name in CAPABILITIES}
+        if told is None or told.window is None:
+            facts["window"] = _loaded(row.window, provider.quirks.num_ctx or at.window)
         return Target(
             name=f"{provider.name}/{model}",
             provider=provider,
@@ -174,7 +178,7 @@ class Resolver:
             price=told.price if told else None,
             weight=told.weight if told else 1.0,
             timers=changed(changed(timers, section.timers), told.timers if told else None),
-            **{name: _told(told, name, row) for name in CAPABILITIES},  # type: ignore[arg-type]
+            **facts,  # type: ignore[arg-type]
         )
 
 
@@ -263,6 +267,11 @@ def changed(base: Changed, changes: Struct | None) -> Changed:
         return base
     said = {name: value for name, value in msgspec.structs.asdict(changes).items() if value is not None}
     return msgspec.structs.replace(base, **said)
+
+
+def _loaded(window: int, most: int) -> int:
+    """A model's window at a server that loads no more than `most` of it; 0 is unknown."""
+    return min(window, most) if window and most else window or most
 
 
 def _told(section: ModelSection | None, name: str, row: ModelRow) -> object:
