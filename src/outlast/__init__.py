@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from outlast.asking import Answered
     from outlast.client import AsyncClient, BlockingStream, Client
     from outlast.config import Config, ConfigError, load, simulated
     from outlast.edge.deadline import time_left
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "Answer": "outlast.recipes",
+    "Answered": "outlast.asking",
     "AsyncClient": "outlast.client",
     "AsyncQueue": "outlast.queue",
     "BlockingStream": "outlast.client",
@@ -88,6 +90,7 @@ _PLACES = {
 
 __all__ = [
     "Answer",
+    "Answered",
     "AsyncClient",
     "AsyncQueue",
     "BlockingStream",

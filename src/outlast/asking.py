@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -11,10 +12,18 @@ from outlast.edge.deadline import smaller
 from outlast.edge.ids import new_id
 from outlast.engine import Asked
 from outlast.model.caller import LIBRARY, PRIORITIES, Priority
-from outlast.model.messages import Operation, Request
+from outlast.model.freshness import wishes_of
+from outlast.model.messages import Operation, Reply, Request
 
 Messages = str | Sequence[Mapping[str, object]]
 """A prompt, or messages as OpenAI's chat completions have them."""
+
+
+class Answered(NamedTuple):
+    """An answer and what it is: primary, fallback, cache, stale, weaker, simplified or static."""
+
+    response: Reply
+    source: str
 
 
 def messages_of(messages: Messages) -> object:
@@ -29,6 +38,9 @@ def request_of(operation: Operation, body: Mapping[str, object]) -> Request:
     return request
 
 
-def asked_by(timeout: float | None, priority: Priority) -> Asked:
+def asked_by(timeout: float | None, priority: Priority, cache: str = "") -> Asked:
     """Who asks, and how: the caller of the library, inside the deadline that is set around the call."""
-    return Asked(new_id(), LIBRARY, PRIORITIES.index(priority), smaller(timeout))
+    asked = Asked(new_id(), LIBRARY, PRIORITIES.index(priority), smaller(timeout))
+    if cache:
+        asked.wishes = wishes_of(cache)
+    return asked

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
-from outlast.asking import Messages, asked_by, messages_of, request_of
+from outlast.asking import Answered, Messages, asked_by, messages_of, request_of
 from outlast.build import Outlast
 from outlast.config import Config, load
 from outlast.edge.background import Background
@@ -72,6 +72,7 @@ class AsyncClient(AsyncExtraction):
         model: str = "default",
         timeout: float | None = None,  # noqa: ASYNC109  (a deadline that the engine keeps, not a cancellation)
         priority: Priority = "critical",
+        cache: str = "",
         **options: object,
     ) -> Reply:
         """The whole answer.
@@ -81,16 +82,31 @@ class AsyncClient(AsyncExtraction):
             model: a route, provider/model, or a model.
             timeout: seconds for everything, retries and failovers included; 180 when left out.
             priority: class in the queues, when there is more to do than slots.
+            cache: what is wanted of answers that were kept, in the words of `Cache-Control`: "no-cache", "max-age=60".
             options: max_tokens, temperature, tools, response_format, … as OpenAI's chat completions name them.
 
         Raises:
             Failure: why there is no answer; `attempts` tells what was tried.
         """
         request = request_of("chat", options | {"model": model, "messages": messages_of(messages)})
-        answer = await self._home.engine().answer(request, asked_by(timeout, priority))
+        answer = await self._home.engine().answer(request, asked_by(timeout, priority, cache))
         if not isinstance(answer, Reply):
             raise TypeError("use stream() for stream=True")
         return answer
+
+    async def answer(
+        self,
+        messages: Messages,
+        *,
+        model: str = "default",
+        timeout: float | None = None,  # noqa: ASYNC109
+        priority: Priority = "critical",
+        cache: str = "",
+        **options: object,
+    ) -> Answered:
+        """The whole answer and what it is, as `response, source`. Arguments and failures as for `chat`."""
+        reply = await self.chat(messages, model=model, timeout=timeout, priority=priority, cache=cache, **options)
+        return Answered(reply, reply.source)
 
     async def stream(
         self,
@@ -99,6 +115,7 @@ class AsyncClient(AsyncExtraction):
         model: str = "default",
         timeout: float | None = None,  # noqa: ASYNC109
         priority: Priority = "critical",
+        cache: str = "",
         **options: object,
     ) -> Stream:
         """The answer piece by piece: a stream whose first content is there. Arguments as for `chat`.
@@ -107,7 +124,7 @@ class AsyncClient(AsyncExtraction):
             Failure: why there is no answer. Later, while it is read: `BrokenStream` when it is cut.
         """
         options |= {"model": model, "messages": messages_of(messages), "stream": True}
-        answer = await self._home.engine().answer(request_of("chat", options), asked_by(timeout, priority))
+        answer = await self._home.engine().answer(request_of("chat", options), asked_by(timeout, priority, cache))
         if not isinstance(answer, Stream):
             raise TypeError("a request for a stream was answered whole")
         return answer
@@ -118,6 +135,7 @@ class AsyncClient(AsyncExtraction):
         *,
         model: str,
         timeout: float | None = None,  # noqa: ASYNC109
+        cache: str = "",
         **options: object,
     ) -> Vectors:
         """One vector for each text.
@@ -126,13 +144,14 @@ class AsyncClient(AsyncExtraction):
             texts: one text or several.
             model: a route, provider/model, or a model that makes embeddings.
             timeout: seconds for everything; 180 when left out.
+            cache: as for `chat`.
             options: such as dimensions.
 
         Raises:
             Failure: why there is no answer.
         """
         body = options | {"model": model, "input": texts if isinstance(texts, str) else list(texts)}
-        answer = await self._home.engine().answer(request_of("embed", body), asked_by(timeout, "critical"))
+        answer = await self._home.engine().answer(request_of("embed", body), asked_by(timeout, "critical", cache))
         if not isinstance(answer, Vectors):
             raise TypeError("a request for vectors was answered with text")
         return answer
@@ -183,7 +202,7 @@ class BlockingStream:
 
     @property
     def source(self) -> str:
-        """What the answer is: "primary", or "fallback" when the first choice did not answer."""
+        """What the answer is: "primary", "fallback" when the first choice did not answer, or as for `Reply`."""
         return self._stream.source
 
     @property
@@ -243,10 +262,26 @@ class Client(BlockingExtraction):
         model: str = "default",
         timeout: float | None = None,
         priority: Priority = "critical",
+        cache: str = "",
         **options: object,
     ) -> Reply:
         """The whole answer: see `AsyncClient.chat`."""
-        return self._loop.run(self._client.chat(messages, model=model, timeout=timeout, priority=priority, **options))
+        asking = self._client.chat(messages, model=model, timeout=timeout, priority=priority, cache=cache, **options)
+        return self._loop.run(asking)
+
+    def answer(
+        self,
+        messages: Messages,
+        *,
+        model: str = "default",
+        timeout: float | None = None,
+        priority: Priority = "critical",
+        cache: str = "",
+        **options: object,
+    ) -> Answered:
+        """The whole answer and what it is: see `AsyncClient.answer`."""
+        asking = self._client.answer(messages, model=model, timeout=timeout, priority=priority, cache=cache, **options)
+        return self._loop.run(asking)
 
     def stream(
         self,
@@ -255,17 +290,24 @@ class Client(BlockingExtraction):
         model: str = "default",
         timeout: float | None = None,
         priority: Priority = "critical",
+        cache: str = "",
         **options: object,
     ) -> BlockingStream:
         """The answer piece by piece: see `AsyncClient.stream`."""
-        asking = self._client.stream(messages, model=model, timeout=timeout, priority=priority, **options)
+        asking = self._client.stream(messages, model=model, timeout=timeout, priority=priority, cache=cache, **options)
         return BlockingStream(self._loop.run(asking), self._loop)
 
     def embed(
-        self, texts: str | Sequence[str], *, model: str, timeout: float | None = None, **options: object
+        self,
+        texts: str | Sequence[str],
+        *,
+        model: str,
+        timeout: float | None = None,
+        cache: str = "",
+        **options: object,
     ) -> Vectors:
         """One vector for each text: see `AsyncClient.embed`."""
-        return self._loop.run(self._client.embed(texts, model=model, timeout=timeout, **options))
+        return self._loop.run(self._client.embed(texts, model=model, timeout=timeout, cache=cache, **options))
 
     def priced(self) -> None:
         """Return when the prices are known."""

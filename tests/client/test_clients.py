@@ -340,3 +340,62 @@ def test_without_time_nothing_is_sent(provider, client):
     with within(time.monotonic(), time.monotonic), pytest.raises(TimedOut):
         client.chat("hi")
     assert provider.requests() == []
+
+
+# -- what an answer is -------------------------------------------------------------------------------------------------
+
+LADDER = '[routes.kept]\ntargets = ["alpha/m"]\ncache = {fresh = 60}\ndegrade = [{static = "later"}]'
+
+
+def test_an_answer_and_what_it_is(provider, config, sink):
+    """In two parts, for code without a loop and with one."""
+    provider.script("alpha", ok("well"), status(403), status(403))
+    with Client(config(LADDER), sinks=[sink]) as client:
+        response, source = client.answer("hi", model="kept", max_tokens=9)
+        assert (response.text, source) == ("well", "primary")
+        assert client.answer("hi", model="kept", max_tokens=9).source == "cache"
+        assert client.answer("something else", model="kept").response.text == "later"
+
+    async def story():
+        async with AsyncClient(config(LADDER)) as client:
+            return await client.answer("hi", model="kept")
+
+    assert asyncio.run(story()).source == "static"
+
+
+def test_a_new_answer_may_be_wanted(provider, config):
+    """Whole, streamed, and of vectors: in the words of Cache-Control."""
+    provider.script("alpha", ok("one"), ok("two"), ok("three"))
+    with Client(config(LADDER)) as client:
+        assert client.chat("hi", model="kept").text == "one"
+        assert client.chat("hi", model="kept", cache="no-cache").text == "two"
+        with client.stream("hi", model="kept", cache="max-age=0") as stream:
+            assert "".join(chunk.text for chunk in stream) == "three"
+        assert client.chat("hi", model="kept").text == "three"
+        first = client.embed("hi", model="kept")
+        assert client.embed("hi", model="kept").source == "cache"
+        assert client.embed("hi", model="kept", cache="no-cache").source == "primary"
+        assert first.source == "primary"
+
+
+def test_a_stored_answer_may_be_all_that_is_wanted(config):
+    """Nobody is asked."""
+    with Client(config(LADDER)) as client, pytest.raises(Failure) as refused:
+        client.chat("hi", model="kept", cache="only-if-cached")
+    assert refused.value.code == "not_cached"
+
+
+def test_what_is_under_way_beside_ends_with_the_client(provider, config):
+    """A renewal that hangs is not waited for."""
+    provider.script("alpha", ok("one"), silent())
+    stale = '[routes.kept]\ntargets = ["alpha/m"]\ncache = {fresh = 0, stale_while_revalidate = 60}'
+
+    async def story():
+        async with AsyncClient(config(stale)) as client:
+            await client.chat("hi", model="kept")
+            reply = await client.chat("hi", model="kept")
+            assert len(asyncio.all_tasks()) > 1
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        return reply
+
+    assert asyncio.run(story()).source == "stale"

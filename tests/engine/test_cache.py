@@ -527,6 +527,18 @@ def test_whatever_the_store_does_the_answer_comes(make, how, stream):
     assert "secret" not in str(world.io.events)
 
 
+def test_what_is_being_written_is_there_already(make):
+    """Whoever asks again at once need not wait for a store that takes its time."""
+    world = make(more=route(FRESH), store=Store("slow"))
+
+    async def story():
+        return [(await world.heard()).source for _ in range(2)]
+
+    assert world.run(story()) == ["primary", "cache"]
+    world.wait(1.0)
+    assert world.stack.cache._pending == {}
+
+
 def test_what_another_version_has_kept_is_not_looked_at(kept):
     """It is as if nothing were there."""
     kept.ask()

@@ -75,7 +75,7 @@ class Cache:
         outranked: an answer is not fresh while a better model would answer.
     """
 
-    __slots__ = ("_config", "_dialects", "_outranked", "_renewing", "_store")
+    __slots__ = ("_config", "_dialects", "_outranked", "_pending", "_renewing", "_store")
 
     def __init__(
         self, config: CacheConfig, *, store: Store, dialects: Mapping[str, Dialect], outranked: Outranked
@@ -85,6 +85,7 @@ class Cache:
         self._dialects = dialects
         self._outranked = outranked
         self._renewing: set[str] = set()
+        self._pending: dict[str, Stored] = {}  # what the store is being given
 
     def layer(self) -> Layer:
         """Answer from what was kept, where that may be; keep what is answered."""
@@ -164,6 +165,9 @@ class Cache:
         return Found(entry, use, age, windows.fresh - age)
 
     async def _get(self, visit: Visit) -> Stored | None:
+        pending = self._pending.get(visit.key)
+        if pending is not None:
+            return pending
         try:
             return await self._store.get(visit.key)
         except Exception as error:  # noqa: BLE001  (no store spoils an answer, whatever it raises)
@@ -233,9 +237,11 @@ class Cache:
         if reason:
             self._not_kept(visit, reason)
             return
-        if call.io.begin(self._put(visit.key, value, entry.life, call)) is None:
+        stored = Stored(value, entry.life)
+        if call.io.begin(self._put(visit.key, stored, call)) is None:
             self._not_kept(visit, "too much is being kept at once")
             return
+        self._pending[visit.key] = stored
         if call.story.looked is not None:
             call.story.looked.kept = True
         call.io.emit(CacheKept(call.id, call.route.name, entry.life, len(value)))
@@ -244,11 +250,14 @@ class Cache:
         call = visit.call
         call.io.emit(CacheKept(call.id, call.route.name, reason=reason))
 
-    async def _put(self, key: str, value: bytes, seconds: float, call: Call) -> None:
+    async def _put(self, key: str, stored: Stored, call: Call) -> None:
         try:
-            await self._store.put(key, value, seconds)
+            await self._store.put(key, stored.value, stored.left)
         except Exception as error:  # noqa: BLE001  (as above)
             call.io.emit(StoreTrouble(call.id, "put", told(error)))
+        finally:
+            if self._pending.get(key) is stored:
+                del self._pending[key]
 
     # -- renewing ----------------------------------------------------------------------------------------------
 
