@@ -16,6 +16,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from outlast.lab import gemini_reading, ollama_reading, responses_reading
+from outlast.lab.accents import Accent
 from outlast.lab.going_on import ANEW, AS_ASKED, Prefill, Way, begun, text_of, words
 from outlast.lab.instance import instance
 from outlast.lab.wanted_json import schema_in
@@ -39,7 +40,7 @@ class Asked(Struct, frozen=True):
     """One request as a simulated provider sees it. `number` makes ids; `created` is seconds since the epoch.
 
     `prefill` is what the provider takes for the beginning of its answer; `place` what the path says, where that is more
-    than the vendor and the kind.
+    than the vendor and the kind; `accent` which of its kin speaks OpenAI's words.
     """
 
     vendor: Vendor = "openai"
@@ -52,6 +53,7 @@ class Asked(Struct, frozen=True):
     other: Callable[[], tuple[bytes, str]] | None = None
     """Makes the answer of a page beside chat and embeddings, and names its media type."""
     place: Json = field(default_factory=dict)
+    accent: Accent = ""
 
     @property
     def prefilled(self) -> bool:

@@ -20,6 +20,7 @@ from msgspec import Struct
 from outlast.config.environment import Environment
 from outlast.config.errors import ConfigError, Path
 from outlast.config.reader import Reader, Shape
+from outlast.lab.accents import Accent
 from outlast.lab.answer import Json
 from outlast.lab.going_on import Prefill
 from outlast.lab.laws import Latency, Law
@@ -59,6 +60,7 @@ class Conduct(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
         price: US dollars for a million tokens, for what would have been billed.
         prefill: what a server takes for the beginning of its answer: the assistant's last message as it is, only one
             with `prefix` (as Mistral does), only with `continue_final_message` (as vLLM does), or none.
+        accent: how it departs from OpenAI, whose dialect it speaks: as Mistral, DeepSeek, Groq or Together do.
         seed: of its dice; the same seed gives the same luck to the same request. None: from the simulation's seed.
     """
 
@@ -73,6 +75,7 @@ class Conduct(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
     outages: tuple[Outage, ...] = ()
     price: Price | None = None
     prefill: Prefill = "message"
+    accent: Accent = ""
     seed: int | None = None
 
     def __post_init__(self) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import cast
 
+from msgspec.structs import replace
+
+from outlast.lab import accent_demands
 from outlast.lab.answer import Asked, Json
 from outlast.lab.known_models import allowed_tokens, known, prompt_tokens
 from outlast.lab.refusal import (
@@ -196,7 +199,8 @@ _EMBEDDINGS = fields(
 
 
 def check_chat(asked: Asked) -> None:
-    """Raises a `Refusal` for a chat completion that OpenAI would not take."""
+    """Raises a `Refusal` for a chat completion that OpenAI, or who speaks with that accent, would not take."""
+    asked = replace(asked, body=accent_demands.plain(asked))
     _shaped(asked, _CHAT_OF_VLLM if asked.prefill == "continue" else _CHAT)
     _together(asked.body)
     _begun(asked)

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import cast
 
+from outlast.lab import accents
 from outlast.lab.answer import Asked, Json, Said, SimEvent, dumps
 from outlast.lab.quotas import Exceeded, Gauge
 
@@ -63,7 +64,7 @@ def whole(asked: Asked, said: Said) -> Json:
     if said.tool:
         call = {"id": _call_id(asked), "type": "function", "function": {"name": said.tool, "arguments": said.text}}
         message |= {"content": None, "tool_calls": [call]}
-    return {
+    told: Json = {
         "id": _id(asked),
         "object": "chat.completion",
         "created": asked.created,
@@ -76,11 +77,13 @@ def whole(asked: Asked, said: Said) -> Json:
         "service_tier": "default",
         "system_fingerprint": "fp_sim",
     }
+    return accents.whole(asked.accent, told)
 
 
 def events(asked: Asked, said: Said) -> list[SimEvent]:
     """The same as a stream: a role, the content, a finish for each choice, the usage where it is wanted, the end."""
     parts = [*_roles(asked, said), *_contents(asked, said), *_finishes(asked, said)]
+    parts = accents.chunks(asked.accent, parts, _usage(asked, said))
     wanted = cast("Json", asked.body.get("stream_options") or {}).get("include_usage") is True
     if wanted:
         parts = [(chunk | {"usage": None}, content) for chunk, content in parts]

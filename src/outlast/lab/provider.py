@@ -255,7 +255,7 @@ class SimulatedProvider:
             site.count += 1
             seen = self._seen(site.name, site.count, connection, received, body_json or {})
             seen.price = site.conduct.price
-            asked = understood(received, page, seen, int(self._clock.epoch()), site.conduct.prefill)
+            asked = understood(received, page, seen, int(self._clock.epoch()), site.conduct)
             seen.begun(asked)
             chosen = self._decide(site, received, page, asked, seen, body_json)
         seen.behaviour = chosen.name

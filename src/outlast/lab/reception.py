@@ -11,14 +11,15 @@ from typing import cast
 
 from outlast.lab import gemini_reading
 from outlast.lab.answer import Asked, Json, Kind, Vendor
+from outlast.lab.conduct import Conduct
 from outlast.lab.connection import MOST, Received
 from outlast.lab.demands import Refusal, check
-from outlast.lab.going_on import Prefill
 from outlast.lab.ledger import Seen
 from outlast.lab.script import Behaviour, status
 
 ROUTES: dict[tuple[str, str], tuple[Vendor, Kind]] = {
     ("POST", "chat/completions"): ("openai", "chat"),
+    ("POST", "beta/chat/completions"): ("openai", "chat"),
     ("POST", "responses"): ("responses", "chat"),
     ("POST", "embeddings"): ("openai", "embeddings"),
     ("POST", "messages"): ("anthropic", "chat"),
@@ -60,14 +61,16 @@ def json_object(data: bytes) -> Json | None:
     return value if isinstance(value, dict) else None
 
 
-def understood(received: Received, page: str, seen: Seen, created: int, prefill: Prefill) -> Asked:
+def understood(received: Received, page: str, seen: Seen, created: int, conduct: Conduct) -> Asked:
     """What is asked, of which vendor, by whose habits."""
     vendor, kind = ROUTES.get((received.method, page), ("openai", "models"))
     if kind == "models" and "anthropic-version" in received.headers:
         vendor = "anthropic"
     place = gemini_reading.place(received.path) if vendor == "gemini" else {}
     body = cast("Json", gemini_reading.spelt(seen.json)) if place else seen.json
-    return Asked(vendor, kind, body, seen.number, created, seen.provider, prefill, place=place)
+    accent = conduct.accent if vendor == "openai" else ""
+    prefill = "none" if accent == "deepseek" and not page.startswith("beta/") else conduct.prefill
+    return Asked(vendor, kind, body, seen.number, created, seen.provider, prefill, place=place, accent=accent)
 
 
 def refused(asked: Asked, received: Received, body_json: Json | None) -> Behaviour | None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import NamedTuple
 
+from outlast.lab import accents
 from outlast.lab.answer import Asked, Json, compose, plain
 from outlast.lab.conduct import Conduct
 from outlast.lab.ledger import Seen
@@ -119,7 +120,8 @@ class Site:
     def dressed(self, chosen: Behaviour, asked: Asked) -> Behaviour:
         """The same behaviour, with headers that tell how the limits stand."""
         gauges = _shown(self._quota.gauges(self._clock.now()), asked)
-        return headed(chosen, tuple(words_of(asked).rate_limits(gauges, self._clock.epoch()))) if gauges else chosen
+        told = accents.headers(asked.accent, words_of(asked).rate_limits(gauges, self._clock.epoch()))
+        return headed(chosen, tuple(told)) if gauges else chosen
 
     def state(self) -> Json:
         """What it was told, and how it is now."""
