@@ -1,5 +1,6 @@
 """Ollama's own wire format: its documented answers and requests, the laws of both directions, and what is wrong."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -465,6 +466,40 @@ def test_arguments_that_are_no_object_are_kept_as_text(wire):
     assert dropped == ("messages.tool_calls.arguments",)
 
 
+def test_a_call_without_arguments_has_none(wire):
+    """An empty text stands for none."""
+    chat = m.Chat((*SAID, m.Message("assistant", (m.ToolCall("c", "f", ""),))))
+    assert sent(wire, of(chat))[0]["messages"][1]["tool_calls"][0]["function"]["arguments"] == {}
+
+
+def test_tools_of_other_kinds_are_named(wire):
+    """They are the server's own, and pass to it alone."""
+    request = ask(tools=[{"type": "web_search", "function": {}}])
+    assert OPENAI.encode(request, wire.target()).dropped == ("tools.web_search",)
+    assert sent(wire, request)[0]["tools"] == [{"type": "web_search", "function": {}}]
+
+
+@pytest.mark.parametrize("created", [0, 10**18, -(10**18)])
+def test_a_time_is_always_told(wire, created):
+    """Clients want one, whatever the provider said."""
+    reply = m.Reply(model="m", finish="stop", usage=Usage(), created=created, read=tuple)
+    assert json.loads(OLLAMA.render(reply, ask()))["created_at"] == "1970-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize("said", ["", "yesterday", "9999-99-99T00:00:00Z", "1900-01-01T00:00:00Z"])
+def test_a_time_that_is_none_is_zero(wire, said):
+    """Nothing rests on it."""
+    body = json.dumps({"created_at": said, "message": {"content": "a"}, "done": True}).encode()
+    assert OLLAMA.decode(body, ask(), wire.target("ollama")).created == 0
+
+
+def test_limits_are_heard_where_a_proxy_tells_them():
+    """The server has none."""
+    told = {b"x-ratelimit-remaining-requests": b"3"}
+    assert OLLAMA.quota(told.get).requests_left == 3
+    assert OLLAMA.quota({}.get) is None
+
+
 @pytest.mark.parametrize(
     "part",
     [
@@ -659,3 +694,45 @@ def test_what_is_neither_is_a_fault_of_ours(wire):
         other = m.Embed(("x",)) if operation == "chat" else m.Chat(SAID)
         with pytest.raises(TypeError):
             OLLAMA.encode(of(other, operation=operation), wire.target("ollama"))
+
+
+# -- anything at all ---------------------------------------------------------------------------------------------------
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = ["message", "done", "done_reason", "model", "created_at", "prompt_eval_count", "eval_count", "error"]
+SAID_BY_SOMEBODY = st.dictionaries(st.sampled_from(["content", "thinking", "tool_calls", "x"]), JSON, max_size=3)
+
+
+@given(
+    rows=st.lists(st.dictionaries(st.sampled_from(FIELDS), JSON | SAID_BY_SOMEBODY, max_size=4) | JSON, max_size=4),
+    junk=st.binary(max_size=30),
+    size=st.integers(1, 40),
+)
+def test_whatever_a_server_says_is_an_answer_or_a_failure(wire, rows, junk, size):
+    """Nothing else is raised, and what is complete has a reason."""
+    data = b"".join(json.dumps(row).encode() + b"\n" for row in rows) + junk
+    try:
+        batch, reader = wire.read("ollama", data, ask(), size=size)
+    except Failure:
+        return
+    assert batch.last is reader.finished
+    assert batch.last is any(chunk.finish for chunk in batch.chunks)
+    with contextlib.suppress(Failure):
+        OLLAMA.decode(data, ask(), wire.target("ollama"))
+
+
+@given(
+    fields=st.dictionaries(st.sampled_from(["messages", "options", "format", "tools", "think", "stream", "x"]), JSON)
+)
+@pytest.mark.parametrize("name", ["ollama", "ollama-prompts"])
+def test_whatever_a_caller_asks_is_a_request_or_refused(wire, name, fields):
+    """Nothing else is raised, whoever is to answer."""
+    base = {"model": "m", "messages": HI} if name == "ollama" else {"model": "m", "prompt": "hi"}
+    with contextlib.suppress(Failure):
+        request = DIALECTS[name].parse("chat", json.dumps(base | fields).encode())
+        for dialect in ("ollama", "openai", "anthropic"):
+            DIALECTS[dialect].encode(request, wire.target(dialect))
