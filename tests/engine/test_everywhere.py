@@ -11,7 +11,19 @@ import pytest
 
 from outlast.model.errors import Connect, Failure, Transient
 from outlast.ports import Exchange, Io, Race, Waiter
-from outlast.testing import CallbackFault, cancel_everywhere, cut, fail_everywhere, ok, run, silent, status, throttled
+from outlast.testing import (
+    CallbackFault,
+    bad_json,
+    cancel_everywhere,
+    cut,
+    fail_everywhere,
+    ok,
+    run,
+    silent,
+    stall,
+    status,
+    throttled,
+)
 
 from . import test_leaving
 from .broken_io import Broken, BrokenIo
@@ -45,10 +57,18 @@ async def of_one_key(world):
     await all_of(world.answer(caller=caller("app")) for _ in range(3))
 
 
+async def in_json(world):
+    """A whole answer and a stream that must match a schema."""
+    schema = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+    wanted = {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}
+    await all_of([world.answer(response_format=wanted), streamed(world, response_format=wanted)])
+
+
 NO_RETRY = "[retry]\nenabled = false\n"
 OPEN = NO_RETRY + "[breaker]\nfailures = 1\n"
 SLOTS = "[bulkhead]\nslots = 1\nqueue = 3\nwait = 30\n"
 ALONE = '[routes.default]\ntargets = ["alpha/m"]\n'
+IN_WORDS = "[providers.alpha.models.m]\nschema = false\n[providers.beta.models.m]\nschema = false\n"
 PACED = "[providers.alpha.limits]\nrpm = 6\ntpm = 100_000\n"
 KEY = """
 [keys.app]
@@ -79,6 +99,16 @@ MORE = {
         "[bulkhead]\nslots = 2\nqueue = 4\nwait = 30\n",
     ),
     "the queue of the gateway": (of_all_classes, {"alpha/m": [ok(first=1.0)]}, "[admission]\nslots = 1\nqueue = 4\n"),
+    "answers that are asked for again": (
+        in_json,
+        {"alpha/m": [bad_json("learns", between=0.1), cut(2), bad_json("learns", between=0.1)], "beta/m": [stall(2)]},
+        IN_WORDS,
+    ),
+    "a stream whose parts are wanted": (
+        in_json,
+        {"alpha/m": [bad_json("fences", between=0.1), cut(2)], "beta/m": [bad_json("types", between=0.1)]},
+        IN_WORDS + '[routes.default]\ntargets = ["alpha/m", "beta/m"]\nstream_partial = true\n',
+    ),
     "a caller's limits": (of_one_key, {"alpha/m": [503], "beta/m": [ok(first=1.0)]}, KEY),
     "a stream that stalls": (streamed, {"alpha/m": [cut(0), silent()], "beta/m": [silent()]}, "[timers]\nstall = 1.0"),
 }

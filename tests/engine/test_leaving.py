@@ -227,8 +227,8 @@ async def whole(world):
     await world.answer()
 
 
-async def streamed(world):
-    await read(await world.answer(stream=True))
+async def streamed(world, **fields):
+    await read(await world.answer(stream=True, **fields))
 
 
 async def all_of(coroutines):

@@ -428,3 +428,51 @@ def test_a_request_without_a_schema_costs_nothing_of_this(world):
     assert chat("hi").json is False
     world.script("alpha/m", ok("plain"))
     assert world.ask().text == "plain"
+
+
+# -- what is said of a mismatch ----------------------------------------------------------------------------------------
+
+
+def test_the_nearest_of_several_forms_is_told(world):
+    """Of alternatives the one that came furthest; what the schema does not name is not named in the log."""
+    forms = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/Line"}]}
+    schema = {
+        **INVOICE,
+        "properties": {"of": forms, "more": {"additionalProperties": {"type": "integer"}}},
+        "required": [],
+    }
+    world.script("alpha/m", ok('{"of": {"name": 5}, "more": {"secret": "x"}}'), ok("{}"))
+    form = {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}
+    assert world.ask(response_format=form).text == "{}"
+    report = asked(world)[-1]["content"]
+    assert "/of/name" in report
+    assert "/more/secret" in report
+    faults = world.events(ReplyRejected)[0].faults
+    assert "type at /more/*" in faults
+    assert "type at /of/name" in faults
+
+
+def test_what_is_nested_too_deeply_is_a_mismatch(make):
+    """And no fault of ours."""
+    world = make(more=f"{NONE}\n[structured]\nreprompts = 0")
+    world.script("alpha/m", ok('{"total": ' + "[" * 450 + "]" * 450 + "}"))
+    assert world.fail(response_format=FORMAT).kind == "invalid_output"
+
+
+def test_an_answer_that_is_too_long_is_not_looked_at(make):
+    """It is no answer."""
+    world = make(more=f"{NONE}\n[structured]\nreprompts = 0\nlongest = 10")
+    world.script("alpha/m", ok(GOOD))
+    assert world.fail(response_format=FORMAT).code == "no_json"
+
+
+def test_a_stream_after_a_wrong_answer_counts_both(make):
+    """Whoever is asked next, and however its stream is handed over."""
+    route = '[routes.default]\ntargets = ["alpha/m", "beta/m"]\non_invalid = "next"'
+    world = make(more=f"[providers.alpha.models.m]\nschema = false\n{route}\n[structured]\nreprompts = 0")
+    world.script("alpha/m", ok(WRONG))
+    world.script("beta/m", ok(GOOD))
+    part = world.hear(stream=True, response_format=FORMAT)
+    assert (part.text, part.error) == (GOOD, None)
+    assert world.path() == ["alpha/m", "beta/m"]
+    assert world.last().usage.output == len(GOOD.split()) + len(WRONG.split())

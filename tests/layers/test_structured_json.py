@@ -39,6 +39,7 @@ def test_a_document_between_any_words_is_found(value, before, after, indent):
 
 
 @given(VALUE, PROSE, PROSE)
+@example(None, '"', '"')
 def test_any_value_in_a_fence_is_found(value, before, after):
     """Numbers and texts too, which nobody could tell from the words around them."""
     found = find(f"{before}\n```json\n{dumped(value)}\n```\n{after}")
@@ -157,6 +158,22 @@ def test_it_reads_alike_however_the_text_is_cut(value, sizes, after):
         at += size
     assert growing.end == Growing(text).end == len(dumped(value))
     assert growing.value() == value
+
+
+def test_nothing_is_there_before_the_beginning():
+    """And a number alone is one when nothing more comes."""
+    growing = Growing(" ")
+    assert growing.value() is NOTHING
+    growing.feed("42")
+    assert growing.value() is NOTHING
+    growing.close()
+    assert (growing.value(), growing.end) == (42, 3)
+
+
+def test_a_slip_is_no_part():
+    """What no parser takes yet is not shown."""
+    assert Growing('{"a": [1,]').value() is NOTHING
+    assert Growing('{"a": "one\ntwo').value() is NOTHING
 
 
 @pytest.mark.parametrize(

@@ -24,5 +24,5 @@ class StructuredConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """It is told so many of its mistakes, ..."""
     longest_fault: AtLeastOne = 300
     """... each in so many characters."""
-    longest: AtLeastOne = 4_000_000
+    longest: AtLeastOne = 1_000_000
     """A longer answer is not searched for JSON, and does not match."""
