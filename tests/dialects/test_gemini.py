@@ -283,6 +283,16 @@ def test_noise_is_a_failure_or_an_answer_and_nothing_else(wire, junk, at):
             continue
 
 
+def test_a_prompt_that_is_too_long_is_told_with_its_numbers(wire):
+    """So that it can be shortened by as much, and callers be told in their own words."""
+    words = "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576)."
+    body = json.dumps({"error": {"code": 400, "status": "INVALID_ARGUMENT", "message": words}}).encode()
+    failure = GEMINI.classify(400, lambda _: None, body, wire.target("gemini"))
+    assert failure.message == "prompt is too long: 1200000 tokens > 1048576 maximum"
+    told = GEMINI.error(failure, "req-1")[1]
+    assert GEMINI.classify(400, lambda _: None, told, wire.target("gemini")).kind == "context_length"
+
+
 # -- embeddings --------------------------------------------------------------------------------------------------
 
 

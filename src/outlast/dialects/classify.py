@@ -314,6 +314,7 @@ def _build(kind: type[Failure], message: str, status: int, envelope: Envelope) -
 
 _TOO_LONG = (
     re.compile(r"(?P<asked>\d{3,9}) tokens > (?P<most>\d{3,9})"),
+    re.compile(r"token count \(?(?P<asked>\d{3,9})\)? exceeds .{0,60}?\((?P<most>\d{3,9})\)"),
     re.compile(r"\((?P<asked>\d{3,9}) tokens\) exceeds the available context size \((?P<most>\d{3,9})"),
     re.compile(r"(?:maximum context length is|limit of|maximum of) (?P<most>\d{3,9}).{0,80}?(?P<asked>\d{3,9}) tokens"),
 )
