@@ -13,6 +13,8 @@ from outlast.config import parse
 from outlast.gateway.app import App
 from outlast.gateway.exchange import Outbound
 from outlast.gateway.server import assemble, listen
+from outlast.lab.script import steps
+from outlast.lab.steps import Body, Fin, Head
 from outlast.telemetry.outlet import Outlet
 from outlast.testing import ScriptedIo, VirtualLoop, endless, ok, silent, stall
 
@@ -132,6 +134,55 @@ def test_a_caller_who_stops_reading_is_given_up(provider, mount):
         (ended,) = house.heard()
         (seen,) = provider.wait(1, ended=True)
     assert (ended.kind, seen.hung_up) == ("cancelled", "caller")
+
+
+MB = 1024 * 1024
+FORM = "content-type: multipart/form-data; boundary=mark"
+UPLOAD = (
+    b'--mark\r\ncontent-disposition: form-data; name="model"\r\n\r\ndefault\r\n'
+    b'--mark\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+    + b"\x00\xff" * MB
+    + b"\r\n--mark--\r\n"
+)
+
+
+def test_uploads_are_handed_on_while_they_come(provider, mount):
+    """The other server is asked for no more than is taken."""
+    with mount().caller() as caller:
+        caller.post("/v1/audio/transcriptions", UPLOAD, FORM)
+        assert caller.answer().json["text"] == f"{2 * MB} bytes of sound"
+    assert provider.requests()[0].body == UPLOAD.replace(b"\r\ndefault\r\n", b"\r\nm\r\n")
+
+
+def test_who_leaves_an_upload_takes_the_upstream_connection_along(provider, mount):
+    """Noticed by whoever reads the body."""
+    house = mount()
+    with house.caller() as caller:
+        head = caller.head("POST", "/v1/audio/transcriptions", FORM, f"content-length: {len(UPLOAD)}")
+        caller.send(head + UPLOAD[: -MB // 2])
+        house.until(lambda: any(guest.inbound.feed is not None for guest in house.app._under_way))
+        caller.leave()
+        house.until(lambda: house.app.under_way == 0)
+    assert [ended.kind for ended in house.heard()] == ["cancelled"]
+
+
+def test_paths_are_looked_at_as_they_were_sent(provider, mount):
+    """Escapes are refused, queries go along."""
+    house = mount()
+    assert house.get("/v1/%66iles").status == 400
+    assert house.get("/v1/files?limit=1").status == 200
+    assert [seen.path for seen in provider.requests()] == ["/alpha/v1/files?limit=1"]
+
+
+def test_a_download_that_breaks_is_cut(provider, mount, caplog):
+    """The other server closes, for the answer has no end."""
+    head = Head(200, (("content-type", "audio/mpeg"),), framing="chunked")
+    provider.script("alpha", steps("cut", head, Body(b"some sound"), Fin()))
+    with mount().caller() as caller:
+        caller.post("/v1/audio/speech", b'{"model": "default", "input": "x", "voice": "y"}')
+        assert caller.answer_head().status == 200
+        assert caller.chunk() == b"some sound"
+        assert caller.rest() == b""
 
 
 class Pieces:

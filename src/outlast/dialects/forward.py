@@ -31,7 +31,8 @@ _BOUNDARY = re.compile(
     rb'multipart/form-data\s*;.*?boundary=(?:"([^"\r\n]{1,200})"|([^;,\s]{1,200}))', re.IGNORECASE | re.DOTALL
 )
 _FIELD = re.compile(
-    rb'content-disposition:\s*form-data\s*;[^\r\n]*?\bname="?model"?\s*(?:;|$)', re.IGNORECASE | re.MULTILINE
+    rb'(?im)^content-disposition:\s*form-data(?:\s*;\s*[\w*-]+=(?:"[^"\r\n]*"|[^;"\s]*))*?'
+    rb'\s*;\s*name=(?:"model"|model)\s*(?:;|\r|\Z)'
 )
 _JSON = re.compile(rb"content-type:\s*application/(?:[\w.+-]+\+)?json", re.IGNORECASE)
 _LONGEST = 200

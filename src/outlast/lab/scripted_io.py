@@ -168,7 +168,9 @@ class ScriptedIo:
         """Play the next behaviour of the target, and return when the head of the answer is in."""
         self.count_call()
         if outgoing.feed is not None:
+            begun = self.now()
             outgoing.body = await _fed(outgoing.feed)
+            connect_due, due = connect_due + self.now() - begun, due + self.now() - begun
         site = self._sites.setdefault(target.name, _Site())
         site.count += 1
         asked = _asked(target, outgoing, site.count)
