@@ -260,3 +260,18 @@ def test_a_window_is_what_its_server_has_loaded(more, model, window):
     """What it surely has, what it is asked for by `num_ctx` if the model has so much, or what its owner says."""
     config = parse(f'[providers.ollama]\n{more}\n[routes.default]\ntargets = ["ollama/{model}"]', {})
     assert config.routes.find("default").targets[0].window == window
+
+
+@pytest.mark.parametrize(
+    ("more", "environment", "url"),
+    [
+        ('base_url = "http://gpu:11434/v1"', {}, "http://gpu:11434"),
+        ('base_url = "http://gpu/ollama/"', {}, "http://gpu/ollama"),
+        ("", {"OLLAMA_HOST": "gpu:1/v1/"}, "http://gpu:1"),
+        ('dialect = "openai"\nbase_url = "http://gpu:11434/v1"', {}, "http://gpu:11434/v1"),
+    ],
+)
+def test_an_address_with_the_path_of_another_dialect_is_known(more, environment, url):
+    """Ollama speaks OpenAI's too, at a path of its own, and many have that address in their files."""
+    config = parse(f'[providers.ollama]\n{more}\n[routes.default]\ntargets = ["ollama/x"]', environment)
+    assert config.routes.find("default").targets[0].provider.base_url == url

@@ -32,6 +32,7 @@ class ProviderRow(Struct, frozen=True, forbid_unknown_fields=True):
     base_url_env: tuple[str, ...] = ()
     model_env: tuple[str, ...] = ()
     base_path: str = ""
+    strips: str = ""
     port: int = 0
     needs_key: bool = True
     loads: bool = False

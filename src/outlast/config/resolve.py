@@ -131,15 +131,14 @@ class Resolver:
 
     def _base_url(self, section: ProviderSection, row: ProviderRow, path: Path) -> str:
         try:
-            if section.base_url:
-                return address(_with_scheme(section.base_url), row)
-            found = base_url(row, self._environment, self._file.server)
+            told = section.base_url
+            found = address(_with_scheme(told), row) if told else base_url(row, self._environment, self._file.server)
         except ConfigError as error:
             raise ConfigError(error.problem, (*path, "base_url")) from None
         if not found:
             variables = f" or set {row.base_url_env[0]}" if row.base_url_env else ""
             raise ConfigError(f"nobody knows where it is; give base_url{variables}", path)
-        return found
+        return found.removesuffix(row.strips) if section.dialect in {"", row.dialect} else found
 
     def _ca_file(self, name: str, path: Path) -> str:
         if not name:
