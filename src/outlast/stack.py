@@ -9,6 +9,7 @@
                          structured         outside resume: what does not match its schema is routed anew, from the top
                          resume             outside routing: a stream that breaks is routed anew, for its rest
                          hedge              outside routing, since its second leg is routed too
+                         counting           outside routing, which it lets try the targets alone that count
                          routing            tries the targets; it only peeks at circuits and pauses
     once per target      structured again   asks for JSON in words where no provider holds the target to a schema
                          fit                shortens what is too long for the target, where that is wanted
@@ -38,6 +39,7 @@ from outlast.layers.breaker import BreakerConfig, Breakers
 from outlast.layers.bulkhead import GATEWAY, Bulkhead, BulkheadConfig, SlotsConfig
 from outlast.layers.cache import Cache, CacheConfig
 from outlast.layers.coalesce import Coalesce, CoalesceConfig
+from outlast.layers.counting import Counting, CountingConfig
 from outlast.layers.degrade import DegradeConfig, Degrades, Find
 from outlast.layers.fit import FitConfig, fit
 from outlast.layers.hedge import HedgeConfig, Hedges
@@ -70,6 +72,8 @@ class LayersConfig(Struct, frozen=True, forbid_unknown_fields=True):
     resume: ResumeConfig = ResumeConfig()
     hedge: HedgeConfig = HedgeConfig()
     routing: RoutingConfig = RoutingConfig()
+    counting: CountingConfig = CountingConfig()
+    """How long a provider's count of tokens is waited for."""
     fit: FitConfig = FitConfig()
     attempt: AttemptConfig = AttemptConfig()
 
@@ -137,12 +141,17 @@ class Stack:
         self.hedges = Hedges(config.hedge, latencies, self)
         self._structured = Structured(config.structured, config.retry.per_request)
         self._rewrite = rewrite
+        self._counting = Counting(
+            config.counting,
+            lambda target, request: "count" in dialects[target.speaks(request.dialect)].paths.values(),
+        )
         self._attempts = Attempts(config.attempt, dialects)
         self.handler: Handler = compose(self.layers(), self._attempts.handler())
 
     def layers(self) -> Iterator[Layer]:
         """The layers that are switched on and have something to do, outermost first; gates in a row are one layer."""
         yield from self._around_routing()
+        yield self._counting.layer()
         yield self.routing.layer()
         yield from self._around_attempts()
 

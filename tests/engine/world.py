@@ -33,11 +33,12 @@ def key_of(provider):
 
 
 def toml_of(targets, more, dialect="openai"):
-    """A configuration with these targets in the route `default`; `more` is TOML, {} of a provider is added to it."""
+    """A configuration with these targets in the route `default`; `more` is TOML; `dialect` is theirs, or a mapping."""
     providers = dict.fromkeys(target.partition("/")[0] for target in targets)
+    spoken = dialect if isinstance(dialect, dict) else dict.fromkeys(providers, dialect)
     tables = [
         f'[providers.{name}]\ntype = "openai-compatible"\nbase_url = "http://127.0.0.1:1/v1"\nkey = "{key_of(name)}"'
-        f'\ndialect = "{dialect}"'
+        f'\ndialect = "{spoken.get(name, "openai")}"'
         for name in providers
     ]
     routes = "" if "[routes.default]" in more else f"[routes.default]\ntargets = {json.dumps(targets)}"

@@ -10,6 +10,7 @@ from outlast.model.events import (
     CacheLooked,
     CacheRenewed,
     CameBack,
+    CountEstimated,
     Degraded,
     Diverted,
     FailedOver,
@@ -136,6 +137,9 @@ SENTENCES = {
     StreamBroke("r", A, 11, stalled=False): "the stream of a/m breaks after 11 characters",
     StreamBroke("r", A, 1, stalled=True, reason="no attempts left"): (
         "the stream of a/m breaks after 1 character, and nobody goes on with it: no attempts left"
+    ),
+    CountEstimated("r", A, 1200, "no target of the route counts"): (
+        "is counted by our own estimate for a/m, 1,200 tokens: no target of the route counts"
     ),
     RequestCut("r", A, "drop_oldest", 12, 40, 9000, 7000, 8192): (
         "leaves out 12 of 40 messages (drop_oldest) to fit into 8,192 at a/m: about 9,000 tokens become 7,000"

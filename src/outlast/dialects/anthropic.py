@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from outlast.dialects import (
     anthropic_body,
+    anthropic_count,
     anthropic_reply,
     anthropic_request,
     anthropic_stream,
@@ -32,7 +33,7 @@ _JSON = b"content-type: application/json"
 _VERSION = "2023-06-01"
 """The version that takes all that we write, sampling parameters included."""
 
-_PATHS: Mapping[str, Operation] = {"/v1/messages": "chat"}
+_PATHS: Mapping[str, Operation] = {"/v1/messages": "chat", "/v1/messages/count_tokens": "count"}
 
 
 class Anthropic:
@@ -46,6 +47,8 @@ class Anthropic:
         """The request in these bytes. Raises `Caller`."""
         if operation == "embed":
             raise Caller("this protocol has no embeddings", status=404)
+        if operation == "count":
+            return anthropic_count.parse(body, self.name)
         return anthropic_request.parse(body, self.name)
 
     def encode(self, request: Request, target: Target) -> Outgoing:
@@ -57,19 +60,25 @@ class Anthropic:
         else:
             body, dropped = anthropic_body.written(request, target, own=request.dialect == self.name)
         version = f"anthropic-version: {target.provider.quirks.version or _VERSION}".encode()
+        if request.operation == "count":
+            return Outgoing(_path(target, "/count_tokens"), anthropic_count.stripped(body), (_JSON, version), dropped)
         return Outgoing(_path(target), body, (_JSON, version), dropped)
 
     def decode(self, body: bytes, request: Request, target: Target) -> Reply:
         """The answer in these bytes. Raises `BadResponse`, `ContextLength`, or what an error envelope means."""
+        if request.operation == "count":
+            return anthropic_count.decode(body, target, self.name)
         return anthropic_reply.decode(body, request, target, self.name)
 
     def reader(self, request: Request, target: Target) -> Reader:
         """A decoder of message events."""
         return anthropic_stream.AnthropicReader(request, target)
 
-    def render(self, reply: Reply, request: Request) -> bytes:  # noqa: ARG002  (one shape for all dialects)
+    def render(self, reply: Reply, request: Request) -> bytes:
         """The answer for the caller: the provider's bytes where they are Anthropic's, else written anew."""
-        return reply.raw if reply.dialect == self.name and reply.raw else anthropic_reply.render(reply)
+        if reply.dialect == self.name and reply.raw:
+            return reply.raw
+        return anthropic_count.render(reply) if request.operation == "count" else anthropic_reply.render(reply)
 
     def writer(self, request: Request) -> Writer:
         """A writer of message events."""
@@ -88,7 +97,7 @@ class Anthropic:
         return errors.anthropic(failure, request_id)
 
 
-def _path(target: Target) -> bytes:
+def _path(target: Target, more: str = "") -> bytes:
     quirks = target.provider.quirks
-    path = (quirks.path_chat or "/v1/messages").replace("{model}", quote(target.model, safe=""))
+    path = (quirks.path_chat or "/v1/messages").replace("{model}", quote(target.model, safe="")) + more
     return f"{path}?{quirks.query}".encode() if quirks.query else path.encode()

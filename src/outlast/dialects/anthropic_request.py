@@ -136,7 +136,11 @@ _LOW, _MEDIUM = 4096, 16384
 
 def parse(body: bytes, dialect: str) -> Request:
     """The request in these bytes. Raises `Caller`."""
-    ask = wire.ask(_ASK, body)
+    return request_of(wire.ask(_ASK, body), body, dialect)
+
+
+def request_of(ask: Ask, body: bytes, dialect: str) -> Request:
+    """The request that these fields make."""
     seen = _Seen()
     for turn in ask.messages:
         if type(turn.content) is list:

@@ -20,7 +20,7 @@ from outlast.edge.beside import Beside
 from outlast.edge.race import TaskRace
 from outlast.edge.request import time_left
 from outlast.lab import gemini_reading
-from outlast.lab.answer import Asked, Json, Vendor
+from outlast.lab.answer import Asked, Json, Kind, Vendor
 from outlast.lab.named import Spec, behaviour, by_model
 from outlast.lab.script import Behaviour, ok
 from outlast.lab.scripted_exchange import ScriptedExchange, Sent
@@ -248,12 +248,18 @@ async def _fed(feed: Feed) -> bytes:
 def _asked(target: Target, outgoing: Outgoing, number: int) -> Asked:
     return Asked(
         vendor=_vendor(target, outgoing),
-        kind="embeddings" if b"embed" in outgoing.path else "chat",
+        kind=_kind(outgoing.path),
         body=_object(outgoing.body),
         number=number,
         provider=target.provider.name,
         place=gemini_reading.place(outgoing.path.decode().removeprefix("/")),
     )
+
+
+def _kind(path: bytes) -> Kind:
+    if b"count_tokens" in path:
+        return "count_tokens"
+    return "embeddings" if b"embed" in path else "chat"
 
 
 def _vendor(target: Target, outgoing: Outgoing) -> Vendor:

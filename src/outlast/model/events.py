@@ -241,6 +241,15 @@ class RequestCut(Struct, frozen=True):
     window: int = 0
 
 
+class CountEstimated(Struct, frozen=True):
+    """A caller wanted to know how many tokens its request has, and no provider said so: `why` is the reason."""
+
+    call: str
+    target: str
+    tokens: int
+    why: str
+
+
 class CameBack(Struct, frozen=True):
     """No untried target is left: the call waits `seconds` and asks one again that had failed, paused or diverted it."""
 
@@ -544,6 +553,7 @@ Event = (
     | HedgeRefused
     | TargetSkipped
     | RequestCut
+    | CountEstimated
     | CameBack
     | GaveUp
     | Refused

@@ -17,7 +17,7 @@ from outlast.model.cut import Cut
 from outlast.model.forwarding import Forward
 from outlast.model.vocabularies import Vocabulary
 
-Operation = Literal["chat", "embed", "raw"]
+Operation = Literal["chat", "embed", "count", "raw"]
 Role = Literal["system", "user", "assistant", "tool"]
 
 
@@ -277,7 +277,7 @@ class Usage(Struct, frozen=True, gc=False):
         )
 
 
-AS_ASKED_FOR = frozenset({"", "primary", "fallback", "cache"})
+AS_ASKED_FOR = frozenset({"", "primary", "fallback", "cache", "estimate"})
 """Sources of answers that are not less than what was asked for."""
 
 
@@ -362,6 +362,14 @@ class Vectors(Reply, kw_only=True, eq=False):
         if self._vectors is None:
             self._vectors = self.read_vectors()
         return self._vectors
+
+
+class Counted(Reply, kw_only=True, eq=False):
+    """How many tokens a request has; its `source` is "estimate" where no provider has counted them."""
+
+    tokens: int
+    read: Callable[[], tuple[Part, ...]] = tuple
+    finish: str = "stop"
 
 
 class ToolDelta(Struct, frozen=True, gc=False):

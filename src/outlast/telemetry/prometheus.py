@@ -22,6 +22,7 @@ from outlast.model.events import (
     CacheLooked,
     CacheRenewed,
     CameBack,
+    CountEstimated,
     Degraded,
     Diverted,
     Event,
@@ -135,6 +136,7 @@ class Prometheus(Collector):
             HedgeRefused: self._hedge_refused,
             TargetSkipped: self._target_skipped,
             RequestCut: self._request_cut,
+            CountEstimated: self._count_estimated,
             CameBack: self._came_back,
             GaveUp: self._gave_up,
             Refused: self._refused_one,
@@ -278,6 +280,7 @@ class Prometheus(Collector):
             "hedges_refused_total", "Calls to a target that had waited long enough for a hedge, without any.", *TARGET
         )
         self._skipped = self._counter("targets_skipped_total", "Targets that routing passed by.", *TARGET)
+        self._estimated = self._counter("counts_estimated_total", "Counts of tokens that no provider made.", *TARGET)
         self._cut = self._counter("requests_cut_total", "Requests shortened to fit into a window.", *TARGET)
         self._given_up = self._counter(
             "gave_up_total", "Calls for which routing had no target to go on with, and why.", "reason"
@@ -462,6 +465,9 @@ class Prometheus(Collector):
 
     def _request_cut(self, event: RequestCut) -> None:
         self._cut.at(self._target(event.target)).value += 1
+
+    def _count_estimated(self, event: CountEstimated) -> None:
+        self._estimated.at(self._target(event.target)).value += 1
 
     def _came_back(self, event: CameBack) -> None:
         self._wait_of("return", event.seconds)

@@ -77,7 +77,7 @@ class Held:
             limits.settle(self._charged, used, now, number)
             if end.quota is not None and scope.user_type == "operator":
                 limits.learn(end.quota, now)
-        if end.usage is not None:
+        if end.usage is not None and call.request.operation != "count":
             self._keeper.note_output(_aimed_at(call).name, end.usage.output, now)
         if self._owes(used):
             charged = self._charged
@@ -93,6 +93,8 @@ class Held:
 
     def _used(self, call: Call, end: End) -> Costs:
         usage = end.usage
+        if call.request.operation == "count":
+            return self._charged if call.sent != self._made else NOTHING
         if usage is not None:
             usd = self._charged.usd if end.cost is None else end.cost
             return Costs(self._charged.requests, float(usage.input + usage.output), usd)
@@ -152,6 +154,8 @@ class Keeper:
     def costs(self, call: Call, price: Price | None, now: float) -> Costs:
         """What the call is charged before anything is known of its answer."""
         request = call.request
+        if request.operation == "count":
+            return Costs(1.0, 0.0, 0.0)
         output = 0.0
         if request.operation == "chat":
             known = self._outputs.get(_aimed_at(call).name)

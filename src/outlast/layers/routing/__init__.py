@@ -29,6 +29,8 @@ __all__ = ["READY", "Peek", "Routing", "RoutingConfig", "Standing"]
 
 MOST_RANKINGS = 1_000
 """Routes whose order is kept worked out."""
+LASTING = frozenset({"chat", "embed"})
+"""Operations whose times tell how fast a target is."""
 MOST_BREAKS = 2
 """A target that breaks off so often in one answer is not asked for its rest."""
 
@@ -168,7 +170,7 @@ class Routing:
         return _broken_last(order, call.avoid, self._most_breaks) if call.avoid else order
 
     def _sample(self, view: Call, now: float) -> None:
-        if view.first is not None and self._latencies.wanted and view.request.forward is None:
+        if view.first is not None and self._latencies.wanted and view.request.operation in LASTING:
             self._latencies.of(view.target.name, view.request.stream, now).add(view.first, now)
 
 

@@ -14,6 +14,7 @@ from outlast.model.events import (
     CacheLooked,
     CacheRenewed,
     CameBack,
+    CountEstimated,
     Degraded,
     Diverted,
     FailedOver,
@@ -184,6 +185,10 @@ def _cut(event: RequestCut) -> str:
     return f"leaves out {left} ({event.fit}) to fit{window} at {event.target}: {sizes}"
 
 
+def _estimated(event: CountEstimated) -> str:
+    return f"is counted by our own estimate for {event.target}, {number(event.tokens)} tokens: {event.why}"
+
+
 def _back(event: CameBack) -> str:
     wait = f" in {seconds(event.seconds)}" if event.seconds > 0 else ""
     return f"comes back to {event.target}{wait}, since no other target is left"
@@ -331,6 +336,7 @@ TELLERS: dict[type, Callable[..., str]] = {
     HedgeRefused: _no_hedge,
     TargetSkipped: _skipped,
     RequestCut: _cut,
+    CountEstimated: _estimated,
     CameBack: _back,
     GaveUp: _gave_up,
     Refused: _refused,

@@ -1,0 +1,127 @@
+"""How many tokens a request has: as a provider of the route counts them, else as we estimate."""
+
+import json
+
+import pytest
+
+from outlast.dialects import DIALECTS
+from outlast.engine import Asked
+from outlast.lab.script import ok, silent, status
+from outlast.model.errors import Failure
+from outlast.model.events import CountEstimated, RequestEnded
+from outlast.model.messages import Counted, Usage
+from outlast.model.tokens import tokens_of
+
+CLAUDES = {"alpha": "anthropic", "beta": "anthropic"}
+HI = [{"role": "user", "content": "How long is the coast of Norway, with all its fjords and islands?"}]
+
+
+def count_of(model="default", **fields):
+    """A count in Anthropic's words."""
+    body = {"model": model, "messages": HI, **fields}
+    return DIALECTS["anthropic"].parse("count", json.dumps(body).encode())
+
+
+def counted(world, request=None, **asked):
+    """The answer to a count."""
+    return world.run(world.engine.answer(request or count_of(), Asked("c", **asked)))
+
+
+@pytest.fixture
+def claudes(make):
+    """Two targets that speak Anthropic's dialect."""
+    return make(dialect=CLAUDES)
+
+
+def test_a_provider_that_counts_is_asked(claudes):
+    answer = counted(claudes)
+    assert json.loads(claudes.io.sent[0].body) == {"model": "m", "messages": HI}
+    assert isinstance(answer, Counted)
+    assert (answer.tokens > 0, answer.source, answer.target) == (True, "primary", "alpha/m")
+
+
+def test_what_has_no_tokens_is_not_sent_along(claudes):
+    counted(claudes, count_of(max_tokens=10, temperature=0.5, stream=True, stop_sequences=["x"], system="Be brief."))
+    assert json.loads(claudes.io.sent[0].body).keys() == {"model", "messages", "system"}
+
+
+def test_the_next_provider_counts_when_the_first_does_not(claudes):
+    claudes.script("alpha/m", 503)
+    answer = counted(claudes)
+    assert (answer.source, answer.target) == ("fallback", "beta/m")
+
+
+def test_when_nobody_counts_it_is_estimated(make):
+    world = make()
+    answer = counted(world)
+    assert (answer.source, answer.target, world.sent()) == ("estimate", "alpha/m", 0)
+    assert answer.tokens == tokens_of(count_of(), world.house.config.routes.find("default").targets[0].vocabulary)
+    assert not answer.degraded
+    assert [event.why for event in world.events(CountEstimated)] == ["no target of the route counts"]
+
+
+def test_only_who_counts_is_asked(make):
+    world = make(dialect={"beta": "anthropic"})
+    assert counted(world).target == "beta/m"
+    assert world.path() == ["beta/m"]
+
+
+def test_when_all_who_count_fail_it_is_estimated(claudes):
+    claudes.script_all(503)
+    answer = counted(claudes)
+    assert answer.source == "estimate"
+    assert [event.why for event in claudes.events(CountEstimated)] == ["transient"]
+    assert claudes.events(RequestEnded)[-1].kind == "ok"
+
+
+def test_a_provider_without_such_a_path_is_no_error(claudes):
+    claudes.script_all(404)
+    assert counted(claudes).source == "estimate"
+
+
+def test_nobody_waits_long_for_a_count(claudes):
+    claudes.script_all(silent())
+    before = claudes.now
+    assert counted(claudes).source == "estimate"
+    assert claudes.now - before == pytest.approx(10.0)
+
+
+def test_the_caller_s_mistake_is_told(claudes):
+    claudes.script_all(status(400))
+    with pytest.raises(Failure) as told:
+        counted(claudes)
+    assert (told.value.kind, claudes.sent()) == ("caller", 1)
+
+
+def test_switched_off_everything_is_estimated(make):
+    world = make(("alpha/m",), "[counting]\nenabled = false", dialect=CLAUDES)
+    assert (counted(world).source, world.sent()) == ("estimate", 0)
+
+
+def test_a_count_costs_a_request_and_no_tokens(make):
+    world = make(("alpha/m",), "[providers.alpha.limits]\nrpm = 600\ntpm = 60", dialect=CLAUDES)
+    long = [{"role": "user", "content": "word " * 5_000}]
+    for _ in range(3):
+        assert counted(world, count_of(messages=long)).source == "primary"
+    assert world.events(RequestEnded)[-1].usage.input == 0
+
+
+def test_a_number_is_a_number(claudes):
+    claudes.script("alpha/m", status(200, body='{"input_tokens": "many"}'))
+    claudes.script("beta/m", ok())
+    answer = counted(claudes)
+    assert (answer.target, claudes.story()[0]) == ("beta/m", ("alpha/m", "bad_response"))
+
+
+def test_it_is_rendered_as_the_vendor_would():
+    dialect, request = DIALECTS["anthropic"], count_of()
+    estimate = Counted(tokens=42, model="m", usage=Usage())
+    assert json.loads(dialect.render(estimate, request)) == {"input_tokens": 42}
+
+
+def test_a_count_needs_messages_and_a_model_alone():
+    request = count_of()
+    assert (request.operation, request.stream) == ("count", False)
+    assert request.max_tokens is request.content().max_tokens is None
+    with pytest.raises(Failure, match="messages is required"):
+        DIALECTS["anthropic"].parse("count", b'{"model": "m"}')
