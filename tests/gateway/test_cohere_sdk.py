@@ -174,6 +174,21 @@ def test_openai_s_embeddings_from_cohere(provider, open_house, openai_of):
     assert provider.requests("alpha")[-1].json["input_type"] == "search_document"
 
 
+def test_ranking_is_passed_on(provider, open_house, cohere_of):
+    """Unread, to those who speak Cohere's dialect, with the same failover."""
+    sdk = cohere_of(open_house(dialects={"alpha": "openai", "beta": "cohere"}))
+    reply = sdk.do(sdk.client.rerank(model="default", query="penguins", documents=["a", "b"], top_n=2))
+    assert [one.index for one in reply.results] == [0, 1]
+    assert [seen.path for seen in provider.requests()] == ["/beta/v2/rerank"]
+
+
+def test_what_is_not_there_is_told_as_cohere_would(gateway):
+    """Below its own version."""
+    answer = gateway.post("/v2/tokenize", b"{}")
+    assert answer.status == 404
+    assert "there is nothing at this path" in answer.json["message"]
+
+
 @pytest.mark.parametrize("how", DOWN)
 @pytest.mark.parametrize("kind", ["whole", "stream"])
 def test_the_first_provider_fails_and_nobody_notices(provider, sdk, how, kind):

@@ -51,7 +51,7 @@ def test_no_path_leads_anywhere_else(unasked, house, path):
     assert house.get(path).status in {400, 404}
 
 
-UNLISTED = ["/v1/organization/users", "/v1/fine_tuning/jobs", "/v1/filesystem", "/v2/files", "/files", "/v1/projects"]
+UNLISTED = ["/v1/organization/users", "/v1/fine_tuning/jobs", "/v1/filesystem", "/v3/files", "/files", "/v1/projects"]
 
 
 @pytest.mark.parametrize("path", UNLISTED)

@@ -88,6 +88,7 @@ class PassThroughConfig(Struct, frozen=True, forbid_unknown_fields=True):
         "/v1/ocr",
         "/v1/rerank",
         "/v1/uploads",
+        "/v2/rerank",
     )
     """What is passed on: each of these paths and all below it. Nothing else is, so that nobody gets to an account's
     keys, members and bills who can call a model."""

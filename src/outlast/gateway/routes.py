@@ -243,6 +243,8 @@ def _vendor(inbound: Inbound) -> str:
     """Whose manners a caller of a path that several have, or none, expects."""
     if inbound.path.startswith("/api/"):
         return "ollama"
+    if inbound.path.startswith("/v2/"):
+        return "cohere"
     if b"x-goog-api-key" in inbound.headers or inbound.path.startswith("/v1beta/"):
         return "gemini"
     return "anthropic" if b"anthropic-version" in inbound.headers else "openai"

@@ -201,6 +201,10 @@ _PAGES: dict[tuple[str, str], Page] = {
     ("POST", "rerank"): Page(
         fields({"model": text, "query": text, "documents": items(anything, least=1), "top_n": integer(1),
                 "return_documents": flag}, needed=["model", "query", "documents"]), False, _ranking),
+    ("POST", "v2/rerank"): Page(
+        fields({"model": text, "query": text, "documents": items(text, least=1), "top_n": integer(1),
+                "max_tokens_per_doc": integer(1), "priority": integer(0, 999)},
+               needed=["model", "query", "documents"]), False, _ranking),
     ("POST", "files"): Page(fields({"file": anything, "purpose": text}, needed=["file", "purpose"]), True, _keep),
     ("GET", "files"): Page(None, False, _listed),
     ("GET", "files/ID"): Page(None, False, _shown),

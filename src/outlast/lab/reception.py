@@ -36,7 +36,7 @@ ROUTES: dict[tuple[str, str], tuple[Vendor, Kind]] = {
     ("GET", "models"): ("openai", "models"),
 }
 """Method and page of what is served."""
-_OTHER_VERSION = re.compile(r"(.*/|)(v2/(?:chat|embed)|api/(?:chat|embed|tags))")
+_OTHER_VERSION = re.compile(r"(.*/|)(v2/(?:chat|embed|rerank)|api/(?:chat|embed|tags))")
 
 
 def whereabouts(path: str) -> tuple[str, str]:
