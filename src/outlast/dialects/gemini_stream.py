@@ -83,6 +83,8 @@ class GeminiReader(EventReader):
             chunks.append(Chunk(text, choice=index))
         elif part.inline_data is not None:
             chunks.append(Chunk(audio=True, choice=index))  # a picture or sound: of use to Google's callers alone
+        elif part.work:
+            chunks.append(Chunk(work=True, choice=index))
 
     def _call(self, call: Call, index: int) -> ToolDelta:
         number = self._calls.get(index, 0)

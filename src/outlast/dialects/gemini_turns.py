@@ -65,6 +65,15 @@ class Part(Struct, rename="camel"):
     file_data: File | None = None
     function_call: Call | None = None
     function_response: Result | None = None
+    executable_code: Raw = Raw()
+    code_execution_result: Raw = Raw()
+    tool_call: Raw = Raw()
+    tool_response: Raw = Raw()
+
+    @property
+    def work(self) -> bool:
+        """Is it of a tool that Google runs itself?"""
+        return any(map(bytes, (self.executable_code, self.code_execution_result, self.tool_call, self.tool_response)))
 
 
 class Content(Struct, rename="camel"):
@@ -75,7 +84,8 @@ class Content(Struct, rename="camel"):
 
 
 _TURN_KEYS = frozenset({"parts", "role"})
-_PART_KEYS = frozenset(Part.__struct_encode_fields__)
+_WORK = frozenset({"executableCode", "codeExecutionResult", "toolCall", "toolResponse"})
+_PART_KEYS = frozenset(Part.__struct_encode_fields__) - _WORK
 _ROLES: dict[str | None, m.Role] = {None: "user", "": "user", "user": "user", "function": "user", "model": "assistant"}
 _PICTURE = re.compile(r"\.(png|jpe?g|webp|gif|heic|heif|avif|bmp)$", re.IGNORECASE)
 _TYPES = {"pdf": "application/pdf", "txt": "text/plain", "md": "text/markdown", "csv": "text/csv", "html": "text/html",
