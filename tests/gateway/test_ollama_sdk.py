@@ -347,3 +347,27 @@ def test_a_key_is_asked_for(provider, open_house, llama_of):
             asking(llama_of(keyed))
         assert refused.value.status_code == 401
         asking(llama_of(keyed, headers={"authorization": "Bearer sk-app-0123456789abcdef"}))
+
+
+def test_an_answer_from_memory_is_told_in_its_words(provider, open_house, llama_of, openai_of):
+    """Streamed or whole, to its own callers and to others, as a chat or as the answer to a prompt."""
+    kept = '[routes.default]\ntargets = ["alpha/m", "beta/m"]\ncache = { fresh = 60 }'
+    house = open_house(kept, dialects=THEIRS)
+    llama = llama_of(house)
+    first = llama.streamed()
+    again = llama.streamed()
+    assert (again.text, again.finish, again.items[-1].eval_count) == (first.text, "stop", first.items[-1].eval_count)
+    assert llama.whole().message.content == first.text
+    assert openai_of(house).whole().choices[0].message.content == first.text
+    assert llama.do(llama.client.generate("default", "hi")).response == first.text
+    assert len(provider.requests()) == 1
+
+
+def test_a_last_resort_is_told_in_its_words(provider, open_house, llama_of):
+    """A fixed reply where nobody answers, whole and streamed."""
+    ladder = '[routes.default]\ntargets = ["alpha/m"]\ndegrade = [{ static = "Please come back later." }]'
+    house = open_house(ladder, providers=("alpha",), dialects=THEIRS)
+    provider.script("alpha", default=503)
+    assert llama_of(house).whole().message.content == "Please come back later."
+    part = llama_of(house).streamed()
+    assert (part.text, part.finish) == ("Please come back later.", "stop")
