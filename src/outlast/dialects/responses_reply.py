@@ -86,13 +86,37 @@ class Head(Struct):
 class Answer(Head):
     """A whole response."""
 
-    output: list[Output] | None = None
+    output: list[Raw] | None = None
+
+    def items(self) -> list[Output]:
+        """What it holds. Raises `BadResponse`."""
+        return [item_in(raw) for raw in self.output or ()]
 
 
+class _Kind(Struct):
+    type: str
+
+
+def item_in(raw: Raw) -> Output:
+    """An item of an answer; of a kind that we do not know, it may look as it likes. Raises `BadResponse`."""
+    try:
+        return _ITEM.decode(raw)
+    except wire.BROKEN:
+        kind = wire.answer(_KIND, bytes(raw)).type
+    if kind in OWN_WORK:
+        raise BadResponse("an item of the answer is not what the provider's protocol says")
+    return Output(type=kind)
+
+
+_KIND = msgspec.json.Decoder(_Kind)
+_ITEM = msgspec.json.Decoder(Output)
 _ANSWER = msgspec.json.Decoder(Answer)
 _USAGE = msgspec.json.Decoder(WireUsage)
 _FINISH = {"max_output_tokens": "length"}
-_CALLS = frozenset({"function_call", "custom_tool_call"})
+CALLS = frozenset({"function_call", "custom_tool_call"})
+"""Types of items that ask the caller for a tool."""
+OWN_WORK = frozenset({"message", "reasoning", *CALLS})
+"""Types of items that are the model's; others are the work of the provider's own tools."""
 _UNDER_WAY = frozenset({"queued", "in_progress"})
 
 
@@ -102,14 +126,16 @@ def decode(body: bytes, request: Request, target: Target, dialect: str) -> Reply
     said = wire.answer(_ANSWER, body)
     if said.error or said.status == "failed":
         raise in_band(said.error or "the answer failed", target)
+    if said.object == "error":  # vLLM's envelope
+        raise in_band(wire.said(body), target)
     if said.object not in {None, "response"} or said.output is None:
         raise BadResponse("an answer of another protocol")
     _demand_an_end(said, request)
-    output = said.output
+    output = said.items()
     return Reply(
         id=said.id if isinstance(said.id, str) else "",
         model=said.model if isinstance(said.model, str) else target.model,
-        finish=said.finish(calls=any(item.type in _CALLS for item in output)),
+        finish=said.finish(calls=any(item.type in CALLS for item in output)),
         usage=said.tokens() or _counted(output, request),
         created=said.moment,
         raw=body,
@@ -153,7 +179,7 @@ def _parts(output: list[Output]) -> Iterator[Part]:
             thought = reasoning(item)
             if thought != Reasoning():
                 yield thought
-        elif item.type in _CALLS:
+        elif item.type in CALLS:
             yield call_of(item)
 
 

@@ -20,7 +20,7 @@ from msgspec import Raw, Struct
 from outlast.dialects import estimate, sse, wire
 from outlast.dialects.classify import in_band
 from outlast.dialects.responses_input import reasoning
-from outlast.dialects.responses_reply import Answer, Head, Output, call_of
+from outlast.dialects.responses_reply import CALLS, OWN_WORK, Answer, Head, Output, call_of, item_in
 from outlast.dialects.responses_so_far import Kind, Open, SoFar
 from outlast.dialects.stream import EventReader
 from outlast.model.errors import BadResponse
@@ -47,7 +47,6 @@ _EVENT = msgspec.json.Decoder(_Event)
 _KIND = msgspec.json.Decoder(_Kind)
 _HEAD = msgspec.json.Decoder(Head)
 _WHOLE = msgspec.json.Decoder(Answer)
-_ITEM = msgspec.json.Decoder(Output)
 _DONE = b"[DONE]"
 _TEXT = "response.output_text.delta"
 _THOUGHTS = frozenset({"response.reasoning_summary_text.delta", "response.reasoning_text.delta"})
@@ -59,14 +58,12 @@ _KNOWN = (
     | _ENDS
     | {_TEXT, "response.refusal.delta", "response.output_item.added", "response.output_item.done", "response.created"}
 )
-_CALLS = frozenset({"function_call", "custom_tool_call"})
-_OWN_WORK = frozenset({"message", "reasoning", *_CALLS})
 
 
 class ResponsesReader(EventReader):
     """Reads one stream of response events."""
 
-    __slots__ = ("_calls", "_passed", "_request", "_said", "_size", "_target")
+    __slots__ = ("_calls", "_passed", "_request", "_said", "_size", "_target", "_words")
 
     NAMED: ClassVar[bool] = True
 
@@ -77,6 +74,7 @@ class ResponsesReader(EventReader):
         self._calls: dict[int, int] = {}  # an item's place ─▶ its number among the tools
         self._said: set[int] = set()  # places of items of which something has come
         self._size = 0
+        self._words = 0  # characters of the answer, without thoughts
         self._passed = SoFar() if request.dialect == "responses" else None
         self.opening.so_far = self._passed
 
@@ -107,14 +105,13 @@ class ResponsesReader(EventReader):
             chunks.append(Chunk(reasoning="\n\n"))
         elif kind == "response.created":
             self._open(event)
-        elif not kind.startswith("response."):
-            raise BadResponse("an event of the stream is of another protocol")
         elif "_call" in kind and not kind.endswith(".done"):
             chunks.append(Chunk(work=True))
 
     def _delta(self, kind: str, event: _Event, chunks: list[Chunk]) -> None:
         words = event.delta or ""
         if kind == _TEXT:
+            self._words += len(words)
             chunk = Chunk(words)
         elif kind in _THOUGHTS:
             chunk = Chunk(reasoning=words)
@@ -133,13 +130,13 @@ class ResponsesReader(EventReader):
 
     def _begin(self, event: _Event, chunks: list[Chunk]) -> None:
         item = _item(event)
-        if item.type in _CALLS:
+        if item.type in CALLS:
             call, place = call_of(item), event.output_index
             number = self._number(place)
             chunks.append(Chunk(tool=ToolDelta(number, call.id, call.name, call.arguments)))
             if call.arguments:
                 self._said.add(place)
-        elif item.type not in _OWN_WORK:
+        elif item.type not in OWN_WORK:
             chunks.append(Chunk(work=True))
 
     def _finish(self, event: _Event, chunks: list[Chunk]) -> None:
@@ -147,11 +144,13 @@ class ResponsesReader(EventReader):
         item, place = _item(event), event.output_index
         if item.type == "reasoning":
             self._thought(item, place, chunks)
-        elif item.type in _CALLS:
+        elif item.type in CALLS:
             self._called(item, place, chunks)
         elif item.type == "message" and place not in self._said:
             pieces = item.content if isinstance(item.content, list) else []
             told = [Chunk(piece.text or "", refusal=piece.refusal or "") for piece in pieces]
+            self._words += sum(len(chunk.text) for chunk in told)
+            self._said.add(place)
             chunks.extend(chunk for chunk in told if chunk.content)
 
     def _thought(self, item: Output, place: int, chunks: list[Chunk]) -> None:
@@ -186,16 +185,22 @@ class ResponsesReader(EventReader):
         if not (self.opening.id or self.opening.model):
             self._open(event)
         head.status = event.type.removeprefix("response.")
-        if not (self._said or self._calls):
-            self._say_all(event, chunks)
+        self._say_rest(event, chunks)
         usage = head.tokens() or Usage(self._request.tokens, estimate.of_size(self._size), estimated=True)
         chunks.append(Chunk(finish=head.finish(calls=bool(self._calls)), usage=usage))
         self.finished = self._ended = True
 
-    def _say_all(self, event: _Event, chunks: list[Chunk]) -> None:
-        """Nothing was said before the end: what it repeats is new."""
-        for place, item in enumerate(wire.answer(_WHOLE, bytes(event.response)).output or ()):
-            self._finish(_Event("", output_index=place, item=Raw(wire.dumps(item))), chunks)
+    def _say_rest(self, event: _Event, chunks: list[Chunk]) -> None:
+        """What the response repeats at its end and had not been said: all of it, or the last words."""
+        whole = wire.answer(_WHOLE, bytes(event.response))
+        if not (self._said or self._calls):
+            for place, item in enumerate(whole.output or ()):
+                self._finish(_Event("", output_index=place, item=item), chunks)
+            return
+        messages = (item.content for item in whole.items() if item.type == "message")
+        words = "".join(piece.text or "" for content in messages if isinstance(content, list) for piece in content)
+        if len(words) > self._words:
+            chunks.append(Chunk(words[self._words :]))
 
     def _unknown(self, data: bytes) -> bool:
         """An event that is none of ours passes; one that should be and is not, is garbled."""
@@ -239,10 +244,9 @@ class ResponsesReader(EventReader):
 
 
 def _item(event: _Event) -> Output:
-    try:
-        return _ITEM.decode(event.item)
-    except wire.BROKEN:
-        raise BadResponse("an event of the stream has no item, or none that can be read") from None
+    if not bytes(event.item):
+        raise BadResponse("an event of the stream has no item")
+    return item_in(event.item)
 
 
 def _head(event: _Event) -> Head:

@@ -71,7 +71,9 @@ def _late_words(events: list[SimEvent]) -> list[SimEvent]:
 
 
 def _finishes(data: bytes) -> bool:
-    return b'"finish_reason":"' in data or b'"type":"message_delta"' in data
+    return any(
+        mark in data for mark in (b'"finish_reason":"', b'"type":"message_delta"', b'"type":"response.completed"')
+    )
 
 
 def _without_marker(*then: Step) -> Behaviour:
