@@ -14,6 +14,8 @@ for again, for it would end there again. A tool call and a refusal are passed on
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from outlast.flow.call import Answer, Call, Handler, Layer
 from outlast.layers.structured.asking import asked_in_words, held
 from outlast.layers.structured.config import StructuredConfig
@@ -22,6 +24,7 @@ from outlast.layers.structured.growing import NOTHING, Growing
 from outlast.layers.structured.judging import Wanted, wanted_of
 from outlast.layers.structured.run import Run
 from outlast.model.errors import SCHEMA_REFUSED, Caller
+from outlast.model.messages import Schema
 
 __all__ = ["NOTHING", "Document", "Growing", "Structured", "StructuredConfig", "Wanted", "find"]
 
@@ -44,40 +47,43 @@ class Structured:
         """Hold answers to the schema of their request."""
 
         def layer(inner: Handler) -> Handler:
-            async def handle(call: Call) -> Answer:
-                if not call.request.json:
-                    return await inner(call)
-                wanted = wanted_of(call.request, self._config)
-                if wanted is None:
-                    return await inner(call)
-                return await Run(inner, call, wanted, self._config, self._most).answer()
+            def handle(call: Call) -> Awaitable[Answer]:
+                return self._held(inner, call) if call.request.json else inner(call)
 
             return handle
 
         return layer
 
-    def _may(self, call: Call) -> bool:
-        """May the request be sent once more?"""
-        return call.story.made < self._most and call.io.now() < call.deadline
+    async def _held(self, inner: Handler, call: Call) -> Answer:
+        wanted = wanted_of(call.request, self._config)
+        if wanted is None:
+            return await inner(call)
+        return await Run(inner, call, wanted, self._config, self._most).answer()
 
     def asking(self) -> Layer:
         """Ask targets in words that no provider holds to the schema, or whose provider does not take this one."""
 
         def layer(inner: Handler) -> Handler:
-            async def handle(call: Call) -> Answer:
-                request, schema = call.request, call.request.held_to
-                if schema is None:
-                    return await inner(call)
-                if held(call.target, request, schema) and call.target.name not in call.story.worded:
-                    try:
-                        return await inner(call)
-                    except Caller as refused:
-                        if refused.code != SCHEMA_REFUSED or not self._may(call):
-                            raise
-                call.story.worded |= {call.target.name}
-                call.request = asked_in_words(request)
-                return await inner(call)
+            def handle(call: Call) -> Awaitable[Answer]:
+                schema = call.request.held_to
+                return inner(call) if schema is None else self._asked(inner, call, schema)
 
             return handle
 
         return layer
+
+    async def _asked(self, inner: Handler, call: Call, schema: Schema) -> Answer:
+        request, name = call.request, call.target.name
+        if held(call.target, request, schema) and name not in call.story.worded:
+            try:
+                return await inner(call)
+            except Caller as refused:
+                if refused.code != SCHEMA_REFUSED or not self._may(call):
+                    raise
+        call.story.worded |= {name}
+        call.request = asked_in_words(request)
+        return await inner(call)
+
+    def _may(self, call: Call) -> bool:
+        """May the request be sent once more?"""
+        return call.story.made < self._most and call.io.now() < call.deadline

@@ -51,7 +51,7 @@ def asked_in_words(request: Request) -> Request:
         words, left = _BY_SCHEMA.format(alone=_ALONE, schema=told), None
     else:
         words, left = _ANY_OBJECT.format(alone=_ALONE), replace(schema, worded=True)
-    return _with_content(request, replace(chat, messages=_with_system(chat.messages, words), schema=left))
+    return request.holding(replace(chat, messages=_with_system(chat.messages, words), schema=left))
 
 
 def asked_again(request: Request, said: str, faults: Iterable[Fault], config: StructuredConfig) -> Request:
@@ -61,7 +61,7 @@ def asked_again(request: Request, said: str, faults: Iterable[Fault], config: St
     report = msgspec.json.encode([fault.words for fault in faults]).decode()
     words = _WRONG.format(faults=report.replace("<", "\\u003c"), alone=_ALONE)
     turns = (Message("assistant", (Text(quote.strip() or "(nothing)"),)), Message("user", (Text(words),)))
-    asked = _with_content(request, replace(chat, messages=(*chat.messages, *turns)))
+    asked = request.holding(replace(chat, messages=(*chat.messages, *turns)))
     asked.tokens += (len(quote) + len(words)) // 4
     return asked
 
@@ -71,11 +71,6 @@ def _chat_of(request: Request) -> Chat:
     if not isinstance(content, Chat):
         raise TypeError("only a chat is asked for JSON")
     return content
-
-
-def _with_content(request: Request, chat: Chat) -> Request:
-    """The same request with this content, to be written anew in every dialect."""
-    return replace(request, body=b"", read=lambda _: chat, _content=chat)
 
 
 def _with_system(messages: tuple[Message, ...], words: str) -> tuple[Message, ...]:
