@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from outlast.testing import SimulatedProvider, cut, ok, status, throttled
+from outlast.testing import SimulatedProvider, bad_json, cut, ok, status, throttled
 
 from .house import chat, toml_of
 from .process import OUTLAST, Process, command, environment
@@ -21,6 +21,8 @@ on_break = "error"
 targets = ["gamma/m"]
 [routes.lone]
 targets = ["delta/m"]
+[providers.delta.models.m]
+schema = false
 [breaker]
 failures = 3
 [bulkhead]
@@ -31,6 +33,13 @@ key = "{KEY}"
 key = "{SMALL}"
 limits = {{ rpm = 1 }}
 """
+FORMAT = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "a",
+        "schema": {"type": "object", "properties": {"days": {"type": "integer"}}, "required": ["days"]},
+    },
+}
 PROMPT = "a prompt that must stay where it is"
 
 
@@ -61,6 +70,10 @@ def a_bad_day(provider, gateway):
     assert post(gateway, "limited", key=SMALL).status == 429
     assert post(gateway, "wrong", messages=7).status == 400
     assert post(gateway, "nowhere", model="nobody").status == 404
+    provider.script("delta", default=bad_json("learns"))
+    assert post(gateway, "learning", model="lone", response_format=FORMAT).status == 200
+    provider.script("delta", default=bad_json("never"))
+    assert post(gateway, "never", model="lone", response_format=FORMAT).status == 502
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +159,23 @@ def why(log, tmp_path):
                 "nothing was sent",
                 "is over the limit rpm of key small: it costs 1 where 0",
                 "help: a higher limit rpm of key small than 1, or coming back after",
+            ],
+        ),
+        (
+            "learning",
+            [
+                "answered by delta/m (primary) in",
+                "2 attempts",
+                "the answer of delta/m is not what was asked for: type at /days; it is told so, and asked again",
+            ],
+        ),
+        (
+            "never",
+            [
+                "failed after",
+                "invalid_output (no_json), status 502",
+                "the answer of delta/m is not what was asked for: no JSON; it is told so, and asked again",
+                "help: a simpler schema, a target whose provider holds it to one",
             ],
         ),
         ("nowhere", ["failed after", "caller", "status 404", "help: another request"]),
