@@ -64,9 +64,31 @@ async def in_json(world):
     await all_of([world.answer(response_format=wanted), streamed(world, response_format=wanted)])
 
 
+async def kept(world):
+    """A new answer, one that was kept, one that is renewed behind the caller's back, and one when nobody answers."""
+    for pause in (0.0, 1.0, 70.0, 200.0):
+        await asyncio.sleep(pause)
+        with contextlib.suppress(Failure):
+            await world.answer()
+    await streamed(world)
+
+
+async def alike(world):
+    """The same call three times at once."""
+    await all_of(world.answer() for _ in range(3))
+
+
 NO_RETRY = "[retry]\nenabled = false\n"
 OPEN = NO_RETRY + "[breaker]\nfailures = 1\n"
 SLOTS = "[bulkhead]\nslots = 1\nqueue = 3\nwait = 30\n"
+CACHE = """
+cache = {fresh = 60, stale_while_revalidate = 60, stale_if_error = 600}
+"""
+LADDER = """
+degrade = ["stale", "weaker", "simplify", {static = "later"}]
+weaker = "beta/m"
+"""
+CACHED = "[cache]\nenabled = true\n"
 ALONE = '[routes.default]\ntargets = ["alpha/m"]\n'
 IN_WORDS = "[providers.alpha.models.m]\nschema = false\n[providers.beta.models.m]\nschema = false\n"
 PACED = "[providers.alpha.limits]\nrpm = 6\ntpm = 100_000\n"
@@ -109,6 +131,10 @@ MORE = {
         {"alpha/m": [bad_json("fences", between=0.1), cut(2)], "beta/m": [bad_json("types", between=0.1)]},
         IN_WORDS + '[routes.default]\ntargets = ["alpha/m", "beta/m"]\nstream_partial = true\n',
     ),
+    "answers that are kept": (kept, {"alpha/m": [ok(), ok(), 403]}, ALONE + CACHE),
+    "a ladder": (kept, {"alpha/m": [ok(), 403], "beta/m": [ok(), 403]}, ALONE + CACHE + LADDER),
+    "a shared call": (alike, {"alpha/m": [503, ok(first=1.0)]}, "[coalesce]\nenabled = true\n"),
+    "a shared call that fails": (alike, {"alpha/m": [403], "beta/m": [403]}, "[coalesce]\nenabled = true\n" + CACHED),
     "a caller's limits": (of_one_key, {"alpha/m": [503], "beta/m": [ok(first=1.0)]}, KEY),
     "a stream that stalls": (streamed, {"alpha/m": [cut(0), silent()], "beta/m": [silent()]}, "[timers]\nstall = 1.0"),
 }
@@ -185,9 +211,15 @@ def test_whatever_the_world_breaks_nothing_is_lost(scenario):
 def test_the_stories_ask_for_everything_there_is():
     """Every method of the port but the clock's is counted, and some story asks for it: so the tests are not blind."""
     port = {name for part in (Io, Exchange, Waiter, Race) for name in vars(part) if not name.startswith("_")}
-    stories = ("a queue of streams", "waiting for a throttled target", "a broken stream", "a hedge that wins")
+    stories = (
+        "answers that are kept",
+        "a queue of streams",
+        "waiting for a throttled target",
+        "a broken stream",
+        "a hedge that wins",
+    )
     asked = set().union(*map(broken_calls, stories))
-    assert asked >= port - {"now", "status", "on_loop", "winner", "begin"}
+    assert asked >= port - {"now", "status", "on_loop", "winner"}
     assert vars(BrokenIo).keys() >= {name for name in vars(Io) if not name.startswith("_")} - {"now"}
 
 

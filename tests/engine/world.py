@@ -215,6 +215,9 @@ class World:
             **{f"retries of {name}": self.stack.retries.budget(name)._under_way for name in self.targets},
             **{f"limits of {name}": limits.under_way for name, limits in self._kept()},
             **{f"probe of {name}": pause.probing for name, pause in self.stack.pauses._credentials.items()},
+            "shared calls": len(self.stack.coalesce or ()),
+            "renewals": len(self.stack.cache._renewing) if self.stack.cache else 0,
+            "answers on their way": len(self.stack.cache._pending) if self.stack.cache else 0,
             "timers": sum(alarm._args[0].due < inf for alarm in self.io._alarms.values()),
         }
         return {name: count for name, count in held.items() if count}
