@@ -74,7 +74,7 @@ def likeness(call: Call, tenant: str) -> Likeness:
 
 
 def _canonical(head: list[object], said: object, request: Request) -> bytes:
-    """One JSON for both; of what no JSON writer takes, such as endless numbers, the bytes as they came."""
+    """One JSON for both; of what no JSON writer takes, such as half a sign, the bytes as they came."""
     try:
         return _encode([head, said])
     except UNWRITABLE:
@@ -115,4 +115,8 @@ def _own(request: Request) -> object:
     """What is asked in the caller's own words, field by field, or in the model's where there are no others."""
     if not request.body:
         return request.content()
-    return {name: value for name, value in _FIELDS.decode(request.body).items() if name not in UNTOLD}
+    try:
+        fields = _FIELDS.decode(request.body)
+    except UNWRITABLE:
+        return request.body.hex()
+    return {name: value for name, value in fields.items() if name not in UNTOLD}

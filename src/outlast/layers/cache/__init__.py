@@ -212,8 +212,8 @@ class Cache:
         """Keep an answer that is worth it, now or when it has been read."""
         call, life = visit.call, visit.windows.life
         visit.found = None
-        if answer.degraded:
-            self._not_kept(visit, f"it is {answer.source}")
+        if answer.degraded or call.story.rewritten:
+            self._not_kept(visit, f"it is {answer.source}" if answer.degraded else "it answers other words")
             return
         if visit.call.story.looked is not None and visit.call.story.looked.shared:
             return  # who was there first keeps it

@@ -14,6 +14,7 @@ from msgspec import Struct
 from outlast.flow.call import Answer, Call
 from outlast.flow.whole import as_stream
 from outlast.model.cut import Cut
+from outlast.model.errors import BadResponse
 from outlast.model.messages import Part, Reply, Request, Usage, Vectors
 from outlast.model.target import Target
 from outlast.ports import Dialect
@@ -88,8 +89,10 @@ def given(entry: Entry, call: Call, source: str, dialects: Mapping[str, Dialect]
 
 
 def _reply(entry: Entry, call: Call, dialects: Mapping[str, Dialect]) -> Reply:
-    dialect = dialects.get(entry.dialect)
-    if dialect is not None:
+    if entry.raw:
+        dialect = dialects.get(entry.dialect)
+        if dialect is None:
+            raise BadResponse("it was kept in a dialect that nobody speaks here")
         return dialect.decode(entry.raw, _whole(call.request), _target(entry, call))
     facts = {"model": entry.model, "usage": entry.usage, "id": entry.id, "created": entry.created}
     vectors = entry.vectors
