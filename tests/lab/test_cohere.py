@@ -89,6 +89,15 @@ def test_a_tool_call(wire):
     assert chunks[0].reasoning
 
 
+def test_thoughts(wire):
+    """Where the model is told to think; none where it is told not to."""
+    asked = {"thinking": {"type": "enabled", "token_budget": 9}, "max_tokens": 2}
+    assert [type(part).__name__ for part in answered(wire, chat(**asked)).parts] == ["Reasoning", "Text"]
+    chunks = streamed(wire, chat(stream=True, **asked))
+    assert (bool(chunks[0].reasoning), "".join(chunk.text for chunk in chunks)) == (True, "This is")
+    assert len(answered(wire, chat(thinking={"type": "disabled"})).parts) == 1
+
+
 def test_citations_and_likelihoods():
     """Where there are documents, and where they are asked for."""
     asked = chat(documents=["x"], logprobs=True)

@@ -13,6 +13,7 @@ from outlast.lab.quotas import Exceeded, Gauge
 
 _FINISHES = {"stop": "COMPLETE", "length": "MAX_TOKENS", "tool_calls": "TOOL_CALL", "content_filter": "ERROR_TOXIC"}
 _PLAN = "I will use a tool."
+_THOUGHT = "The user says something."
 
 
 def error(
@@ -40,7 +41,8 @@ def ping() -> SimEvent:
 
 def whole(asked: Asked, said: Said) -> Json:
     """A whole answer; with documents it cites the first of them, with `logprobs` it tells how likely each token was."""
-    message: Json = {"role": "assistant", "content": [{"type": "text", "text": said.text}]}
+    thinking = [{"type": "thinking", "thinking": _THOUGHT}] if _thinks(asked) else []
+    message: Json = {"role": "assistant", "content": [*thinking, {"type": "text", "text": said.text}]}
     if said.tool:
         function = {"name": said.tool, "arguments": said.text}
         call = {"id": _call_id(asked, said), "type": "function", "function": function}
@@ -104,16 +106,33 @@ def exceeded(asked: Asked, limit: Exceeded) -> tuple[None, None, str, dict[str, 
 
 
 def _spoken(asked: Asked, said: Said) -> Iterator[SimEvent]:
-    opened: Json = {"message": {"content": {"type": "text", "text": ""}}}
-    yield _event("content-start", {"index": 0, "delta": opened})
+    place = 1 if _thinks(asked) else 0
+    if place:
+        yield from _opened(0, "thinking")
+        yield _piece(0, {"thinking": _THOUGHT})
+        yield _event("content-end", {"index": 0})
+    yield from _opened(place, "text")
     likely = asked.body.get("logprobs") is True
     for token in said.tokens:
-        told: Json = {"index": 0, "delta": {"message": {"content": {"text": token}}}}
-        yield _event("content-delta", told | ({"logprobs": _likely(token)} if likely else {}), content=True)
+        yield _piece(place, {"text": token}, {"logprobs": _likely(token)} if likely else {})
     if cited := _citation(asked, said):
         yield _event("citation-start", {"index": 0, "delta": {"message": {"citations": cited}}})
         yield _event("citation-end", {"index": 0})
-    yield _event("content-end", {"index": 0})
+    yield _event("content-end", {"index": place})
+
+
+def _opened(index: int, kind: str) -> Iterator[SimEvent]:
+    yield _event("content-start", {"index": index, "delta": {"message": {"content": {"type": kind, kind: ""}}}})
+
+
+def _piece(index: int, content: Json, beside: Json | None = None) -> SimEvent:
+    told: Json = {"index": index, "delta": {"message": {"content": content}}}
+    return _event("content-delta", told | (beside or {}), content=True)
+
+
+def _thinks(asked: Asked) -> bool:
+    """Is it told to think? A simulated model does not by itself."""
+    return cast("Json", asked.body.get("thinking") or {}).get("type") == "enabled"
 
 
 def _called(asked: Asked, said: Said) -> Iterator[SimEvent]:

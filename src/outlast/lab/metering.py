@@ -53,6 +53,7 @@ class _ToolCall(Struct):
 
 class _Content(Struct):
     text: str | None = None
+    thinking: str | None = None
 
 
 class _Message(Struct):
@@ -64,7 +65,8 @@ class _Message(Struct):
 
     def pieces(self) -> list[str]:
         """Its content; a plan is no token of the answer."""
-        words = [self.content.text] if isinstance(self.content, _Content) and self.content.text else []
+        said = self.content if isinstance(self.content, _Content) else _Content()
+        words = [word for word in (said.text, said.thinking) if word]
         call = self.tool_calls if isinstance(self.tool_calls, _ToolCall) else None
         called = [(call.function.arguments if call.function else None) or ""] if call is not None else []
         return [*words, *called, *([""] if self.tool_plan and not called else [])]
