@@ -150,7 +150,8 @@ def test_a_documented_failure_is_one(wire):
 def test_an_answer_in_the_background_may_be_under_way(wire):
     """Its caller asks for it later."""
     request = asked(background=True, stream=False)
-    assert decode(wire, changed("text", status="queued", output=[]), request).parts == ()
+    reply = decode(wire, changed("text", status="queued", output=[]), request)
+    assert (reply.parts, reply.finish) == ((), "queued")
 
 
 @pytest.mark.parametrize("usage", [None, {"input_tokens": -1}, [1]])

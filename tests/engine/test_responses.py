@@ -7,6 +7,7 @@ import pytest
 from outlast.dialects import DIALECTS
 from outlast.lab.answer import SimEvent, compose
 from outlast.lab.rendering import answer_events, sent, stream_head
+from outlast.lab.script import body
 from outlast.lab.steps import End, Pause
 from outlast.model.events import TargetSkipped
 from outlast.testing import Behaviour, cut, ok
@@ -119,3 +120,30 @@ def test_a_failover_crosses_dialects(make):
     assert world.ask(ask()).target == "beta/m"
     assert {path for target, path in paths(world) if target == "alpha/m"} == {"/responses"}
     assert [path for target, path in paths(world) if target == "beta/m"] == ["/chat/completions"]
+
+
+def test_what_an_account_keeps_is_not_answered_from_memory(make):
+    """The answer is to be written into a conversation there: each request is one, and nobody else stands in."""
+    rules = '[routes.default]\ntargets = ["alpha/m"]\ncache = {fresh = 60}\n'
+    rules += 'degrade = ["weaker", "simplify"]\nweaker = "less"\n'
+    world = make(
+        ["alpha/m", "beta/m"],
+        rules + '[routes.less]\ntargets = ["beta/m"]\n[coalesce]\nenabled = true' + also("alpha", "beta"),
+    )
+    for _ in range(2):
+        assert world.ask(ask(conversation="conv_1")).source == "primary"
+    assert len(world.io.sent) == 2
+    world.script("alpha/m", 500)
+    assert world.fail(ask(conversation="conv_1")).kind == "transient"
+    assert {target for target, _ in paths(world)} == {"alpha/m"}
+    assert [world.ask(ask()).source for _ in range(2)] == ["weaker", "weaker"]
+
+
+def test_an_answer_in_the_background_is_no_json_yet(make):
+    """It is not judged, and not kept: its caller asks for it later."""
+    world = make(["alpha/m"], also("alpha"))
+    queued = {"id": "resp_1", "object": "response", "status": "queued", "output": [], "model": "m"}
+    world.script("alpha/m", body(json.dumps(queued).encode()))
+    wanted = {"format": {"type": "json_schema", "name": "a", "schema": {"type": "object"}}}
+    reply = world.ask(ask(background=True, text=wanted))
+    assert (reply.finish, json.loads(reply.raw)) == ("queued", queued)

@@ -65,6 +65,8 @@ class Head(Struct):
 
     def finish(self, *, calls: bool) -> str:
         """Why it ended, in our words; `calls` says that it asks for tools."""
+        if self.status in UNDER_WAY:
+            return self.status
         if self.status != "incomplete":
             return "tool_calls" if calls else "stop"
         reason = (self.incomplete_details.reason if self.incomplete_details is not None else None) or "length"
@@ -117,7 +119,8 @@ CALLS = frozenset({"function_call", "custom_tool_call"})
 """Types of items that ask the caller for a tool."""
 OWN_WORK = frozenset({"message", "reasoning", *CALLS})
 """Types of items that are the model's; others are the work of the provider's own tools."""
-_UNDER_WAY = frozenset({"queued", "in_progress"})
+UNDER_WAY = ("queued", "in_progress")
+"""States of a response that is made in the background."""
 
 
 def decode(body: bytes, request: Request, target: Target, dialect: str) -> Reply:
@@ -146,7 +149,7 @@ def decode(body: bytes, request: Request, target: Target, dialect: str) -> Reply
 
 def _demand_an_end(said: Answer, request: Request) -> None:
     """Raises `BadResponse` for half an answer; one that is made in the background may still be under way."""
-    if said.status in _UNDER_WAY and request.needs.state:
+    if said.status in UNDER_WAY and request.needs.state:
         return
     if said.status not in {None, "completed", "incomplete"}:
         raise BadResponse("an answer that is not complete")

@@ -57,6 +57,11 @@ class Likeness(Struct, frozen=True):
     plain: bool
 
 
+def comparable(request: Request) -> bool:
+    """Can it be the same as another? Not where an account keeps it: each goes into a conversation of its own, say."""
+    return request.operation in COMPARED and not request.needs.state
+
+
 def likeness(call: Call, tenant: str) -> Likeness:
     """What the call's request is the same by, among those whose answers `tenant` shares."""
     request = call.request

@@ -24,7 +24,7 @@ from msgspec.structs import replace
 
 from outlast.flow.call import Answer, Call, Handler, Layer, Looked, Story
 from outlast.flow.faults import told
-from outlast.flow.likeness import COMPARED, likeness
+from outlast.flow.likeness import comparable, likeness
 from outlast.flow.stream import Stream
 from outlast.layers.cache.config import CacheConfig
 from outlast.layers.cache.entry import Entry, entry_of, given, packed, unpacked
@@ -304,7 +304,7 @@ class Cache:
 
 def _may_keep(call: Call, windows: Windows) -> bool:
     """Can the request be compared, and may its answer be kept?"""
-    return windows.life > 0 and call.request.operation in COMPARED and not call.wishes.no_store
+    return windows.life > 0 and comparable(call.request) and not call.wishes.no_store
 
 
 def _suits(answer: Answer, request: Request) -> bool:

@@ -18,7 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from outlast.flow.call import Answer, Call, Handler, Layer, Looked
-from outlast.flow.likeness import COMPARED, likeness
+from outlast.flow.likeness import comparable, likeness
 from outlast.flow.stream import Stream
 from outlast.layers.coalesce.config import CoalesceConfig
 from outlast.model.errors import Failure, Internal, TimedOut
@@ -90,7 +90,7 @@ class Coalesce:
         route, request, wishes = call.route, call.request, call.wishes
         asked = self._config.enabled if route.coalesce is None else route.coalesce
         own = request.stream or request.accepts is not None or call.behind or wishes.no_cache or wishes.no_store
-        return asked and not own and request.operation in COMPARED
+        return asked and not own and comparable(request)
 
     def _joined(self, call: Call, key: str) -> Shared | None:
         """The call that is under way for the same request, if any is."""

@@ -104,6 +104,12 @@ class Degrades:
             return "only answers in words can be replaced"
         if isinstance(rung, Static):
             return _static(rung, call)
+        return await self._climb_asking(rung, call, inner, share)
+
+    async def _climb_asking(self, rung: Rung, call: Call, inner: Handler, share: int) -> Answer | str:
+        """What a rung brings that asks somebody."""
+        if call.request.needs.state:
+            return "it refers to what one account keeps"
         now = call.io.now()
         left = (call.deadline - now) / share
         if left <= self._useful:

@@ -20,7 +20,7 @@ from outlast.model.messages import Reasoning, Refusal, Reply, Request, Text
 
 LENGTH = frozenset({"length", "max_tokens"})
 """Finish reasons that say that the answer was to be longer."""
-UNJUDGED = frozenset({"content_filter", "refusal", "tool_calls", "pause_turn"})
+UNJUDGED = frozenset({"content_filter", "refusal", "tool_calls", "pause_turn", "queued", "in_progress"})
 """Finish reasons of what is no answer, or none yet."""
 GIVEN_UP = 2
 """A target that is named so often among those to avoid is not asked."""
