@@ -368,6 +368,41 @@ def test_what_cannot_be_embedded_is_refused(body):
         embed(body)
 
 
+# -- counts ------------------------------------------------------------------------------------------------------
+
+
+def counting(body):
+    return GEMINI.parse("count", json.dumps(body).encode(), "/v1beta/models/default:countTokens")
+
+
+@pytest.mark.parametrize(
+    "body", [{"contents": [HI]}, {"generate_content_request": {"model": "models/x", "contents": [HI]}}]
+)
+def test_counts_are_asked_for_whole_requests(wire, body):
+    """In whichever of the two forms a caller asks."""
+    request = counting(body)
+    assert (request.operation, request.model, request.stream) == ("count", "default", False)
+    sent, outgoing = encoded(wire, request)
+    assert sent == {"generateContentRequest": {"model": "models/m-1", "contents": [HI]}}
+    assert outgoing.path == b"/v1beta/models/m-1:countTokens"
+    reply = GEMINI.decode(b'{"totalTokens": 7}', request, wire.target("gemini"))
+    assert (reply.tokens, json.loads(GEMINI.render(reply, request))) == (7, {"totalTokens": 7})
+    reply.raw = b""
+    assert GEMINI.render(reply, request) == b'{"totalTokens":7}'
+
+
+def test_what_is_no_count(wire):
+    """Both forms at once, nothing, an answer without a number, an error."""
+    for body in ({}, {"contents": [HI], "generateContentRequest": {}}, {"generateContentRequest": {}}):
+        with pytest.raises(Caller):
+            counting(body)
+    request = counting({"contents": [HI]})
+    with pytest.raises(BadResponse):
+        GEMINI.decode(b"{}", request, wire.target("gemini"))
+    with pytest.raises(Transient):
+        GEMINI.decode(b'{"error":{"status":"UNAVAILABLE"}}', request, wire.target("gemini"))
+
+
 # -- the laws ----------------------------------------------------------------------------------------------------
 
 FILE = st.builds(m.Document, data=st.just(PDF), media_type=st.just("application/pdf"))

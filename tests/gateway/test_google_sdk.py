@@ -185,6 +185,28 @@ def test_embeddings(provider, open_house, google_of, dialect):
     assert [len(row.values) for row in sdk.embed(["a", "b"], output_dimensionality=4).embeddings] == [4, 4]
 
 
+@pytest.mark.parametrize(
+    ("dialect", "source"), [("gemini", "primary"), ("anthropic", "primary"), ("openai", "estimate")]
+)
+def test_tokens_are_counted(provider, open_house, google_of, dialect, source):
+    """By the provider where it can, else by our own estimate."""
+    house = open_house(providers=("alpha",), dialects={"alpha": dialect})
+    sdk = google_of(house)
+    counted = sdk.do(sdk._models().count_tokens(model="default", contents="How many tokens has this?"))
+    assert 5 <= counted.total_tokens <= 30
+    assert house.heard()[0].source == source
+
+
+def test_anthropic_s_callers_have_their_tokens_counted_by_gemini(provider, gateway, claude_of):
+    """Of all of the request: the system and the tools too."""
+    sdk = claude_of(gateway)
+    counted = sdk.do(sdk.client.messages.count_tokens(model="default", messages=HI, system="s", tools=[CLAUDE_TOOL]))
+    assert counted.input_tokens > 0
+    sent = provider.requests("alpha")[0]
+    assert sent.path == "/alpha/v1beta/models/m:countTokens"
+    assert {"model", "contents", "systemInstruction", "tools"} <= sent.json["generateContentRequest"].keys()
+
+
 def test_models(sdk):
     """Listed and looked up in Google's shape."""
     names = [model.name for model in sdk.each(sdk.do(sdk._models().list()))]
@@ -329,7 +351,7 @@ def test_a_wrong_request_is_refused_as_google_would(sdk, gateway):
     assert bad.error["message"] == "contents must be array, not str"
     listed = gateway.post("/v1beta/models/default:streamGenerateContent", b'{"contents": [{"parts": [{"text": "x"}]}]}')
     assert "add ?alt=sse" in listed.error["message"]
-    assert gateway.post("/v1beta/models/default:countTokens", b"{}").error["status"] == "NOT_FOUND"
+    assert gateway.post("/v1beta/models/default:predict", b"{}").error["status"] == "NOT_FOUND"
 
 
 def test_a_key_is_asked_for_and_taken(provider, open_house, google_of):

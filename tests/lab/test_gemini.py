@@ -25,6 +25,10 @@ def asked(model="m", kind="chat", **body):
     return Asked("gemini", kind, body if kind == "embeddings" else {"contents": [HI], **body}, place={"model": model})
 
 
+def counted(**body):
+    return Asked("gemini", "count_tokens", body, place={"model": "m"})
+
+
 def said(*parts, role="user"):
     return {"contents": [{"role": role, "parts": list(parts)}]}
 
@@ -75,6 +79,8 @@ def tools(*functions, **config):
         ),
         asked("gemini-2.5-flash", **turns(model(CALL), user(RESULT)), **options(thinkingConfig={"thinkingBudget": 0})),
         asked(kind="embeddings", content=HI, outputDimensionality=3),
+        asked(kind="count_tokens"),
+        counted(generateContentRequest={"model": "models/m", "contents": [HI]}),
         asked(kind="embeddings", requests=[{"model": "models/m", "content": HI}]),
     ],
 )
@@ -132,6 +138,10 @@ def test_what_google_takes(fine):
         (asked("gemini-3.8-flash", **options(maxOutputTokens=100_000)), "max_output_tokens"),
         (asked("gemini-2.5-flash", **said({"text": "word " * 1_000_000})), "exceeds the maximum number of tokens"),
         (asked(kind="embeddings"), "content is not specified"),
+        (counted(), "one of them is needed"),
+        (counted(contents=[HI], generateContentRequest={"model": "models/m", "contents": [HI]}), "mutually exclusive"),
+        (counted(generateContentRequest={"model": "models/other", "contents": [HI]}), "the one in the path"),
+        (asked(kind="count_tokens", systemInstruction=HI), 'Unknown name "systemInstruction"'),
         (asked(kind="embeddings", requests=[{"model": "models/other", "content": HI}]), "the one in the path"),
     ],
 )

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from outlast.dialects import (
     classify,
     gemini_body,
+    gemini_count,
     gemini_embeddings,
     gemini_errors,
     gemini_reply,
@@ -33,6 +34,7 @@ _METHODS: Mapping[str, Operation] = {
     "streamGenerateContent": "chat",
     gemini_embeddings.ONE: "embed",
     gemini_embeddings.SEVERAL: "embed",
+    "countTokens": "count",
 }
 _PATHS: Mapping[str, Operation] = {
     f"/{version}/models/{{model}}:{method}": operation
@@ -52,6 +54,8 @@ class Gemini:
         """The request in these bytes, sent to this path. Raises `Caller`."""
         if operation == "embed":
             return gemini_embeddings.parse(body, path, self.name)
+        if operation == "count":
+            return gemini_count.parse(body, path, self.name)
         return gemini_request.parse(body, path, self.name)
 
     def encode(self, request: Request, target: Target) -> Outgoing:
@@ -65,14 +69,17 @@ class Gemini:
             body, dropped = gemini_body.passed_on(request, target)
         else:
             body, dropped = gemini_body.written(request, target, own=same)
-        return Outgoing(
-            _path("streamGenerateContent" if request.stream else "generateContent", target), body, _JSON, dropped
-        )
+        if request.operation == "count":
+            return Outgoing(_path("countTokens", target), gemini_count.wrapped(body, target), _JSON, dropped)
+        method = "streamGenerateContent" if request.stream else "generateContent"
+        return Outgoing(_path(method, target), body, _JSON, dropped)
 
     def decode(self, body: bytes, request: Request, target: Target) -> Reply:
         """The answer in these bytes. Raises `BadResponse`, `ContentFilter`, or what an error envelope means."""
         if request.operation == "embed":
             return gemini_embeddings.decode(body, request, target, self.name)
+        if request.operation == "count":
+            return gemini_count.decode(body, target, self.name)
         return gemini_reply.decode(body, request, target, self.name)
 
     def reader(self, request: Request, target: Target) -> Reader:
@@ -83,6 +90,8 @@ class Gemini:
         """The answer for the caller: the provider's bytes where they are Google's, else written anew."""
         if reply.dialect == self.name and reply.raw:
             return reply.raw
+        if request.operation == "count":
+            return gemini_count.render(reply)
         return gemini_embeddings.render(reply, request) if isinstance(reply, Vectors) else gemini_reply.render(reply)
 
     def writer(self, request: Request) -> Writer:
@@ -104,8 +113,7 @@ class Gemini:
 
 def _path(method: str, target: Target) -> bytes:
     quirks = target.provider.quirks
-    chat = method in {"generateContent", "streamGenerateContent"}
-    path = (quirks.path_chat if chat else quirks.path_embed) or "/v1beta/models/{model}"
+    path = (quirks.path_embed if _METHODS[method] == "embed" else quirks.path_chat) or "/v1beta/models/{model}"
     path = f"{path.replace('{model}', quote(target.model, safe=''))}:{method}"
     asked = [part for part in ("alt=sse" if method == "streamGenerateContent" else "", quirks.query) if part]
     return f"{path}?{'&'.join(asked)}".encode() if asked else path.encode()

@@ -187,20 +187,20 @@ _SAFETY = fields(
     },
     needed=["category", "threshold"],
 )
-_ASK = fields(
-    {
-        "contents": items(_CONTENT, least=1),
-        "systemInstruction": _CONTENT,
-        "tools": items(_TOOL),
-        "toolConfig": fields({"functionCallingConfig": _CALLING, "retrievalConfig": table}),
-        "safetySettings": items(_SAFETY),
-        "generationConfig": _GENERATION,
-        "cachedContent": text,
-        "serviceTier": text,
-        "store": flag,
-    },
-    needed=["contents"],
-)
+_ASKED: dict[str, Shape] = {
+    "contents": items(_CONTENT, least=1),
+    "systemInstruction": _CONTENT,
+    "tools": items(_TOOL),
+    "toolConfig": fields({"functionCallingConfig": _CALLING, "retrievalConfig": table}),
+    "safetySettings": items(_SAFETY),
+    "generationConfig": _GENERATION,
+    "cachedContent": text,
+    "serviceTier": text,
+    "store": flag,
+}
+_ASK = fields(_ASKED, needed=["contents"])
+_COUNT_OF = fields({**_ASKED, "model": matching(r"models/.+")}, needed=["model", "contents"])
+_COUNTED = fields({"contents": items(_CONTENT, least=1), "generateContentRequest": _COUNT_OF})
 _EMBED: dict[str, Shape] = {
     "model": matching(r"models/.+"),
     "content": _CONTENT,
@@ -235,12 +235,24 @@ def gemini_words(misfit: Misfit) -> Refusal:
 
 
 def check_content(asked: Asked) -> None:
-    """Raises a `Refusal` for a request for content that Google would not take."""
+    """Raises a `Refusal` for a request for content, or for a count of its tokens, that Google would not take."""
+    if asked.kind == "count_tokens":
+        _check_count(asked)
+        return
     _shaped(_ASK, asked.body)
     contents = cast("list[Json]", asked.body["contents"])
     _together(asked.body)
     _answered(contents)
     _of_its_model(asked, contents)
+
+
+def _check_count(asked: Asked) -> None:
+    _shaped(_COUNTED, asked.body)
+    if len(asked.body) != 1:
+        raise Refusal("contents and generateContentRequest are mutually exclusive, and one of them is needed.")
+    whole = cast("Json", asked.body.get("generateContentRequest") or {})
+    if whole.get("model") not in {None, f"models/{asked.model}"}:
+        raise Refusal("The model in generateContentRequest must be the one in the path.", "generateContentRequest")
 
 
 def check_embed(asked: Asked) -> None:

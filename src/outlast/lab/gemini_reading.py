@@ -47,6 +47,7 @@ def spelt(value: object, *, own: bool = False) -> object:
 
 def as_chat(body: Json) -> Json:
     """The same request as a chat completion, as far as a simulated model cares."""
+    body = cast("Json", body.get("generateContentRequest") or body)  # where it is counted only
     options = cast("Json", body.get("generationConfig") or {})
     chat: Json = {
         "messages": [*_system(body), *_messages(body)],

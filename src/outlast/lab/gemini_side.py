@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import cast
 
-from outlast.lab.answer import Asked, Json, Said, SimEvent, dumps
+from outlast.lab.answer import Asked, Json, Said, SimEvent, compose, dumps
 from outlast.lab.quotas import Exceeded, Gauge
 
 _STATUSES = {
@@ -81,6 +81,11 @@ def events(asked: Asked, said: Said) -> list[SimEvent]:
     usage = _usage(asked, said, len(said.tokens))
     ended: Json = {"finishReason": _FINISHES[said.finish]}
     return [*told, *(_event(asked, _candidate([{"text": ""}], index) | ended, usage) for index in indexes)]
+
+
+def count_tokens(asked: Asked) -> Json:
+    """How many tokens the prompt has."""
+    return {"totalTokens": compose(asked).prompt}
 
 
 def embeddings(asked: Asked) -> Json:

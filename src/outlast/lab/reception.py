@@ -30,6 +30,7 @@ ROUTES: dict[tuple[str, str], tuple[Vendor, Kind]] = {
     ("POST", "models:streamGenerateContent"): ("gemini", "chat"),
     ("POST", "models:embedContent"): ("gemini", "embeddings"),
     ("POST", "models:batchEmbedContents"): ("gemini", "embeddings"),
+    ("POST", "models:countTokens"): ("gemini", "count_tokens"),
     ("POST", "api/chat"): ("ollama", "chat"),
     ("POST", "api/embed"): ("ollama", "embeddings"),
     ("GET", "api/tags"): ("ollama", "models"),

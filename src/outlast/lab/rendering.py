@@ -33,7 +33,7 @@ def answer_body(asked: Asked, said: Said) -> bytes:
     if asked.kind == "embeddings":
         return dumps(words_of(asked).embeddings(asked))
     if asked.kind == "count_tokens":
-        return dumps(anthropic_side.count_tokens(asked))
+        return dumps(words_of(asked).count_tokens(asked))
     return dumps(words_of(asked).whole(asked, said))
 
 
