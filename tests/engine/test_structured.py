@@ -5,11 +5,12 @@ import json
 
 import pytest
 
+from outlast.engine import Asked
 from outlast.model.errors import BrokenStream, InvalidOutput, TimedOut
 from outlast.model.events import ReplyRejected, RequestEnded
 from outlast.testing import Behaviour, cut, ok, stall, status
 
-from .world import chat
+from .world import caller, chat
 
 INVOICE = {
     "type": "object",
@@ -476,3 +477,45 @@ def test_a_stream_after_a_wrong_answer_counts_both(make):
     assert (part.text, part.error) == (GOOD, None)
     assert world.path() == ["alpha/m", "beta/m"]
     assert world.last().usage.output == len(GOOD.split()) + len(WRONG.split())
+
+
+# -- what it costs whom ------------------------------------------------------------------------------------------------
+
+
+def test_what_was_of_no_use_is_charged_to_its_caller(make):
+    """Tokens are tokens: the caller's limit owes those of all answers, though the request has failed."""
+    key = "k-0123456789012345678901234567890123456789"
+    world = make(more=f'{NONE}\n[keys.app]\nkey = "{key}"\n[keys.app.limits]\ntpm = 100_000')
+    world.script("alpha/m", ok(WRONG))
+    asker = caller("app")
+    failure = world.fail(response_format=FORMAT, caller=asker, max_tokens=10)
+    world.script("alpha/m", ok("hi"))
+    allowance = world.run(left(world, asker))
+    used = failure.usage.input + failure.usage.output
+    assert used > 100
+    assert allowance == pytest.approx(100_000 / 6 - used, abs=60)  # ten seconds of the rate is what it may use at once
+
+
+async def left(world, asker):
+    """What a further request is told is left of its tokens."""
+    asked_ = Asked(id="last", caller=asker)
+    await world.engine.answer(chat("hi", max_tokens=1), asked_)
+    return min(allowance.remaining for allowance in asked_.allowances if allowance.name == "tpm")
+
+
+def test_an_enforced_stream_is_passed_on_as_bytes(make):
+    """Nothing is rendered anew for being checked."""
+    world = make()
+    world.script("alpha/m", ok(GOOD, between=1.0))
+
+    async def story():
+        stream = await world.answer(stream=True, response_format=FORMAT)
+        raw = b""
+        while (batch := await stream.next()) is not None:
+            assert batch.raw
+            raw += batch.raw
+        return raw
+
+    raw = world.run(story())
+    assert raw.count(b"chat.completion.chunk") > 3
+    assert b'"finish_reason":"stop"' in raw

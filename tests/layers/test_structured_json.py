@@ -109,10 +109,12 @@ def test_the_work_is_bounded(monkeypatch):
             return super()._step()
 
     monkeypatch.setattr(finding, "Growing", Counted)
-    for size in (20_000, 40_000):
-        looked.append(0)
-        assert find('{"a": [' * size + "x").documents == []
-    assert looked[1] < 3 * looked[0]
+    for hopeless in ('{"a": [', "{" + "[" * 40 + "}", '{"a": {b '):
+        looked.clear()
+        for size in (5_000, 10_000):
+            looked.append(0)
+            assert find(hopeless * (size // len(hopeless)) + "x").documents == []
+        assert looked[1] < 3 * looked[0] + 100
 
 
 # -- a document that grows ---------------------------------------------------------------------------------------------

@@ -100,6 +100,8 @@ def _parts(text: str) -> Iterator[Growing]:
         start = bracket.start()
         part = Growing(text[start:])
         work -= part.seen + (len(text) - start) // _COPIED
+        if part.deep:
+            return
         if part.broken:
             at = start + 1
             continue

@@ -34,15 +34,17 @@ class Growing:
         text: what has come so far.
         end: where the document ends, once it does; -1 before.
         broken: no document begins like this.
+        deep: it is broken because it has more brackets inside one another than anybody reads.
         begun: its first bracket is followed by something that fits.
     """
 
-    __slots__ = ("_at", "_closing", "_escape", "_safe", "_wants", "begun", "broken", "end", "text")
+    __slots__ = ("_at", "_closing", "_escape", "_safe", "_wants", "begun", "broken", "deep", "end", "text")
 
     def __init__(self, text: str = "") -> None:
         self.text = ""
         self.end = -1
         self.broken = False
+        self.deep = False
         self.begun = False
         self._at = 0
         self._closing: list[str] = []  # the brackets that are open, as they will be closed
@@ -112,6 +114,7 @@ class Growing:
     def _open(self, sign: str) -> bool:
         self.begun = self.begun or bool(self._closing)
         if len(self._closing) == _DEEPEST:
+            self.deep = True
             return self._break()
         self._closing.append("}" if sign == "{" else "]")
         self._go_on("first key" if sign == "{" else "first")
