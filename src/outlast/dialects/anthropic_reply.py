@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from outlast.dialects import estimate, wire
+from outlast.dialects import wire
 from outlast.dialects.anthropic_blocks import tool_id
 from outlast.dialects.arguments import as_object
 from outlast.dialects.classify import in_band
@@ -19,6 +19,7 @@ from outlast.dialects.wire import Count
 from outlast.model.errors import BadResponse, ContextLength
 from outlast.model.messages import Part, Reasoning, Refusal, Reply, Request, Text, ToolCall, Usage
 from outlast.model.target import Target
+from outlast.model.tokens import count
 
 
 class _OutputDetails(Struct, gc=False):
@@ -90,7 +91,7 @@ def decode(body: bytes, request: Request, target: Target, dialect: str) -> Reply
         id=said.id,
         model=said.model or target.model,
         finish=finish_read(said.stop_reason or "end_turn"),
-        usage=usage_of(said.usage) or _counted(blocks, request),
+        usage=usage_of(said.usage) or _counted(blocks, request, target),
         raw=body,
         dialect=dialect,
         read=lambda: _parts(blocks),
@@ -143,9 +144,9 @@ def usage_told(usage: Usage) -> dict[str, object]:
     return told
 
 
-def _counted(blocks: list[Block], request: Request) -> Usage:
+def _counted(blocks: list[Block], request: Request, target: Target) -> Usage:
     said = "".join((block.text or "") + (block.thinking or "") + bytes(block.input).decode() for block in blocks)
-    return Usage(request.tokens, estimate.of_text(said), estimated=True)
+    return Usage(request.tokens, count(said, target.vocabulary), estimated=True)
 
 
 def _tolerantly(body: bytes, target: Target) -> _Answer:

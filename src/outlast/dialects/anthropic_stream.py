@@ -86,7 +86,7 @@ class AnthropicReader(EventReader):
         if event.type == "content_block_delta":
             delta = event.delta
             if delta is not None and delta.text and delta.type == "text_delta":
-                self._size += len(delta.text)
+                self._size += estimate.weight(delta.text)
                 chunks.append(Chunk(delta.text))
             elif delta is not None:
                 self._delta(event.index, delta, chunks)
@@ -119,11 +119,11 @@ class AnthropicReader(EventReader):
     def _delta(self, index: int, delta: _Delta, chunks: list[Chunk]) -> None:
         if delta.partial_json:
             self._blank.discard(index)
-            self._size += len(delta.partial_json)
+            self._size += estimate.weight(delta.partial_json)
             number = self._tools.setdefault(index, len(self._tools))
             chunks.append(Chunk(tool=ToolDelta(number, arguments=delta.partial_json)))
         elif delta.thinking or delta.signature:
-            self._size += len(delta.thinking or "")
+            self._size += estimate.weight(delta.thinking or "")
             chunks.append(Chunk(reasoning=delta.thinking or "", signature=delta.signature or ""))
 
     def _block(self, index: int, block: Block, chunks: list[Chunk]) -> None:

@@ -12,11 +12,12 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from outlast.dialects import estimate, wire
+from outlast.dialects import wire
 from outlast.dialects.classify import in_band
 from outlast.model.errors import BadResponse
 from outlast.model.messages import Part, Reasoning, Refusal, Reply, Request, Text, ToolCall, Usage
 from outlast.model.target import Target
+from outlast.model.tokens import count
 
 _Count = Annotated[float, Meta(ge=0, le=10**12)]
 
@@ -109,7 +110,7 @@ def decode(body: bytes, request: Request, target: Target, dialect: str) -> Reply
         id=said.id,
         model=target.model,
         finish=finish_read(said.finish_reason),
-        usage=usage_in(said.usage) or _counted(message, request),
+        usage=usage_in(said.usage) or _counted(message, request, target),
         raw=body,
         dialect=dialect,
         read=lambda: _parts(message),
@@ -159,10 +160,10 @@ def usage_told(usage: Usage) -> dict[str, object]:
     return {"billed_units": counted, "tokens": counted, "cached_tokens": float(usage.cached)}
 
 
-def _counted(message: _Message, request: Request) -> Usage:
+def _counted(message: _Message, request: Request, target: Target) -> Usage:
     said = [(block.text or "") + (block.thinking or "") for block in message.content or ()]
     said.extend(call.function.arguments or "" for call in message.tool_calls or () if call.function is not None)
-    return Usage(request.tokens, estimate.of_text("".join([*said, message.tool_plan or ""])), estimated=True)
+    return Usage(request.tokens, count("".join([*said, message.tool_plan or ""]), target.vocabulary), estimated=True)
 
 
 def _parts(message: _Message) -> tuple[Part, ...]:

@@ -101,7 +101,7 @@ class CohereReader(EventReader):
         block = message.content
         if isinstance(block, WireBlock) and (block.text or block.thinking):
             text, thought = block.text or "", block.thinking or ""
-            self._size += len(text) + len(thought)
+            self._size += estimate.weight(text) + estimate.weight(thought)
             chunks.append(Chunk(text, reasoning=thought))
 
     def _frame(self, event: _Event, message: _Message, chunks: list[Chunk]) -> None:
@@ -128,12 +128,12 @@ class CohereReader(EventReader):
     def _tool(self, event: _Event, message: _Message, chunks: list[Chunk]) -> None:
         """A piece of a tool call, or of the plan behind it."""
         if message.tool_plan:
-            self._size += len(message.tool_plan)
+            self._size += estimate.weight(message.tool_plan)
             chunks.append(Chunk(reasoning=message.tool_plan))
         call = message.tool_calls if isinstance(message.tool_calls, WireCall) else None
         function = (call.function if call is not None else None) or WireFunction()
         arguments = function.arguments or ""
-        self._size += len(arguments)
+        self._size += estimate.weight(arguments)
         if event.type == "tool-call-start":
             self._call = event.index if event.index is not None else self._call + 1
             if not arguments:

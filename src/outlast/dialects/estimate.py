@@ -1,7 +1,7 @@
-"""How many tokens a text has, as far as can be told without any model's tables.
+"""How many tokens a request or a stream has, at a glance: by its bytes, of which about four make a token.
 
-English has about four bytes to a token, other scripts fewer. Limits settle with the real number afterwards, so being
-cheap matters more here than being exact.
+What is charged for a call is settled with the real number afterwards: being cheap matters more here than being exact.
+Where a window or a caller wants to know, `outlast.model.tokens` looks closer.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ def of_body(body: bytes, inline: int = 0, pictures: int = 0) -> int:
     return (size // 4 if body.isascii() else size // 3) + 1 + IMAGE * pictures
 
 
-def of_text(text: str) -> int:
-    """Tokens of a text."""
-    size = len(text)
-    return (size // 4 if text.isascii() else size * 3 // 5) + 1 if size else 0
+def weight(text: str) -> int:
+    """What a piece of an answer adds to its size: its bytes, since other scripts than ours take more tokens."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
-def of_size(characters: int) -> int:
-    """Tokens of a text of which only the length is known."""
-    return characters // 4 + 1 if characters else 0
+def of_size(size: int) -> int:
+    """Tokens of a text that has gone by, and of which only the `weight` of its pieces is known."""
+    return size // 4 + 1 if size else 0

@@ -13,13 +13,14 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from outlast.dialects import estimate, gemini_contents, gemini_turns, signatures, wire
+from outlast.dialects import gemini_contents, gemini_turns, signatures, wire
 from outlast.dialects.classify import in_band
 from outlast.dialects.gemini_turns import Call, Content
 from outlast.dialects.wire import Count
 from outlast.model import messages as m
 from outlast.model.errors import BadResponse, ContentFilter
 from outlast.model.target import Target
+from outlast.model.tokens import count
 
 
 class WireUsage(Struct, rename="camel", gc=False):
@@ -87,7 +88,7 @@ def decode(body: bytes, request: m.Request, target: Target, dialect: str) -> m.R
         id=said.response_id or "",
         model=said.model_version or target.model,
         finish=finish_read(candidates[0].finish_reason or "STOP", called=called),
-        usage=usage_in(said.usage_metadata) or _counted(parts, request),
+        usage=usage_in(said.usage_metadata) or _counted(parts, request, target),
         raw=body,
         dialect=dialect,
         read=lambda: parts,
@@ -147,9 +148,9 @@ def usage_told(usage: m.Usage) -> dict[str, object]:
     return told
 
 
-def _counted(parts: Sequence[m.Part], request: m.Request) -> m.Usage:
+def _counted(parts: Sequence[m.Part], request: m.Request, target: Target) -> m.Usage:
     words = (part.arguments if isinstance(part, m.ToolCall) else getattr(part, "text", "") for part in parts)
-    return m.Usage(request.tokens, estimate.of_text("".join(words)), estimated=True)
+    return m.Usage(request.tokens, count("".join(words), target.vocabulary), estimated=True)
 
 
 def _read(candidate: Candidate, answer: str) -> tuple[m.Part, ...]:

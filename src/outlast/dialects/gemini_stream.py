@@ -70,7 +70,7 @@ class GeminiReader(EventReader):
 
     def _part(self, part: Part, index: int, chunks: list[Chunk]) -> None:
         text = part.text or ""
-        self._size += len(text)
+        self._size += estimate.weight(text)
         if part.thought:
             signature = signatures.read(part.thought_signature) if part.thought_signature else ""
             if text or signature:
@@ -90,7 +90,7 @@ class GeminiReader(EventReader):
         number = self._calls.get(index, 0)
         self._calls[index] = number + 1
         arguments = gemini_turns.arguments(call)
-        self._size += len(arguments)
+        self._size += estimate.weight(arguments)
         return ToolDelta(number, call_id(call, self.opening.id, number), call.name, arguments)
 
     def _total(self, chunks: list[Chunk]) -> None:

@@ -12,12 +12,13 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from outlast.dialects import estimate, wire
+from outlast.dialects import wire
 from outlast.dialects.classify import in_band
 from outlast.dialects.wire import Count
 from outlast.model.errors import BadResponse
 from outlast.model.messages import Part, Reasoning, Refusal, Reply, Request, Text, ToolCall, Usage
 from outlast.model.target import Target
+from outlast.model.tokens import count
 
 
 class _InputDetails(Struct, gc=False):
@@ -138,7 +139,7 @@ def decode(body: bytes, request: Request, target: Target, dialect: str) -> Reply
         id=said.id,
         model=said.model or target.model,
         finish=_FINISH.get(finish, finish),
-        usage=usage_of(said.usage) if said.usage is not None else _counted(message, request),
+        usage=usage_of(said.usage) if said.usage is not None else _counted(message, request, target),
         created=said.created,
         raw=body,
         dialect=dialect,
@@ -166,10 +167,10 @@ def usage_in(raw: Raw | bytes) -> WireUsage | None:
         return None
 
 
-def _counted(message: _Message, request: Request) -> Usage:
+def _counted(message: _Message, request: Request, target: Target) -> Usage:
     texts = [message.content or "", message.reasoning_content or message.reasoning or "", message.refusal or ""]
     texts.extend(call.function.text() for call in message.tool_calls or () if call.function is not None)
-    return Usage(request.tokens, estimate.of_text("".join(texts)), estimated=True)
+    return Usage(request.tokens, count("".join(texts), target.vocabulary), estimated=True)
 
 
 def _tolerantly(body: bytes, target: Target) -> _Answer:

@@ -154,7 +154,7 @@ class OpenAIReader(EventReader):
         words = delta.content
         if not words or delta != _Delta(words):
             return self._choose(choice, chunks)
-        self._size += len(words)
+        self._size += estimate.weight(words)
         chunks.append(Chunk(words))
         return True
 
@@ -189,7 +189,7 @@ class OpenAIReader(EventReader):
         text = ""
         if delta is not None:
             text = delta.content or ""
-            self._size += len(text)
+            self._size += estimate.weight(text)
             if (
                 delta.tool_calls
                 or delta.reasoning_content
@@ -207,7 +207,7 @@ class OpenAIReader(EventReader):
         """What few events have: reasoning, refusal, audio, tool calls."""
         reasoning = delta.reasoning_content or delta.reasoning or ""
         refusal = delta.refusal or ""
-        self._size += len(reasoning) + len(refusal)
+        self._size += estimate.weight(reasoning) + estimate.weight(refusal)
         audio = bool(delta.audio)
         if reasoning or refusal or audio:
             chunks.append(Chunk(reasoning=reasoning, refusal=refusal, audio=audio, choice=index))
@@ -218,7 +218,7 @@ class OpenAIReader(EventReader):
     def _piece(self, call: _Call) -> ToolDelta:
         function = call.function or WireFunction()
         arguments = function.text()
-        self._size += len(arguments)
+        self._size += estimate.weight(arguments)
         return ToolDelta(self._place(call), call.id or "", function.name or "", arguments)
 
     def _place(self, call: _Call) -> int:

@@ -9,13 +9,14 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from outlast.dialects import estimate, wire
+from outlast.dialects import wire
 from outlast.dialects.classify import in_band
 from outlast.dialects.responses_input import Item, reasoning, sealed
 from outlast.dialects.wire import Count
 from outlast.model.errors import BadResponse
 from outlast.model.messages import Part, Reasoning, Refusal, Reply, Request, Text, ToolCall, Usage
 from outlast.model.target import Target
+from outlast.model.tokens import count
 
 _Json = dict[str, object]
 
@@ -139,7 +140,7 @@ def decode(body: bytes, request: Request, target: Target, dialect: str) -> Reply
         id=said.id if isinstance(said.id, str) else "",
         model=said.model if isinstance(said.model, str) else target.model,
         finish=said.finish(calls=any(item.type in CALLS for item in output)),
-        usage=said.tokens() or _counted(output, request),
+        usage=said.tokens() or _counted(output, request, target),
         created=said.moment,
         raw=body,
         dialect=dialect,
@@ -169,9 +170,9 @@ def usage_of(usage: WireUsage) -> Usage:
     )
 
 
-def _counted(output: list[Output], request: Request) -> Usage:
+def _counted(output: list[Output], request: Request, target: Target) -> Usage:
     texts = [part.arguments if isinstance(part, ToolCall) else getattr(part, "text", "") for part in _parts(output)]
-    return Usage(request.tokens, estimate.of_text("".join(texts)), estimated=True)
+    return Usage(request.tokens, count("".join(texts), target.vocabulary), estimated=True)
 
 
 def _parts(output: list[Output]) -> Iterator[Part]:

@@ -122,7 +122,7 @@ class ResponsesReader(EventReader):
         else:
             chunk = Chunk(work=True)
         self._said.add(event.output_index)
-        self._size += len(words)
+        self._size += estimate.weight(words)
         chunks.append(chunk)
 
     def _number(self, place: int) -> int:

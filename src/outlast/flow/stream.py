@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from msgspec import Struct
 
+from outlast.dialects.estimate import weight
 from outlast.flow.faults import told
 from outlast.model.cut import Cut
 from outlast.model.errors import Cancelled, Failure, Outcome, outcome_of
@@ -125,7 +126,7 @@ class Ending:
         if error is not None:
             self.error = _remembered(error)
             self._give_up()
-        if self.usage is None:  # nobody told: four characters are about a token
+        if self.usage is None:  # nobody told: four bytes are about a token
             self.usage = Usage(input=self.prompt, output=-(-self.delivered // 4), estimated=True)
         end = End(outcome_of(error), error, self.usage, self.cost, self.quota)
         debts, self.debts = self.debts, []
@@ -318,7 +319,7 @@ class Stream:
         if self._ear is not None:
             self._tell(self._ear, batch)
         for chunk in batch.chunks:
-            ending.delivered += len(chunk.text) + len(chunk.reasoning)
+            ending.delivered += weight(chunk.text) + weight(chunk.reasoning)
             if chunk.usage is not None:
                 ending.usage = chunk.usage
             if chunk.finish is not None:

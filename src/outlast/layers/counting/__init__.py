@@ -8,7 +8,7 @@ A count is light: nobody waits long for it, since an estimate is at hand. It cos
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -57,10 +57,8 @@ class Counting:
         """Count where that is asked; everything else goes through."""
 
         def layer(inner: Handler) -> Handler:
-            async def handle(call: Call) -> Answer:
-                if call.request.operation != "count":
-                    return await inner(call)
-                return await self._count(inner, call)
+            def handle(call: Call) -> Awaitable[Answer]:
+                return self._count(inner, call) if call.request.operation == "count" else inner(call)
 
             return handle
 

@@ -47,7 +47,7 @@ class Ranking:
         """The targets, best first. As long as it is the usual order, it is the same object for every call."""
         targets, first = (self.targets, 0) if self.fixed else self._led(call, now)
         request = call.request
-        if SURE * request.tokens + (request.max_tokens or 0) > self.smallest_window:
+        if SURE * request.tokens + (request.max_tokens or 0) > self.smallest_window and len(targets) > 1:
             return Order(targets, first=first, small=partial(lacks_room, request))
         return Order(targets, first=first) if first else targets
 
