@@ -14,6 +14,7 @@ from msgspec import Struct
 from outlast.config import Config
 from outlast.layers.limits import LimitConfig
 from outlast.model.caller import PRIORITIES
+from outlast.model.rungs import name_of
 from outlast.model.target import Price, Provider, Route, Target
 
 
@@ -57,10 +58,23 @@ def _route(route: Route) -> Iterator[str]:
     told += [f"at most {route.max_latency:g} s"] if route.max_latency is not None else []
     told += [f"at most ${route.max_cost:g}"] if route.max_cost is not None else []
     told += [] if route.hedge is None else ["hedged" if route.hedge else "never hedged"]
-    yield f"{route.name}: {', '.join(told)}"
+    yield f"{route.name}: {', '.join(told + _kept(route))}"
     for place, target in enumerate(route.targets, 1):
         share = f", weight {target.weight:g}" if route.order == "weighted" else ""
         yield f"  {place}. {target.name}{_model(target)}{share}"
+
+
+def _kept(route: Route) -> list[str]:
+    """What it keeps of answers, and what it has where nobody answers."""
+    told = []
+    if route.cache is not None:
+        told.append(f"answers kept for {route.cache.life:g} s" if route.cache.life > 0 else "answers not kept")
+    if route.coalesce is not None:
+        told.append("the same requests share a call" if route.coalesce else "no shared calls")
+    if route.degrade:
+        weaker = f" ({route.weaker})" if route.weaker else ""
+        told.append(f"if nobody answers: {', '.join(name_of(rung) for rung in route.degrade)}{weaker}")
+    return told
 
 
 def _model(target: Target) -> str:

@@ -76,3 +76,26 @@ def test_the_report_says_when_nobody_is_configured():
     """With the way out."""
     said = report(simulated("http://127.0.0.1:1"))
     assert "a simulated provider answers; set OPENAI_API_KEY or the like, or write outlast.toml" in said
+
+
+def test_it_says_what_is_kept_and_what_there_is_when_nobody_answers():
+    """Of each route that has a say in it."""
+    routes = """
+[providers.openai]
+key = "o"
+[routes.default]
+targets = ["openai/gpt-6-luna"]
+cache = {fresh = 60, stale_while_revalidate = 30, stale_if_error = 600}
+coalesce = true
+degrade = ["stale", "weaker", {static = "later"}]
+weaker = "openai/gpt-6.1-sol"
+[routes.other]
+targets = ["openai/gpt-6-luna"]
+cache = {fresh = 0}
+coalesce = false
+degrade = [{static = "later"}]
+"""
+    said = report(parse(routes, {}))
+    kept = "answers kept for 660 s, the same requests share a call"
+    assert f"default: priority, {kept}, if nobody answers: stale, weaker, static (openai/gpt-6.1-sol)\n" in said
+    assert "other: priority, answers not kept, no shared calls, if nobody answers: static\n" in said

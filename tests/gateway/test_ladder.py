@@ -112,18 +112,33 @@ def test_one_question_in_all_words_and_manners(provider, open_house):
     provider.script("alpha", ok("well"))
     house = open_house(route(KEPT))
     turn = [{"role": "user", "content": "hi"}]
-    asked = {
-        "/v1/chat/completions": {"model": "default", "messages": turn, "max_tokens": 9},
-        "/v1/messages": {"model": "default", "messages": turn, "max_tokens": 9},
-        "/v1/generate": {"prompt": "hi", "max_tokens": 9},
-    }
-    for path, body in asked.items():
-        for stream in (False, True):
-            answer = ask(house, json.dumps(body | {"stream": stream}).encode(), path=path)
-            assert answer.status == 200
-            assert b"well" in answer.body
+    contents = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}], "generationConfig": {"maxOutputTokens": 9}}
+    plain = {"model": "default", "messages": turn, "max_tokens": 9}
+    gemini = "/v1beta/models/default:"
+    asked = [
+        *[("/v1/chat/completions", plain | {"stream": stream}) for stream in (False, True)],
+        *[("/v1/messages", plain | {"stream": stream}) for stream in (False, True)],
+        *[("/v2/chat", plain | {"stream": stream}) for stream in (False, True)],
+        *[
+            ("/v1/responses", {"model": "default", "input": "hi", "max_output_tokens": 9, "stream": stream})
+            for stream in (False, True)
+        ],
+        *[
+            ("/api/chat", {"model": "default", "messages": turn, "options": {"num_predict": 9}, "stream": stream})
+            for stream in (False, True)
+        ],
+        (f"{gemini}generateContent", contents),
+        (f"{gemini}streamGenerateContent?alt=sse", contents),
+        *[("/v1/generate", {"prompt": "hi", "max_tokens": 9, "stream": stream}) for stream in (False, True)],
+    ]
+    given = []
+    for path, body in asked:
+        answer = ask(house, json.dumps(body).encode(), path=path)
+        assert (answer.status, b"well" in answer.body) == (200, True), path
+        given.append(answer.headers["outlast-source"])
+    assert given == ["primary", *["cache"] * (len(asked) - 1)]
     assert len(provider.requests("alpha")) == 1
-    native = ask(house, json.dumps(asked["/v1/generate"]).encode(), path="/v1/generate").json
+    native = ask(house, b'{"prompt": "hi", "max_tokens": 9}', path="/v1/generate").json
     assert (native["source"], native["degraded"], native["cost"]) == ("cache", False, 0.0)
 
 

@@ -11,6 +11,8 @@ much a model may think) is compared in the caller's own words instead, and then 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from typing import TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
@@ -20,6 +22,8 @@ from outlast.flow.call import Call
 from outlast.model.errors import Failure
 from outlast.model.messages import Chat, Document, Embed, Image, Reasoning, Request, ToolResult
 
+T = TypeVar("T")
+
 VERSION = 1
 """Of what is named; a new one forgets all names of the old."""
 COMPARED = frozenset({"chat", "embed"})
@@ -27,7 +31,7 @@ COMPARED = frozenset({"chat", "embed"})
 UNTOLD = frozenset(
     {
         "model", "user", "metadata", "safety_identifier", "stream", "stream_options",
-        "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options",
+        "cache_control", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options",
     }
 )  # fmt: skip
 """Fields that no answer depends on: who asks, how it is delivered, and what the provider keeps to be cheaper."""
@@ -66,7 +70,7 @@ def likeness(call: Call, tenant: str) -> Likeness:
     """What the call's request is the same by, among those whose answers `tenant` shares."""
     request = call.request
     asked = _content(request)
-    extra = frozenset(asked.extra) - UNTOLD if asked is not None else frozenset()
+    extra = frozenset(_telling(asked.extra)) if asked is not None else frozenset()
     plain = asked is not None and extra <= HARMLESS and not _holds(asked, Document)
     said: object
     if plain and asked is not None and _is_exact(asked):
@@ -109,8 +113,13 @@ def _holds(asked: Chat | Embed, kind: type[Struct]) -> bool:
     return any(isinstance(part, kind) for part in (*parts, *inner))
 
 
+def _telling(fields: Mapping[str, T]) -> dict[str, T]:
+    """Those that an answer may depend on; of a part's field the name stands behind that of its place."""
+    return {name: value for name, value in fields.items() if name.rpartition(".")[2] not in UNTOLD}
+
+
 def _common(asked: Chat | Embed) -> Chat | Embed:
-    extra = {name: value for name, value in asked.extra.items() if name not in UNTOLD}
+    extra = _telling(asked.extra)
     if isinstance(asked, Embed):
         return replace(asked, extra=extra)
     return replace(asked, user=None, extra=extra)
@@ -124,4 +133,4 @@ def _own(request: Request) -> object:
         fields = _FIELDS.decode(request.body)
     except UNWRITABLE:
         return request.body.hex()
-    return {name: value for name, value in fields.items() if name not in UNTOLD}
+    return _telling(fields)
