@@ -28,7 +28,7 @@ _EPOCH = 1e9
 _REQUESTS = (
     (b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests"),
     (b"anthropic-ratelimit-requests-remaining", b"anthropic-ratelimit-requests-reset"),
-    (b"x-trial-endpoint-call-remaining", b"x-trial-endpoint-call-reset"),
+    (b"x-trial-endpoint-call-remaining", b""),
 )
 _TOKENS = (
     (b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens"),

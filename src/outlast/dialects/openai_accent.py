@@ -7,6 +7,8 @@ thoughts                   what the model thought in earlier turns: refused, or 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 from msgspec import Raw
 
@@ -64,8 +66,13 @@ def _adapt_turn(turn: dict[str, Raw], out: frozenset[str], quirks: Quirks, dropp
 
 def of_turns(quirks: Quirks) -> frozenset[str]:
     """The fields that no turn may have, but for thoughts where tools were called."""
-    names = {name.removeprefix(_OF_A_TURN) for name in quirks.drops if name.startswith(_OF_A_TURN)}
-    return frozenset({*names, _THOUGHTS} if quirks.thoughts else names)
+    return _of_turns(quirks.drops, bool(quirks.thoughts))
+
+
+@lru_cache(maxsize=64)
+def _of_turns(drops: tuple[str, ...], thoughts: bool) -> frozenset[str]:
+    names = {name.removeprefix(_OF_A_TURN) for name in drops if name.startswith(_OF_A_TURN)}
+    return frozenset({*names, _THOUGHTS} if thoughts else names)
 
 
 def rename(body: dict[str, object], quirks: Quirks) -> None:
