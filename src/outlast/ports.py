@@ -271,7 +271,7 @@ class Dialect(Protocol):
     Attributes:
         name: how configuration and errors call it.
         paths: what callers may ask for at which path; `{model}` in one stands for any name.
-        streams: the media type of its streams.
+        streams: the media type of its streams; where it ends with "json", a whole reply is a stream of one line.
     """
 
     name: str
