@@ -7,7 +7,9 @@ import threading
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated
 
+import pydantic
 import pytest
 
 from outlast import AsyncClient, Client, ConfigError, Failure
@@ -399,3 +401,30 @@ def test_what_is_under_way_beside_ends_with_the_client(provider, config):
         return reply
 
     assert asyncio.run(story()).source == "stale"
+
+
+def not_rome(city):
+    """What a type may know beyond its schema."""
+    if city == "Rome":
+        raise ValueError("not Rome")
+    return city
+
+
+PLAIN = pydantic.create_model("Place", city=(str, ...))
+STRICT = pydantic.create_model("Place", city=(Annotated[str, pydantic.AfterValidator(not_rome)], ...))
+
+
+def test_what_was_kept_is_given_only_to_who_takes_it(provider, config):
+    """Two types of one schema, one of which knows more of its values: it is asked anew, and the other is not."""
+    provider.script("alpha", ok('{"city":"Rome"}'), ok('{"city":"Oslo"}'))
+    kept = '[routes.kept]\ntargets = ["alpha/m"]\ncache = {fresh = 60}'
+    with Client(config(kept)) as client:
+        assert client.extract("where?", schema=PLAIN, model="kept").reply.source == "primary"
+        assert client.extract("where?", schema=PLAIN, model="kept").reply.source == "cache"
+        strict = client.extract("where?", schema=STRICT, model="kept")
+        assert (strict.value.city, strict.reply.source) == ("Oslo", "primary")
+        with client.extract_stream("where?", schema=STRICT, model="kept") as stream:
+            for _ in stream:
+                pass
+        assert stream.value.city == "Oslo"
+    assert len(provider.requests("alpha")) == 2

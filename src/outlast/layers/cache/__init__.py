@@ -18,7 +18,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import inf
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -34,7 +33,7 @@ from outlast.model.caller import PRIORITIES, Caller
 from outlast.model.errors import Failure, Rejected
 from outlast.model.events import CacheKept, CacheLooked, CacheRenewed, StoreTrouble
 from outlast.model.freshness import NO_WISHES, Use, Windows, use_of
-from outlast.model.messages import Part, Reply, Request
+from outlast.model.messages import Part, Reply
 from outlast.ports import Dialect, Store, Stored
 
 __all__ = ["Cache", "CacheConfig", "Entry", "Record"]
@@ -177,13 +176,11 @@ class Cache:
     # -- giving ------------------------------------------------------------------------------------------------
 
     def _given(self, visit: Visit, found: Found) -> Answer | None:
-        """The answer that was kept; None where it can not be read."""
+        """The answer that was kept; None where it can not be read, or does not suit this caller."""
         source = "cache" if found.left > 0 else "stale"
         try:
             answer = given(found.entry, visit.call, source, self._dialects)
         except Failure:
-            answer = None
-        if answer is None or not _suits(answer, visit.call.request):
             visit.found = None
             visit.call.story.looked = Looked(found="none", why="miss")
             return None
@@ -305,16 +302,6 @@ class Cache:
 def _may_keep(call: Call, windows: Windows) -> bool:
     """Can the request be compared, and may its answer be kept?"""
     return windows.life > 0 and comparable(call.request) and not call.wishes.no_store
-
-
-def _suits(answer: Answer, request: Request) -> bool:
-    """Is it what this caller takes? One in the library may know more of the values than their schema says."""
-    if request.accepts is None:
-        return True
-    try:
-        return isinstance(answer, Reply) and not request.accepts(msgspec.json.decode(answer.text))
-    except (Failure, msgspec.MsgspecError, RecursionError):
-        return False
 
 
 async def _read(stream: Stream) -> None:

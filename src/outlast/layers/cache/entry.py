@@ -6,7 +6,7 @@ or made by ourselves, in the model's words.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -14,7 +14,7 @@ from msgspec import Struct
 from outlast.flow.call import Answer, Call
 from outlast.flow.whole import as_stream
 from outlast.model.cut import Cut
-from outlast.model.errors import BadResponse
+from outlast.model.errors import BadResponse, InvalidOutput
 from outlast.model.messages import Part, Reply, Request, Usage, Vectors
 from outlast.model.target import Target
 from outlast.ports import Dialect
@@ -81,8 +81,10 @@ def entry_of(reply: Reply, life: float) -> Entry:
 
 
 def given(entry: Entry, call: Call, source: str, dialects: Mapping[str, Dialect]) -> Answer:
-    """The answer again, for this call: as a stream if it asks for one. Raises a `Failure` if it can not be read."""
+    """The answer again, for this call: as a stream if it asks for one. Raises a `Failure` if it is none for it."""
     reply = _reply(entry, call, dialects)
+    if call.request.accepts is not None and not _accepted(reply, call.request.accepts):
+        raise InvalidOutput("it was kept for a caller who asks less of its values")
     reply.target, reply.source, reply.dropped = entry.target, source, entry.dropped
     reply.cost, reply.attempts, reply.cut = 0.0, 0, entry.cut
     return as_stream(reply, call) if call.request.stream else reply
@@ -99,6 +101,14 @@ def _reply(entry: Entry, call: Call, dialects: Mapping[str, Dialect]) -> Reply:
     if vectors is not None:
         return Vectors(read_vectors=lambda: vectors, **facts)  # type: ignore[arg-type]
     return Reply(read=lambda: entry.parts, finish=entry.finish, **facts)  # type: ignore[arg-type]
+
+
+def _accepted(reply: Reply, faults_of: Callable[[object], Sequence[str]]) -> bool:
+    """Does a caller take it who knows more of the values than their schema says?"""
+    try:
+        return not faults_of(msgspec.json.decode(reply.text))
+    except BROKEN:
+        return False
 
 
 def _whole(request: Request) -> Request:
