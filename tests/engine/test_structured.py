@@ -519,3 +519,17 @@ def test_an_enforced_stream_is_passed_on_as_bytes(make):
     raw = world.run(story())
     assert raw.count(b"chat.completion.chunk") > 3
     assert b'"finish_reason":"stop"' in raw
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_each_question_may_be_hedged(make, stream):
+    """A question that is asked again is a new call, with a second leg of its own where the first takes long."""
+    world = make(more=f"{NONE}\n[hedge]\nenabled = true\nleast_samples = 1\nextra = 1.0")
+    for _ in range(3):
+        world.hear(stream=stream)
+    world.forget()
+    world.script("alpha/m", ok(WRONG), ok(GOOD, first=8.0))
+    world.script("beta/m", ok(FENCED))
+    answer = world.hear(stream=stream, response_format=FORMAT)
+    assert answer.text == GOOD
+    assert world.path() == ["alpha/m", "alpha/m", "beta/m"]

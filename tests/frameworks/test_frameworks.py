@@ -30,11 +30,14 @@ SAYS = "This is the simulated provider at-{}, no model at all. You said: hi"
 WEATHER = {"city": "text", "degrees": 0}
 
 
-@pytest.fixture
-def gateway(tmp_path):
+@pytest.fixture(params=[True, False], ids=["held to schemas", "asked in words"])
+def gateway(request, tmp_path):
     """A gateway with a route for each dialect, over a simulated provider that is strict about what it is sent."""
     dialects = {f"at-{route}": route for route in BEHIND}
-    routes = "\n".join(f'[routes.{route}]\ntargets = ["{name}/m"]' for name, route in dialects.items())
+    model = "" if request.param else "[providers.{}.models.m]\nschema = false\n"
+    routes = "\n".join(
+        f'{model.format(name)}[routes.{route}]\ntargets = ["{name}/m"]' for name, route in dialects.items()
+    )
     with SimulatedProvider() as provider:
         toml = toml_of(provider.url, routes, providers=tuple(dialects), dialects=dialects)
         with House(toml, tmp_path) as house:
