@@ -314,6 +314,49 @@ def test_words_that_only_look_signed_pass(wire):
     assert RESPONSES.encode(parse(input="outlast.signed."), wire.target("responses")).dropped == ()
 
 
+def test_all_that_was_said_is_written(wire):
+    """Refusals in their own part; thoughts have no words here, and pictures beside words are parts."""
+    turns = (
+        m.Message("user", (m.Text("see"), m.Image(url="https://x/y.png"))),
+        m.Message("assistant", (m.Reasoning("hm"), m.Text("so"), m.Refusal("no"))),
+        m.Message("user", ()),
+        m.Message("system", (m.Text("late"),)),
+    )
+    chat = m.Chat(turns, schema=m.Schema({"type": "object"}, strict=True), effort="low", extra={"odd.one": 1})
+    target = wire.target("responses", quirks=Quirks(developer_role=True), reasoning=True)
+    outgoing = RESPONSES.encode(m.Request(model="x", read=lambda _: chat), target)
+    sent = wire.sent(outgoing)
+    picture = {"type": "input_image", "image_url": "https://x/y.png", "detail": "auto"}
+    assert sent["input"] == [
+        {"role": "user", "content": [{"type": "input_text", "text": "see"}, picture]},
+        {"role": "assistant", "content": "so"},
+        {"role": "assistant", "content": [{"type": "refusal", "refusal": "no"}]},
+        {"role": "user", "content": ""},
+        {"role": "developer", "content": "late"},
+    ]
+    assert (sent["text"]["format"]["strict"], sent["reasoning"]) == (True, {"effort": "low"})
+    assert set(outgoing.dropped) == {"messages.reasoning", "odd.one"}
+
+
+def test_an_answer_that_is_wanted_whole_is_asked_for_so(wire):
+    """Whatever the caller's bytes say of streams."""
+    asked = parse(stream=True, stream_options={"include_obfuscation": False})
+    assert wire.sent(RESPONSES.encode(asked, wire.target("responses")))["stream_options"]
+    whole = m.Request(model="x", dialect="responses", body=asked.body, read=asked.read)
+    assert wire.sent(RESPONSES.encode(whole, wire.target("responses"))) == {"model": "m-1", "input": "hi"}
+
+
+def test_errors_and_limits_are_those_of_openai(wire):
+    """One vendor, one envelope, one set of headers."""
+    status, body = RESPONSES.error(Caller("no"), "req_1")
+    assert (status, json.loads(body)["error"]["type"]) == (400, "invalid_request_error")
+    headers = {b"x-ratelimit-remaining-requests": b"3"}
+    assert RESPONSES.quota(headers.get).requests_left == 3
+    envelope = b'{"error":{"code":"previous_response_not_found","message":"x","type":"invalid_request_error"}}'
+    failure = RESPONSES.classify(400, headers.get, envelope, wire.target("responses"))
+    assert (failure.kind, failure.code) == ("caller", "previous_response_not_found")
+
+
 # -- going on ---------------------------------------------------------------------------------------------------
 
 
