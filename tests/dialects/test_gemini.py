@@ -140,7 +140,8 @@ def test_a_row_may_have_other_paths(wire):
 
 def test_a_changed_request_keeps_google_s_own_fields(wire):
     """A request whose bytes no longer hold keeps its dialect, and what only its provider understands."""
-    options = {"candidateCount": 2, "responseModalities": ["TEXT"], "topK": 3}
+    thoughts = {"includeThoughts": True}
+    options = {"candidateCount": 2, "responseModalities": ["TEXT"], "topK": 3, "thinkingConfig": thoughts}
     config = {"functionCallingConfig": {"mode": "AUTO"}, "retrievalConfig": {"languageCode": "de"}}
     tools = [{"functionDeclarations": [{"name": "f"}]}, {"googleSearch": {}}]
     body = {"contents": [HI], "tools": tools, "toolConfig": config, "generationConfig": options, "store": True}
@@ -269,6 +270,22 @@ def test_what_goes_wrong_in_a_stream_is_told_behind_what_came_before(wire, event
     assert wire.text(chunks) == "hel"
 
 
+@given(
+    words=st.lists(st.text(st.characters(codec="utf-8"), min_size=1), min_size=1, max_size=4),
+    size=st.integers(1, 99),
+    end=st.sampled_from([b"\n", b"\r", b"\r\n"]),
+    extra=st.sampled_from([b"", b": ping\r\n\r\n", b"id: 1\r\n"]),
+)
+def test_framing_changes_nothing(wire, words, size, end, extra):
+    """Line ends, comments, fields without data and cuts make no difference, and are not passed on."""
+    events = [wire.candidate(word, finish=None) for word in words]
+    data = wire.candidates(*events, wire.candidate("!"))
+    once, _ = wire.read("gemini", data)
+    assert wire.text(once.chunks) == "".join(words) + "!"
+    odd = (extra + data.replace(b"\r\n\r\n", b"\r\n\r\n" + extra, 2)).replace(b"\r\n", end)
+    assert wire.read("gemini", odd, size=size)[0] == once
+
+
 @given(junk=st.binary(max_size=60), at=st.integers(0, 300))
 def test_noise_is_a_failure_or_an_answer_and_nothing_else(wire, junk, at):
     """Whatever bytes stand wherever: our own classes of failure, or chunks."""
@@ -332,6 +349,24 @@ def test_embeddings_of_others_for_google_s_callers(wire, ask, told):
     assert json.loads(GEMINI.render(reply, ask)) == told | {
         "usageMetadata": {"promptTokenCount": 3, "totalTokenCount": 3}
     }
+
+
+@pytest.mark.parametrize(
+    ("body", "ask", "told"),
+    [
+        (b'{"embedding":{"values":[1.0]}}', embed(ONE, "embedContent"), {"embedding": {"values": [1.0]}}),
+        (b'{"embeddings":[{"values":[1.0]}]}', embed(ONE, "embedContent"), {"embedding": {"values": [1.0]}}),
+        (
+            b'{"embedding":{"values":[1.0]}}',
+            embed({"requests": TWO["requests"][:1]}),
+            {"embeddings": [{"values": [1.0]}]},
+        ),
+    ],
+)
+def test_embeddings_that_were_asked_for_by_the_other_method(wire, body, ask, told):
+    """An answer that was kept for one method is told to the other in its own shape."""
+    answer = json.loads(GEMINI.render(GEMINI.decode(body, ask, wire.target("gemini")), ask))
+    assert answer.items() >= told.items()
 
 
 def test_embeddings_of_google_for_others(wire):

@@ -88,11 +88,11 @@ class Gemini:
 
     def render(self, reply: Reply, request: Request) -> bytes:
         """The answer for the caller: the provider's bytes where they are Google's, else written anew."""
+        if isinstance(reply, Vectors):
+            return gemini_embeddings.render(reply, request, self.name)
         if reply.dialect == self.name and reply.raw:
             return reply.raw
-        if request.operation == "count":
-            return gemini_count.render(reply)
-        return gemini_embeddings.render(reply, request) if isinstance(reply, Vectors) else gemini_reply.render(reply)
+        return gemini_count.render(reply) if request.operation == "count" else gemini_reply.render(reply)
 
     def writer(self, request: Request) -> Writer:
         """A writer of answers in small."""

@@ -11,6 +11,7 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from outlast.dialects import gemini_contents, gemini_schema, going_on, wire
+from outlast.dialects.gemini_request import THOUGHTS
 from outlast.dialects.signatures import FOREIGN, UNSIGNED
 from outlast.model.continuing import Beginning, ask_on
 from outlast.model.messages import Chat, Request, Tool
@@ -208,6 +209,8 @@ def _extra(body: _Json, options: _Json, chat: Chat, own: bool, dropped: list[str
             continue
         if name in _SHARED:
             options[_SHARED[name]] = value
+        elif own and name == THOUGHTS:
+            options["thinkingConfig"] = {"includeThoughts": True}
         elif own and place == "generationConfig":
             options[inner] = value
         elif own and place == "tools":

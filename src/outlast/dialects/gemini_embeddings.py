@@ -17,7 +17,7 @@ from outlast.dialects.gemini_reply import usage_in
 from outlast.dialects.gemini_request import place
 from outlast.dialects.gemini_turns import Content
 from outlast.model.errors import BadResponse, Caller, Unsupported
-from outlast.model.messages import Embed, Reply, Request, Usage, Vectors
+from outlast.model.messages import Embed, Request, Usage, Vectors
 from outlast.model.target import Target
 
 
@@ -144,9 +144,11 @@ def decode(body: bytes, request: Request, target: Target, dialect: str) -> Vecto
     )
 
 
-def render(reply: Reply, request: Request) -> bytes:
-    """The rows as Google would answer."""
-    rows = [{"values": row} for row in reply.vectors] if isinstance(reply, Vectors) else []
+def render(reply: Vectors, request: Request, dialect: str) -> bytes:
+    """The rows as Google would answer to the method that was asked: its own bytes where they are of that shape."""
+    if reply.dialect == dialect and ("embedding" in wire.fields(reply.raw)) == (method(request) == ONE):
+        return reply.raw
+    rows = [{"values": row} for row in reply.vectors]
     usage = {"promptTokenCount": reply.usage.input, "totalTokenCount": reply.usage.input}
     told: dict[str, object] = {"embedding": rows[0]} if method(request) == ONE else {"embeddings": rows}
     return wire.dumps(told | {"usageMetadata": usage})

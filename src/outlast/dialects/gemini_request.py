@@ -104,6 +104,10 @@ _LOW, _MEDIUM = 4096, 16384
 _ASK = msgspec.json.Decoder(Ask)
 
 
+THOUGHTS = "generationConfig.thinkingConfig.includeThoughts"
+"""That thoughts are wanted too, where no effort says so."""
+
+
 class Place(NamedTuple):
     """What the path of a request says."""
 
@@ -184,6 +188,9 @@ def chat(ask: Ask, body: bytes) -> Chat:
         if name in fields:
             _keep_unknown(wire.value(fields[name]), known, name, extra)
     options = ask.generation_config or _Generation()
+    effort = _effort(options.thinking_config)
+    if effort is None and options.thinking_config is not None and options.thinking_config.include_thoughts:
+        extra[THOUGHTS] = True
     system = _system(ask.system_instruction, extra)
     return Chat(
         messages=(*system, *gemini_turns.read(ask.contents, wire.value(fields["contents"]), extra)),
@@ -195,7 +202,7 @@ def chat(ask: Ask, body: bytes) -> Chat:
         stop=tuple(options.stop_sequences or ()),
         seed=options.seed,
         schema=_schema(options, extra),
-        effort=_effort(options.thinking_config),
+        effort=effort,
         extra=extra,
     )
 
