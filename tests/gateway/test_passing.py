@@ -5,7 +5,7 @@ import json
 import openai
 import pytest
 
-from outlast.config import parse
+from outlast.config import ConfigError, parse
 from outlast.lab.script import body, steps
 from outlast.lab.steps import Body, End, Fin, Head, Silence
 from outlast.testing import cut, hang_up, status
@@ -69,6 +69,22 @@ def test_what_the_configuration_lists_is_passed_on(provider, open_house):
     assert len(house.post("/v1/rerank", asking).json["results"]) == 2
     assert house.get("/v1/files").status == 404
     assert open_house("[pass_through]\nenabled = false").get("/v1/files").status == 404
+
+
+@pytest.mark.parametrize("path", ["/", "", "v1/files", "/v1/", "/v1/../x", "/v1/a b", "/v1//x"])
+def test_a_path_of_the_configuration_is_a_plain_one(path):
+    """It must not be everything by mistake."""
+    with pytest.raises(ConfigError, match="a path such as /v1/images"):
+        parse(f'[pass_through]\npaths = ["{path}"]', {})
+
+
+def test_what_is_our_own_stays_ours(provider, open_house):
+    """However much is listed."""
+    house = open_house('[pass_through]\npaths = ["/v1", "/metrics"]')
+    assert house.get("/v1/models").json["data"][0]["id"] == "default"
+    assert b"requests_total" in house.get("/metrics").body
+    assert house.post("/v1/chat/completions", chat()).headers["outlast-target"] == "alpha/m"
+    assert house.get("/v1/files").status == 200
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "HEAD", "OPTIONS"])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from outlast.lab.steps import Rst
-from outlast.model.events import AttemptEnded
+from outlast.model.events import AttemptEnded, RetryRefused
 from outlast.testing import Behaviour
 
 from .house import PROVIDERS, House, Wire, toml_of
@@ -165,6 +165,7 @@ def test_what_is_gone_cannot_be_sent_again(houses):
             assert answer.error["retryable"] is True  # by the caller, who still has it
         (ended,) = house.heard()
         assert (ended.kind, ended.attempts) == ("connect", 1)
+        assert "more of the upload" in house.ear.of(RetryRefused)[0].reason
 
 
 def test_an_early_refusal_ends_the_upload(houses):
@@ -208,16 +209,28 @@ def test_who_leaves_in_the_middle_takes_the_upstream_connection_along(houses):
         assert [ended.kind for ended in house.heard()] == ["cancelled"]
 
 
-def test_a_caller_who_stops_sending_is_told(houses):
-    """408, and the target is not blamed."""
+def test_a_slow_beginning_is_told_before_anybody_is_asked(provider, open_house):
+    """G21: 408, as for every other body."""
+    house = open_house("[server]\nbody_timeout = 0.3\ndrain = 0.0")
+    with house.caller() as caller:
+        caller.send(caller.head("POST", PATH, FORM, "content-length: 1000") + START)
+        answer = caller.answer()
+        assert (answer.status, answer.headers["connection"]) == (408, "close")
+    assert provider.requests() == []
+
+
+@pytest.mark.parametrize(
+    "limit", ["[server]\nport = 0\ndrain = 0.0\nbody_timeout = 0.3", "[pass_through]\nupload_time = 0.3"]
+)
+def test_a_caller_who_stops_sending_is_told(houses, limit):
+    """408, by the time for a piece or for all; and the target is not blamed."""
 
     def serve(line):
         line.head()
         line.gone()
 
     body = form(6 * MB)
-    more = "[server]\nport = 0\ndrain = 0.0\nbody_timeout = 0.3"
-    with Sink(serve) as sink, houses(sink.url, more=more) as house, house.caller() as caller:
+    with Sink(serve) as sink, houses(sink.url, more=limit) as house, house.caller() as caller:
         caller.send(caller.head("POST", PATH, FORM, f"content-length: {len(body)}") + body[: 3 * MB])
         answer = caller.answer()
         assert (answer.status, answer.headers["connection"]) == (408, "close")

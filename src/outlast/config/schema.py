@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from outlast.engine import EngineConfig
+from outlast.flow.bounds import AboveZero, AtLeastOne
 from outlast.layers.limits import LimitConfig
 from outlast.model.freshness import Windows
 from outlast.model.rungs import Rung
@@ -25,6 +26,9 @@ Port = Annotated[int, Meta(ge=0, le=65535, description="a port from 0 to 65535")
 Algorithm = Literal["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
 Dialect = Literal["", "openai", "responses", "anthropic", "cohere", "gemini", "ollama"]
 Digest = Annotated[str, Meta(pattern="^[0-9a-fA-F]{64}$", description="a SHA-256 of 64 hexadecimal digits")]
+
+
+PlainPath = Annotated[str, Meta(pattern=r"^(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$", description="a path such as /v1/images")]
 
 
 def _changes(of: type[Struct]) -> type[Struct]:
@@ -80,7 +84,7 @@ class PassThroughConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     enabled: bool = True
     """Pass them on at all."""
-    paths: tuple[str, ...] = (
+    paths: tuple[PlainPath, ...] = (
         "/v1/audio",
         "/v1/files",
         "/v1/images",
@@ -92,9 +96,11 @@ class PassThroughConfig(Struct, frozen=True, forbid_unknown_fields=True):
     )
     """What is passed on: each of these paths and all below it. Nothing else is, so that nobody gets to an account's
     keys, members and bills who can call a model."""
-    max_upload: int = 512 * 1024 * 1024
+    max_upload: AtLeastOne = 512 * 1024 * 1024
     """A body that is no JSON may be so large; it is passed on while it comes."""
-    window: int = 1024 * 1024
+    upload_time: AboveZero = 3600.0
+    """All of it must come within this; each piece within `body_timeout`."""
+    window: AtLeastOne = 1024 * 1024
     """So much of it is kept, to be sent again to the next provider when the first one fails."""
 
 

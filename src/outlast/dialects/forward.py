@@ -35,6 +35,7 @@ _FIELD = re.compile(
     rb'\s*;\s*name=(?:"model"|model)\s*(?:;|\r|\Z)'
 )
 _JSON = re.compile(rb"content-type:\s*application/(?:[\w.+-]+\+)?json", re.IGNORECASE)
+_OBJECT = re.compile(rb"\s*\{")
 _LONGEST = 200
 
 
@@ -59,7 +60,7 @@ def name_in(kind: bytes, body: bytes, query: str) -> Name:
     lower = kind.lower()
     if lower.startswith(b"multipart/form-data"):
         found = _in_form(kind, body)
-    elif body[:1] == b"{" and b"json" in lower:
+    elif b"json" in lower and _OBJECT.match(body):
         found = _in_json(body)
     else:
         found = NAMELESS
@@ -107,7 +108,7 @@ def outgoing(request: Request, forward: Forward, target: Target) -> Outgoing:
     renamed = bool(forward.named) and target.model not in {request.model, NO_MODEL}
     dropped: tuple[str, ...] = ()
     body, query = request.body, forward.query
-    if body[:1] == b"{" and any(map(_JSON.match, forward.headers)):
+    if _OBJECT.match(body) and any(map(_JSON.match, forward.headers)):
         body, dropped = _json(body, target.model if renamed and forward.named == "json" else None)
     elif renamed and forward.named == "part":
         if feed is None:

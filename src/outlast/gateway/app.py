@@ -201,6 +201,7 @@ class App:
             window=window,
             most=self._surface.room(inbound, self._max_body),
             patience=self._body_timeout,
+            longest=self._outlast.config.pass_through.upload_time,
         )
         try:
             inbound.body = await feed.start()

@@ -20,10 +20,22 @@ class CallerFeed:
         length: bytes in all; None when the caller did not say.
         window: so many bytes are kept.
         most: a larger body is refused.
-        patience: seconds that the caller has for each piece.
+        patience: seconds that the caller has for each piece, and for the beginning.
+        longest: seconds that it has for everything.
     """
 
-    __slots__ = ("_begun", "_conversation", "_kept", "_most", "_patience", "_size", "_window", "gone", "length")
+    __slots__ = (
+        "_begun",
+        "_conversation",
+        "_kept",
+        "_most",
+        "_patience",
+        "_size",
+        "_until",
+        "_window",
+        "gone",
+        "length",
+    )
 
     def __init__(
         self,
@@ -33,12 +45,14 @@ class CallerFeed:
         window: int,
         most: int,
         patience: float,
+        longest: float,
     ) -> None:
         self._conversation = conversation
         self._kept: list[bytes] = []
         self._size = 0
         self._window = window
         self._begun = False
+        self._until = asyncio.get_running_loop().time() + longest
         self._most = most
         self._patience = patience
         self.length = length
@@ -51,8 +65,12 @@ class CallerFeed:
 
     async def start(self) -> bytes:
         """Read the beginning: all of a small body, and enough of a large one. Raises as `read` does."""
-        while self._size < self._window // 2 and await self.read():
-            pass
+        try:
+            async with asyncio.timeout(self._patience):
+                while self._size < self._window // 2 and await self.read():
+                    pass
+        except TimeoutError:
+            raise self._late() from None
         return b"".join(self._kept)
 
     def begin(self) -> bytes:
@@ -66,17 +84,20 @@ class CallerFeed:
         """The next piece; `b""` at the end. Raises `Caller` with status 408 or 413, `Cancelled`."""
         conversation = self._conversation
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout_at(min(asyncio.get_running_loop().time() + self._patience, self._until)):
                 while not (piece := conversation.hand_over()) and not conversation.whole:
                     await conversation.receive()
         except TimeoutError:
-            raise Caller(f"nothing more of the body came for {self._patience:g} s", status=408) from None
+            raise self._late() from None
         except CallerGone:
             conversation.leave()
             raise Cancelled("the caller has left while it was sending") from None
         if piece:
             self._keep(piece)
         return piece
+
+    def _late(self) -> Caller:
+        return Caller(f"the body comes too slowly: {self._patience:g} s for each piece, and not for ever", status=408)
 
     def _keep(self, piece: bytes) -> None:
         self._size += len(piece)

@@ -72,7 +72,8 @@ class Surface:
         """The answer to a request. Raises nothing but a cancellation."""
         endpoint = endpoint_at(inbound.path)
         if endpoint is None or inbound.method != "POST":
-            return await self._passed(inbound) if inbound.path in self._passing else self._plain(inbound)
+            passes = inbound.path in self._passing and not self._is_plain(inbound)
+            return await self._passed(inbound) if passes else self._plain(inbound)
         dialect = self._dialects[endpoint.dialect]
         asked = Asked(inbound.id)
         try:

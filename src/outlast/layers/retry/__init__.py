@@ -42,6 +42,7 @@ __all__ = [
 ]
 
 SPENT = "the retry budget is spent"
+GONE = "more of the upload had been sent than is kept"
 
 
 class Granted(Struct, frozen=True):
@@ -72,6 +73,7 @@ class Run:
         """
         call, config = self._call, self._config
         if not call.repeatable:
+            call.io.emit(RetryRefused(call.id, call.target.name, failure.kind, GONE))
             return None
         io = call.io
         now = io.now()
