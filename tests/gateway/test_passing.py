@@ -5,11 +5,11 @@ import json
 import openai
 import pytest
 
+import outlast
 from outlast.config import ConfigError, parse
 from outlast.lab.script import body, steps
 from outlast.lab.steps import Body, End, Fin, Head, Silence
 from outlast.testing import cut, hang_up, status
-from outlast.transport import transport
 
 from .house import chat, toml_of
 
@@ -345,7 +345,7 @@ def test_it_is_told_like_any_other_request(provider, house):
 def test_it_goes_through_an_sdk_without_a_gateway(provider):
     """`outlast.transport`: the same in-process."""
 
-    inside = transport(parse(toml_of(provider.url), {}))
+    inside = outlast.transport(parse(toml_of(provider.url), {}))
     with openai.OpenAI(api_key="-", http_client=inside.http_client, max_retries=0) as client:
         file = client.files.create(file=("a.txt", b"some notes"), purpose="user_data")
         assert client.files.content(file.id).content == b"some notes"
