@@ -106,11 +106,17 @@ def test_a_count_costs_a_request_and_no_tokens(make):
     assert world.events(RequestEnded)[-1].usage.input == 0
 
 
-def test_a_number_is_a_number(claudes):
-    claudes.script("alpha/m", status(200, body='{"input_tokens": "many"}'))
+OVERLOADED = '{"type": "error", "error": {"type": "overloaded_error", "message": "later"}}'
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"), [('{"input_tokens": "many"}', "bad_response"), ("{}", "bad_response"), (OVERLOADED, "transient")]
+)
+def test_what_is_no_count_is_no_answer(claudes, said, kind):
+    claudes.script("alpha/m", status(200, body=said))
     claudes.script("beta/m", ok())
     answer = counted(claudes)
-    assert (answer.target, claudes.story()[0]) == ("beta/m", ("alpha/m", "bad_response"))
+    assert (answer.target, claudes.story()[0]) == ("beta/m", ("alpha/m", kind))
 
 
 def test_it_is_rendered_as_the_vendor_would():

@@ -6,7 +6,7 @@ import pytest
 
 from outlast.lab.script import cut as cut_off
 from outlast.lab.script import ok
-from outlast.model.events import FailedOver, RequestCut
+from outlast.model.events import FailedOver, RequestCut, TargetSkipped
 
 from .world import read
 
@@ -25,6 +25,11 @@ def history(turns=20):
     """Messages of about a hundred tokens each, and a last question."""
     said = [{"role": role, "content": f"{number} {WORDS}"} for number in range(turns) for role in ("user", "assistant")]
     return [{"role": "system", "content": "Be brief."}, *said, {"role": "user", "content": "And now?"}]
+
+
+def skipped(world):
+    """Whom routing passed by, and why."""
+    return [(event.target, event.reason) for event in world.events(TargetSkipped)]
 
 
 def sent_messages(world, number=-1):
@@ -82,6 +87,7 @@ def test_a_larger_window_is_preferred_over_shortening(make_fit):
     world = make_fit(alpha=2_000, beta=100_000)
     answer = world.ask(messages=history(), max_tokens=100)
     assert (answer.target, answer.cut, world.path()) == ("beta/m", None, ["beta/m"])
+    assert skipped(world) == [("alpha/m", "its window of 2000 tokens is too small")]
 
 
 def test_when_the_larger_window_is_down_the_smaller_gets_less(make_fit):
@@ -107,6 +113,7 @@ def test_less_comes_only_after_every_larger_window(make_fit):
     world.script("gamma/m", TOO_LONG, ok())
     answer = world.ask(messages=history(), max_tokens=100)
     assert (world.path(), answer.target) == (["alpha/m", "gamma/m", "gamma/m"], "gamma/m")
+    assert skipped(world) == [("beta/m", "its window of 50000 tokens is too small")]
     assert answer.cut.messages > 0
 
 
@@ -115,6 +122,13 @@ def test_less_is_tried_once(make_fit):
     world.script("alpha/m", TOO_LONG)
     failure = world.fail(messages=history(), max_tokens=100)
     assert (failure.kind, failure.status, world.sent()) == ("context_length", 413, 2)
+
+
+def test_nobody_knows_whether_another_window_is_larger(make):
+    world = make(["alpha/m", "beta/m"])
+    world.script("alpha/m", TOO_LONG)
+    assert world.fail(messages=history()).kind == "context_length"
+    assert skipped(world) == [("beta/m", "nobody knows whether its window is larger")]
 
 
 def test_without_being_asked_to_nobody_is_asked_again(make_fit):

@@ -18,7 +18,8 @@ from collections.abc import Callable, Collection
 from outlast.flow.call import NO_OTHERS, Answer, Call, Handler, Layer
 from outlast.flow.latencies import Latencies
 from outlast.layers.routing.config import RoutingConfig
-from outlast.layers.routing.lacks import OFF, Lack, kept_elsewhere, too_dear, too_slow, unable
+from outlast.layers.routing.lacks import OFF, Lack, kept_elsewhere, too_dear, too_slow, too_small, unable
+from outlast.layers.routing.order import Order
 from outlast.layers.routing.ranking import Ranking
 from outlast.layers.routing.run import Run
 from outlast.layers.routing.standing import READY, Peek, Standing
@@ -156,11 +157,16 @@ class Routing:
     def _run(self, call: Call, now: float) -> Run:
         """The call's way through the targets; its second leg has the order of its first."""
         legs = call.legs
-        if legs is None:
-            return Run(self, call, self._order(call, now), call.story.made)
-        if call.toward is None:
-            legs.order, legs.earlier = self._order(call, now), call.story.made
-        return Run(self, call, legs.order, legs.earlier, toward=call.toward, tried=legs.tried)
+        if legs is not None and call.toward is not None:
+            return Run(self, call, legs.order, legs.earlier, toward=call.toward, tried=legs.tried)
+        order, made = self._order(call, now), call.story.made
+        run = Run(self, call, order, made)
+        if legs is not None:
+            legs.order, legs.earlier, run.tried = order, made, legs.tried
+        if isinstance(order, Order):
+            for target in order.postponed():
+                run.pass_by(target, too_small(target))
+        return run
 
     def _order(self, call: Call, now: float) -> Collection[Target]:
         """The targets that the call may be sent to, best first."""

@@ -25,6 +25,7 @@ MOST = 5
 """Targets that are named with one reason."""
 OFF = Lack("it is disabled")
 """An operator has switched it off: nothing that the request could change."""
+UNKNOWN_WINDOW = Lack("nobody knows whether its window is larger")
 NO_EMBEDDINGS = Lack("it makes no embeddings")
 NOT_NATIVE = Lack("it does not speak the caller's dialect, in which alone this can be asked")
 NO_STATE = Lack(
@@ -73,6 +74,11 @@ def kept_elsewhere(target: Target, request: Request, targets: Sequence[Target]) 
     """That another provider has what the request refers to: the first of the route's that keeps anything."""
     keeper = next((other.provider.name for other in targets if keeps_state(other, request)), "")
     return None if target.provider.name == keeper else ELSEWHERE
+
+
+def too_small(target: Target) -> Lack:
+    """That the request does not fit into its window."""
+    return Lack(f"its window of {target.window} tokens is too small")
 
 
 def too_dear(target: Target, request: Request, limit: float, config: RoutingConfig) -> Lack | None:

@@ -37,6 +37,13 @@ class Order(Collection[Target]):
     def __iter__(self) -> Iterator[Target]:
         return self._led() if self._small is None else self._by_room(self._small)
 
+    def postponed(self) -> list[Target]:
+        """Those that come last for their windows, where there are others."""
+        if self._small is None:
+            return []
+        small = [target for target in self._led() if self._small(target)]
+        return small if len(small) < len(self._targets) else []
+
     def _by_room(self, small: Small) -> Iterator[Target]:
         too_small = []
         for target in self._led():

@@ -13,7 +13,7 @@ from outlast.flow.call import Answer, Call
 from outlast.flow.stream import Stream
 from outlast.flow.withheld import withheld
 from outlast.layers.routing.config import RoutingConfig
-from outlast.layers.routing.lacks import OFF, Lack, in_words
+from outlast.layers.routing.lacks import OFF, UNKNOWN_WINDOW, Lack, in_words, too_small
 from outlast.layers.routing.standing import Peek, Standing
 from outlast.model.errors import Caller, ContentFilter, ContextLength, Failure, Rejected, Throttled
 from outlast.model.events import CameBack, FailedOver, GaveUp, TargetSkipped
@@ -148,7 +148,7 @@ class Run(Struct, eq=False):
         if lack is None:
             return False
         self._slow[target.name] = target
-        self._pass_by(target, lack)
+        self.pass_by(target, lack)
         return True
 
     def _untried(self, targets: Iterable[Target], now: float) -> Call | None:
@@ -162,7 +162,7 @@ class Run(Struct, eq=False):
             lack = routing.unfit(target, self.call)
             if lack is not None:
                 tried.add(target.name)
-                self._pass_by(target, lack)
+                self.pass_by(target, lack)
                 continue
             standing = routing.peek(target, now)
             if standing.wait <= 0:
@@ -173,7 +173,8 @@ class Run(Struct, eq=False):
             self._skip(target, standing, now)
         return None
 
-    def _pass_by(self, target: Target, lack: Lack) -> None:
+    def pass_by(self, target: Target, lack: Lack) -> None:
+        """Tell that the call does not go there, or only when no other is left, and why."""
         call = self.call
         call.story.skipped.append(f"{target.name} ({lack.reason})")
         call.io.emit(TargetSkipped(call.id, target.name, lack.reason, None, lack.value, lack.limit))
@@ -302,7 +303,10 @@ class Run(Struct, eq=False):
         target = view.target
         self._too_long = target if view.made and not view.tight else None
         self._later.clear()
-        self.tried.update(t.name for t in self.order if not (target.window and t.window > target.window))
+        for other in self.order:
+            if other.name not in self.tried and not (target.window and other.window > target.window):
+                self.tried.add(other.name)
+                self.pass_by(other, too_small(other) if target.window and other.window else UNKNOWN_WINDOW)
 
     def _refused_by(self, view: Call, refusal: Rejected) -> None:
         if refusal.gate == "pause":  # it was paused while the call was on its way there
