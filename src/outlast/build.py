@@ -79,6 +79,9 @@ class Outlast:
         store: keeps answers; this process's memory unless given.
         rewrite: asked once for other messages when a content filter refuses a request; None where nobody has any.
 
+    Attributes:
+        memory: keeps answers in this process; None where none are kept here.
+
     Raises:
         ConfigError: a provider cannot be called as configured, for example because its certificates cannot be read.
     """
@@ -95,6 +98,7 @@ class Outlast:
     ) -> None:
         self.config = config
         self.store = store
+        self.memory: Memory | None = None
         self._find = find
         if io is None:
             check_providers(config)
@@ -108,12 +112,20 @@ class Outlast:
             hedged=any(route.hedge for route in config.routes),
             coalesced=any(route.coalesce for route in config.routes),
             find=self._route if any(route.degrade for route in config.routes) else None,
-            store=_store(config, store, self.io) if _keeps_answers(config) else None,
+            store=self._store(store) if _keeps_answers(config) else None,
             rewrite=rewrite,
         )
         self.engine = Engine(self.stack.handler, config.routes, self.io, config.request)
         self.operator = Operator(self.engine, self.stack, self.io)
         self._pricing: asyncio.Future[Config] | None = None
+
+    def _store(self, given: Store | None) -> Store:
+        """What keeps answers: what was given, waited for no longer than it is to be, or this process's memory."""
+        cache = self.config.layers.cache
+        if given is not None:
+            return Bounded(given, cache.patience)
+        self.memory = Memory(self.io.now, most_bytes=cache.memory)
+        return self.memory
 
     def _route(self, name: str) -> Route:
         """The route of that name, as it is now. Raises `Caller` when there is none."""
@@ -151,12 +163,6 @@ def _keeps_answers(config: Config) -> bool:
     """Is there a route whose answers are kept?"""
     windows = [route.cache for route in config.routes]
     return config.layers.cache.enabled or any(told is not None and told.life > 0 for told in windows)
-
-
-def _store(config: Config, given: Store | None, io: Io) -> Store:
-    """What keeps answers: what was given, waited for no longer than it is to be, or this process's memory."""
-    cache = config.layers.cache
-    return Memory(io.now, most_bytes=cache.memory) if given is None else Bounded(given, cache.patience)
 
 
 def check_providers(config: Config) -> None:

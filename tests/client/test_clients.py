@@ -421,6 +421,7 @@ def test_what_was_kept_is_given_only_to_who_takes_it(provider, config):
     with Client(config(kept)) as client:
         assert client.extract("where?", schema=PLAIN, model="kept").reply.source == "primary"
         assert client.extract("where?", schema=PLAIN, model="kept").reply.source == "cache"
+        assert client.extract("where?", schema=PLAIN, model="kept", cache="max-age=60").reply.source == "cache"
         strict = client.extract("where?", schema=STRICT, model="kept")
         assert (strict.value.city, strict.reply.source) == ("Oslo", "primary")
         with client.extract_stream("where?", schema=STRICT, model="kept") as stream:

@@ -1,9 +1,12 @@
 """Answers that were kept, and lesser ones, over sockets: what callers and the official SDKs see of them."""
 
 import json
+import re
 
 import pytest
 
+from outlast.flow.call import Looked
+from outlast.gateway.headers import of_cache
 from outlast.model.events import CacheRenewed
 from outlast.testing import cut, ok, status
 
@@ -58,6 +61,22 @@ def test_a_caller_who_wants_a_new_answer(provider, open_house, wanted, said):
     answer = ask(house, chat(), f"cache-control: {wanted}")
     assert answer.json["choices"][0]["message"]["content"] == "two"
     assert answer.headers.get("cache-status") == said
+
+
+@pytest.mark.parametrize(
+    ("looked", "status"),
+    [
+        (Looked(why="miss", shared=True), b"outlast; fwd=miss; collapsed"),
+        (Looked("none", "stale", age=900.0, left=-840.0, kept=True), b"outlast; fwd=stale; stored"),
+        (Looked("fresh", "stale", age=0.9, left=59.1, given=True), b"outlast; hit; ttl=59"),
+        (Looked("renew", "stale", age=60.5, left=-0.5, given=True), b"outlast; hit; ttl=-1"),
+    ],
+)
+def test_a_cache_status_is_as_the_rfc_has_it(looked, status):
+    """Whole seconds, never more than are left; an age only of what was given."""
+    headers = dict(of_cache(looked))
+    assert headers[b"cache-status"] == status
+    assert (b"age" in headers) == looked.given
 
 
 def test_only_what_is_kept(open_house):
@@ -235,5 +254,6 @@ def test_the_story_and_the_numbers_tell_of_it(provider, open_house):
     assert 'cache_lookups_total{found="fresh",route="default"} 1.0' in shown
     assert 'cache_lookups_total{found="none",route="default"} 2.0' in shown
     assert 'cache_kept_total{kept="yes",route="default"} 1.0' in shown
+    assert 500.0 < float(re.search(r"^cache_memory_bytes (.*)$", shown, re.MULTILINE)[1]) < 5_000.0
     assert 'degrade_rungs_total{answered="yes",route="default",rung="static"} 1.0' in shown
     assert 'degraded_total{source="static"} 1.0' in shown

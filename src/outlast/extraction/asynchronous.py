@@ -29,6 +29,7 @@ class AsyncExtraction:
         model: str = ...,
         timeout: float | None = ...,  # noqa: ASYNC109
         priority: Priority = ...,
+        cache: str = ...,
         **options: object,
     ) -> Extracted[T]: ...
 
@@ -41,6 +42,7 @@ class AsyncExtraction:
         model: str = ...,
         timeout: float | None = ...,  # noqa: ASYNC109
         priority: Priority = ...,
+        cache: str = ...,
         **options: object,
     ) -> Extracted[Any]: ...
 
@@ -52,6 +54,7 @@ class AsyncExtraction:
         model: str = "default",
         timeout: float | None = None,  # noqa: ASYNC109
         priority: Priority = "critical",
+        cache: str = "",
         **options: object,
     ) -> Extracted[T] | Extracted[Any]:
         """What the answer says, as an instance of a type: `value`, and the whole `reply` beside it.
@@ -62,6 +65,7 @@ class AsyncExtraction:
             model: a route, provider/model, or a model.
             timeout: seconds for everything, being asked again included; 180 when left out.
             priority: class in the queues, when there is more to do than slots.
+            cache: what is wanted of answers that were kept, as for `chat`.
             options: as for `chat`.
 
         Raises:
@@ -71,7 +75,7 @@ class AsyncExtraction:
         """
         shape = shape_of(schema)
         request = _shaped(shape, options | {"model": model, "messages": messages_of(messages)})
-        answer = await self._home.engine().answer(request, asked_by(timeout, priority))
+        answer = await self._home.engine().answer(request, asked_by(timeout, priority, cache))
         if not isinstance(answer, Reply):
             raise TypeError("use extract_stream() for stream=True")
         return Extracted(shape.value_of(answer), answer)
@@ -85,6 +89,7 @@ class AsyncExtraction:
         model: str = ...,
         timeout: float | None = ...,
         priority: Priority = ...,
+        cache: str = ...,
         **options: object,
     ) -> Extracting[T]: ...
 
@@ -97,6 +102,7 @@ class AsyncExtraction:
         model: str = ...,
         timeout: float | None = ...,
         priority: Priority = ...,
+        cache: str = ...,
         **options: object,
     ) -> Extracting[Any]: ...
 
@@ -108,6 +114,7 @@ class AsyncExtraction:
         model: str = "default",
         timeout: float | None = None,
         priority: Priority = "critical",
+        cache: str = "",
         **options: object,
     ) -> Extracting[T] | Extracting[Any]:
         """The answer while it is made: `async for partial in client.extract_stream(...)`. Arguments as for `extract`.
@@ -118,7 +125,7 @@ class AsyncExtraction:
         shape = shape_of(schema)
         request = _shaped(shape, options | {"model": model, "messages": messages_of(messages), "stream": True})
         request.partial = True
-        return Extracting(lambda: self._home.engine().answer(request, asked_by(timeout, priority)), shape)
+        return Extracting(lambda: self._home.engine().answer(request, asked_by(timeout, priority, cache)), shape)
 
 
 def _shaped(shape: Shape[T], body: Mapping[str, object]) -> Request:

@@ -30,6 +30,7 @@ class BlockingExtraction:
         model: str = ...,
         timeout: float | None = ...,
         priority: Priority = ...,
+        cache: str = ...,
         **options: object,
     ) -> Extracted[T]: ...
 
@@ -42,6 +43,7 @@ class BlockingExtraction:
         model: str = ...,
         timeout: float | None = ...,
         priority: Priority = ...,
+        cache: str = ...,
         **options: object,
     ) -> Extracted[Any]: ...
 
@@ -64,6 +66,7 @@ class BlockingExtraction:
         model: str = ...,
         timeout: float | None = ...,
         priority: Priority = ...,
+        cache: str = ...,
         **options: object,
     ) -> ReadExtracting[T]: ...
 
@@ -76,6 +79,7 @@ class BlockingExtraction:
         model: str = ...,
         timeout: float | None = ...,
         priority: Priority = ...,
+        cache: str = ...,
         **options: object,
     ) -> ReadExtracting[Any]: ...
 
