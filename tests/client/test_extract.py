@@ -109,6 +109,14 @@ def test_a_list_is_a_value_too(provider, client):
     assert client.extract("Count", schema=list[int]).value == [1, 2, 3]
 
 
+def test_a_list_of_pydantic_models(provider, client):
+    """Pydantic makes its own lists."""
+    provider.script("alpha", ok('Two: [{"name": "pen", "price": "much"}]'), ok('[{"name": "pen", "price": 2}]'))
+    extracted = client.extract("Which lines?", schema=list[PydanticLine])
+    assert extracted.value == [PydanticLine(name="pen", price=2.0)]
+    assert extracted.reply.attempts == 2
+
+
 def test_what_only_the_type_knows_is_told_to_the_model(provider, client):
     """A validator says more than a schema can; the model is asked again with its words."""
     provider.script("alpha", ok(json.dumps(GOOD | {"customer": "Nobody"})), ok(TEXT))

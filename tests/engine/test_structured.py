@@ -289,6 +289,25 @@ def test_a_tool_call_is_passed_on(world):
     assert world.sent() == 2
 
 
+def test_tools_may_come_first(world):
+    """Words that want nothing but JSON would keep a model from its tools."""
+    tool = {"type": "function", "function": {"name": "search", "parameters": {"type": "object"}}}
+    world.script("alpha/m", ok(GOOD))
+    world.ask(response_format=FORMAT, tools=[tool])
+    assert "tools" in asked(world)[0]["content"]
+    world.ask(response_format=FORMAT)
+    assert "tools" not in asked(world)[0]["content"]
+
+
+@pytest.mark.parametrize("more", [NONE, ""], ids=["held back", "enforced"])
+def test_a_filtered_stream_is_passed_on(make, more):
+    """With its finish reason."""
+    world = make(more=more)
+    world.script("alpha/m", ok("I may not", finish="content_filter"))
+    part = world.hear(stream=True, response_format=FORMAT)
+    assert (part.text, part.finish, part.error, world.sent()) == ("I may not", "content_filter", None, 1)
+
+
 async def all_of(stream):
     """Every chunk of a stream."""
     return [chunk async for chunk in stream]

@@ -7,6 +7,7 @@ Pydantic is not imported here: whoever passes one of its models has it.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, Protocol, TypeGuard, TypeVar
 
@@ -110,11 +111,23 @@ def shape_of(schema: type[T] | Mapping[str, object]) -> Shape[T]:
         made = msgspec.json.schema(schema)
         decoder = msgspec.json.Decoder(schema)
     except TypeError as error:
-        raise TypeError(
-            f"schema must be a pydantic model, a dataclass, a msgspec struct, a TypedDict, a list of one of the last "
-            f"three, or a JSON schema: {error}"
-        ) from None
+        return _by_pydantic(schema, error)
     return _shape(made, schema, decoder.decode, _one)
+
+
+def _by_pydantic(schema: type[T], unknown: TypeError) -> Shape[T]:
+    """What only pydantic knows, such as a list of its models; whoever has made one has loaded it."""
+    pydantic = sys.modules.get("pydantic")
+    try:
+        if pydantic is None:
+            raise unknown
+        adapter = pydantic.TypeAdapter(schema)
+        return _shape(adapter.json_schema(), schema, adapter.validate_json, _each)
+    except (TypeError, RuntimeError):  # pydantic's own errors of this kind are runtime errors
+        raise TypeError(
+            "schema must be a pydantic model, a dataclass, a msgspec struct, a TypedDict, a list of one of them, or a "
+            f"JSON schema: {unknown}"
+        ) from None
 
 
 def _is_model(schema: object) -> TypeGuard[_Model]:
