@@ -204,3 +204,13 @@ def test_brackets_of_words_are_not_let_through():
     bare = Bare()
     said = ["With {", "name} and [see", ' below] it is {"na', 'me": 1} {', "}"]
     assert [bare.feed(piece) for piece in said] == ["", "", "", '{"name": 1}', ""]
+
+
+def test_words_with_brackets_in_one_piece_are_passed_over():
+    """And hopeless depth is not looked into: what follows it in later pieces still is."""
+    bare = Bare()
+    assert bare.feed('With {name} and [see below]: {"a": 1, "b"') == '{"a": 1, "b"'
+    assert bare.feed(": 2} {x}") == ": 2}"
+    hopeless = Bare()
+    assert hopeless.feed("[" * 100_000) == ""
+    assert hopeless.feed('{"a": 1}') == '{"a": 1}'

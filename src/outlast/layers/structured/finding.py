@@ -83,7 +83,7 @@ def _mended(text: str) -> Document | None:
 def _bare(text: str) -> Found:
     """The documents that begin with a bracket somewhere."""
     found = Found()
-    for part in _parts(text):
+    for part in parts(text):
         if part.end >= 0:
             inner = document(part.text[: part.end])
             if inner is not None:
@@ -93,9 +93,9 @@ def _bare(text: str) -> Found:
     return found
 
 
-def _parts(text: str) -> Iterator[Growing]:
-    """What begins with a bracket and fits: each of them whole, and perhaps a last one that is cut off."""
-    at, work = 0, max(_ALWAYS, _WORK * len(text))
+def parts(text: str, start: int = 0) -> Iterator[Growing]:
+    """What begins with a bracket from there on, and fits: each of them whole, perhaps a last one that is cut off."""
+    at, work = start, max(_ALWAYS, _WORK * len(text))
     while work > 0 and (bracket := _BRACKET.search(text, at)) is not None:
         start = bracket.start()
         part = Growing(text[start:])

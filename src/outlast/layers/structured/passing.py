@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from outlast.flow.call import Call
 from outlast.flow.stream import End, Stream
+from outlast.layers.structured.finding import parts
 from outlast.layers.structured.growing import Growing
 from outlast.layers.structured.spending import Spent
 from outlast.model.errors import InvalidOutput
@@ -23,34 +24,24 @@ Judge = Callable[[str, str], InvalidOutput | None]
 class Bare:
     """Lets through what belongs to the JSON document, and not what stands around it."""
 
-    __slots__ = ("_before", "_given", "_growing")
+    __slots__ = ("_given", "_growing")
 
     def __init__(self) -> None:
-        self._before = ""
         self._growing: Growing | None = None
         self._given = 0
 
     def feed(self, new: str) -> str:
         """What of it belongs to the document, as far as that is certain."""
-        if self._growing is None:
-            self._before += new
-            return self._look()
-        self._growing.feed(new)
-        return self._look() if self._growing.broken and not self._given else self._more(self._growing)
+        growing = self._growing
+        if growing is None:
+            return self._look(new)
+        growing.feed(new)
+        return self._look(growing.text, 1) if growing.broken and not self._given else self._more(growing)
 
-    def _look(self) -> str:
+    def _look(self, text: str, start: int = 0) -> str:
         """Where a document begins, if one does."""
-        text = self._growing.text if self._growing is not None else self._before
-        start = 1 if self._growing is not None else 0
-        self._growing = None
-        while (at := _bracket(text, start)) >= 0:
-            growing = Growing(text[at:])
-            if not growing.broken:
-                self._growing, self._before = growing, ""
-                return self._more(growing)
-            start = at + 1
-        self._before = ""
-        return ""
+        self._growing = growing = next(parts(text, start), None)
+        return "" if growing is None else self._more(growing)
 
     def _more(self, growing: Growing) -> str:
         if not (growing.begun or growing.end >= 0 or self._given):
@@ -58,11 +49,6 @@ class Bare:
         end = growing.end if growing.end >= 0 else len(growing.text)
         given, self._given = growing.text[self._given : end], max(self._given, end)
         return given
-
-
-def _bracket(text: str, start: int) -> int:
-    places = [at for at in (text.find("{", start), text.find("[", start)) if at >= 0]
-    return min(places, default=-1)
 
 
 class Passed:
