@@ -122,6 +122,7 @@ def test_what_an_sdk_says_of_its_own_timer_never_fails_a_request(provider, house
     """A read timeout that is no number is no deadline."""
     for value in ("600", "600.0", "nan", "soon", "-1", ""):
         assert house.chat("hi", f"x-stainless-read-timeout: {value}", f"x-stainless-timeout: {value}").status == 200
+        assert house.chat("hi", f"x-server-timeout: {value}").status == 200
 
 
 def test_a_deadline_ends_a_request_in_time(provider, lone):

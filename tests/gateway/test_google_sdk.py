@@ -354,6 +354,12 @@ def test_a_wrong_request_is_refused_as_google_would(sdk, gateway):
     assert gateway.post("/v1beta/models/default:predict", b"{}").error["status"] == "NOT_FOUND"
 
 
+def test_how_long_the_sdk_will_wait_is_the_deadline(provider, gateway, google_of):
+    """It says so in a header of its own."""
+    google_of(gateway).whole(http_options={"timeout": 7000})
+    assert gateway.heard()[0].deadline == pytest.approx(7.0, abs=0.5)
+
+
 def test_a_key_is_asked_for_and_taken(provider, open_house, google_of):
     """In Google's own header."""
     digest = hashlib.sha256(b"foo").hexdigest()

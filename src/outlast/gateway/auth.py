@@ -21,12 +21,9 @@ NO_KEY = "no API key: send it as 'Authorization: Bearer KEY', 'x-api-key: KEY' o
 LONGEST = 4096
 """Bytes of a key; a longer one is none of ours."""
 LONGEST_USER = 256
-WISHES = frozenset(
-    {
-        b"outlast-priority", b"outlast-deadline-ms", b"x-stainless-read-timeout", b"x-stainless-timeout",
-        b"cache-control", b"outlast-fit",
-    }
-)  # fmt: skip
+SDK_TIMERS = (b"x-stainless-read-timeout", b"x-stainless-timeout", b"x-server-timeout")
+"""Where SDKs tell how many seconds they will wait, the closest first: OpenAI's and Anthropic's, and Google's."""
+WISHES = frozenset({b"outlast-priority", b"outlast-deadline-ms", *SDK_TIMERS, b"cache-control", b"outlast-fit"})
 """Headers that `priority`, `timeout`, `wishes` and `fit` look at; without them these need not be asked."""
 
 
@@ -109,9 +106,8 @@ def timeout(headers: Mapping[bytes, bytes]) -> float | None:
         if milliseconds is None:
             raise BadRequest("outlast-deadline-ms must be a positive number of milliseconds")
         return milliseconds / 1000.0
-    return _positive(headers.get(b"x-stainless-read-timeout", b"")) or _positive(
-        headers.get(b"x-stainless-timeout", b"")
-    )
+    told = (_positive(headers.get(name, b"")) for name in SDK_TIMERS)
+    return next((seconds for seconds in told if seconds is not None), None)
 
 
 def fit(headers: Mapping[bytes, bytes]) -> Fit | None:
