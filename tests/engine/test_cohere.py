@@ -13,6 +13,7 @@ from outlast.testing import cut, ended, ok, pings, stall, status
 from .world import chat
 
 FIRST = {"alpha": "cohere", "beta": "openai"}
+SCHEMA = {"type": "json_schema", "json_schema": {"name": "w", "schema": {"type": "object"}}}
 TOOL = {"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object"}}}
 
 
@@ -87,14 +88,24 @@ def test_an_answer_that_was_given_up_is_asked_for_elsewhere(worlds):
     assert world.ask("hi").target == "beta/m"
 
 
-def test_what_it_cannot_be_asked_is_asked_of_others(worlds):
-    """Tools and a format together; with nobody else the caller is told what to leave out."""
-    schema = {"type": "json_schema", "json_schema": {"name": "w", "schema": {"type": "object"}}}
-    asked = chat("hi", tools=[TOOL], response_format=schema)
-    world = worlds(dialect=FIRST)
-    assert world.ask(asked).target == "beta/m"
+def test_a_format_beside_tools_is_asked_for_in_words(worlds):
+    """Which Cohere takes; any JSON as well."""
+    for wanted in (SCHEMA, {"type": "json_object"}):
+        world = worlds(["alpha/m"])
+        reply = world.ask(chat("hi", tools=[TOOL], response_format=wanted))
+        assert json.loads(reply.text) == {}
+        assert {"tools", "response_format"} & world.io.sent[-1].json.keys() == {"tools"}
+        assert world.io.sent[-1].json["messages"][0]["role"] == "system"
+
+
+def test_where_answers_are_not_held_to_schemas_others_are_asked(worlds):
+    """With nobody else the caller is told what to leave out."""
+    asked = {"tools": [TOOL], "response_format": SCHEMA}
+    off = "[structured]\nenabled = false"
+    world = worlds(more=off, dialect=FIRST)
+    assert world.ask(chat("hi", **asked)).target == "beta/m"
     assert world.sent("alpha/m") == 0
-    failure = worlds(["alpha/m"]).fail(chat("hi", tools=[TOOL], response_format=schema))
+    failure = worlds(["alpha/m"], off).fail(chat("hi", **asked))
     assert isinstance(failure, Unsupported)
     assert "ask for one" in failure.message
 

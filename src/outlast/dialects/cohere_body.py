@@ -1,7 +1,7 @@
 """Chat requests for Cohere, ready to be sent: the caller's own fields where they are Cohere's, else written anew.
 
 Cohere refuses every field that it does not know, even inside a tool. A particular tool cannot be forced by name: it
-is, when it is the only one that is offered. No format can be asked for together with tools.
+is, when it is the only one that is offered. No format can be asked for together with tools, but in words.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from outlast.dialects import going_on, wire
 from outlast.dialects.cohere_request import LOGPROBS
 from outlast.dialects.cohere_turns import turns_of
-from outlast.model.errors import Unsupported
+from outlast.model.errors import SCHEMA_REFUSED, Unsupported
 from outlast.model.messages import Chat, Request, Tool
 from outlast.model.target import Target
 
@@ -119,8 +119,12 @@ def _definition(tool: Tool) -> dict[str, object]:
 def _format(body: dict[str, object], chat: Chat, target: Target) -> None:
     if chat.schema is None:
         return
+    if chat.tools and chat.schema.worded:
+        return
     if chat.tools:
-        raise Unsupported(f"{target.name} cannot be held to a format and offered tools in one request; ask for one")
+        refused = Unsupported(f"{target.name} cannot be held to a format and offered tools in one request; ask for one")
+        refused.code = SCHEMA_REFUSED  # it may still be asked in words
+        raise refused
     wanted: dict[str, object] = {"type": "json_object"}
     if chat.schema.schema:
         wanted["json_schema"] = chat.schema.schema

@@ -23,7 +23,7 @@ from outlast.layers.structured.finding import Document, find
 from outlast.layers.structured.growing import NOTHING, Growing
 from outlast.layers.structured.judging import Wanted, wanted_of
 from outlast.layers.structured.run import Run
-from outlast.model.errors import SCHEMA_REFUSED, Caller
+from outlast.model.errors import SCHEMA_REFUSED, Caller, Unsupported
 from outlast.model.messages import Schema
 
 __all__ = ["NOTHING", "Document", "Growing", "Structured", "StructuredConfig", "Wanted", "find"]
@@ -77,7 +77,7 @@ class Structured:
         if held(call.target, request, schema) and name not in call.story.worded:
             try:
                 return await inner(call)
-            except Caller as refused:
+            except (Caller, Unsupported) as refused:
                 if refused.code != SCHEMA_REFUSED or not self._may(call):
                     raise
         call.story.worded |= {name}
