@@ -128,6 +128,17 @@ def test_large_json_comes_in_pieces_and_small_json_as_a_whole(make):
     assert world.story()[1] == ("alpha/m", "bad_response")
 
 
+def test_json_may_come_in_many_pieces(make):
+    """It is put together, and looked at as a whole."""
+    head = Head(200, (("content-type", "application/json; charset=utf-8"),), framing="chunked")
+    world = make()
+    world.script("alpha/m", steps("one", head, Body(b'{"a":'), Pause(1.0), Body(b" 1}"), End()))
+    assert heard(world, raw()) == b'{"a": 1}'
+    world.script("alpha/m", steps("half", head, Body(b'{"a":'), Pause(1.0), Body(b" 1"), End()))
+    world.script("beta/m", DONE)
+    assert heard(world, raw()) == b'{"done": true}'
+
+
 def test_nothing_is_an_answer_too(make):
     """204, and a 200 without a body."""
     world = make()

@@ -306,6 +306,18 @@ def test_a_download_that_stalls_is_cut(provider, open_house):
     assert house.heard()[0].history[0].timer == "stall"
 
 
+def test_a_download_that_we_must_stop_is_cut(provider, lone):
+    """When the gateway is told to stop and its time is over: no end that is none."""
+    provider.script("alpha", steps("stall", SOUND_HEAD, Body(b"some sound"), Silence()))
+    with lone.caller() as caller:
+        caller.post(SPEECH, ASKING)
+        caller.answer_head()
+        assert caller.chunk() == b"some sound"
+        lone._loop.call_soon_threadsafe(lone.app.interrupt_all, "the gateway stops")
+        assert caller.rest() == b""
+    assert lone.heard()[0].kind == "cancelled"
+
+
 def test_who_leaves_a_download_takes_the_upstream_connection_along(provider, lone):
     """G2."""
     provider.script("alpha", steps("stall", SOUND_HEAD, Body(b"some sound"), Silence()))

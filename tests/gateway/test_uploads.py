@@ -1,5 +1,6 @@
 """Large uploads are handed on while they come: no faster than they are taken, and as often as they can be sent."""
 
+import asyncio
 import contextlib
 import hashlib
 import json
@@ -10,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from outlast.edge.io import AsyncIo
 from outlast.lab.steps import Rst
+from outlast.model.errors import Internal
 from outlast.model.events import AttemptEnded, RetryRefused
+from outlast.model.target import Provider, Target
+from outlast.ports import Outgoing
 from outlast.testing import Behaviour
 
 from .house import PROVIDERS, House, Wire, toml_of
@@ -274,8 +279,39 @@ def test_more_than_is_allowed_is_refused(provider, open_house, framing):
                     caller.send(b"%x\r\n%b\r\n" % (len(piece), piece))
                 except ConnectionError:
                     break
-        assert caller.answer().status == 413
+        answer = caller.answer()
+        assert answer.status == 413
+        assert f"larger than {2 * MB} bytes" in answer.error["message"]
     assert [seen for seen in provider.requests() if seen.ended and seen.answered] == []
+
+
+def test_a_fault_of_our_own_does_not_keep_anybody_waiting():
+    """Whoever waits for the answer is told, and the connection is closed."""
+
+    class Broken:
+        length = None
+        gone = False
+
+        def begin(self):
+            return b"some"
+
+        async def read(self):
+            raise ZeroDivisionError
+
+    def serve(line):
+        line.head()
+        line.gone()
+
+    async def story(url):
+        io = AsyncIo()
+        target = Target("p/m", Provider("p", "openai", url), "m")
+        outgoing = Outgoing(b"/files", b"", single=True, feed=Broken())
+        with pytest.raises(Internal):
+            await io.send(target, outgoing, io.now() + 20, io.now() + 20)
+        await io.aclose()
+
+    with Sink(serve) as sink:
+        asyncio.run(story(sink.url))
 
 
 def test_json_is_wanted_whole(provider, open_house):

@@ -161,12 +161,10 @@ class App:
         if conversation.crowded:
             return Rejected("too many callers are connected", gate="connections", code="overloaded", retry_after=1.0)
         headers = conversation.inbound.headers
-        if conversation.size > self._max_body:
-            return _too_large(self._max_body)
-        length = headers.get(b"content-length")
-        if not conversation.whole and length is not None and _larger(length, self._max_body):
+        length = b"" if conversation.whole else headers.get(b"content-length", b"")
+        if conversation.size > self._max_body or _larger(length, self._max_body):
             most = self._surface.room(conversation.inbound, self._max_body)
-            if _larger(length, most):
+            if conversation.size > most or _larger(length, most):
                 return _too_large(most)
         coding = headers.get(b"content-encoding")
         if coding in PLAIN_CODINGS or (coding is not None and coding.strip().lower() in PLAIN_CODINGS):
