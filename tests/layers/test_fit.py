@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from outlast.dialects import DIALECTS
 from outlast.layers.fit import FitConfig, in_order, left_out, plan, shortened
 from outlast.model.errors import ContextLength
-from outlast.model.messages import Chat, Image, Message, Request, Text, Tool, ToolCall, ToolResult
+from outlast.model.messages import Chat, Image, Message, Needs, Request, Text, Tool, ToolCall, ToolResult
 from outlast.model.tokens import count_chat
 
 from .calls import ALPHA, no_content
@@ -213,3 +213,17 @@ def test_a_shortened_request_is_written_anew(dialect):
     assert sent["messages"][0]["role"] == "user"
     assert sent["messages"][-1]["content"] == "And now?"
     assert asked.body == json.dumps(body).encode()
+
+
+@pytest.mark.parametrize("needs", [Needs(native=True), Needs(state=True)])
+def test_what_only_its_provider_has_is_never_shortened(needs):
+    asked = request(*[user(), said()] * 20, user("And now?"))
+    asked.needs = needs
+    assert shortened(asked, target(2_000), "drop_oldest", CONFIG, tight=True) is None
+
+
+def test_what_only_its_provider_understands_is_never_shortened():
+    """A result without the id of its call: passed on as it is, its provider will say so."""
+    body = {"model": "m", "messages": [{"role": "tool", "content": WORDS}] * 40}
+    asked = DIALECTS["openai"].parse("chat", json.dumps(body).encode())
+    assert shortened(asked, target(2_000), "drop_oldest", CONFIG) is None

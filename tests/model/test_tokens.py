@@ -135,3 +135,14 @@ def test_embeddings_are_counted_by_text_or_by_number():
     assert count_content(Embed(("hello there", "hello there")), "cl100k") == 2 * count("hello there", "cl100k")
     assert count_content(Embed(((1, 2, 3), (4,))), "cl100k") == 4
     assert count_content(Chat((Message("user", (Text("hi"),)),)), "cl100k") > 1
+
+
+@pytest.mark.parametrize("name", ["english_story", "chinese_story"])
+def test_a_million_short_messages_are_counted_at_the_rate_of_some(name):
+    words = [text_of(name)[start : start + 40] for start in range(0, 800, 40)]
+    words = [piece for piece in words if piece]
+    many = tuple(Message("user", (Text(words[number % len(words)]),)) for number in range(4_000))
+    few = Chat(many[: len(words) * 10])
+    assert count_chat(Chat(many), "o200k") / 4_000 == pytest.approx(
+        count_chat(few, "o200k") / len(few.messages), rel=0.15
+    )

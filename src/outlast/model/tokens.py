@@ -12,13 +12,25 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from operator import mul
 
 import msgspec
 
-from outlast.model.messages import Chat, Content, Document, Image, Message, Part, Request, Tool, ToolCall, ToolResult
+from outlast.model.errors import Failure
+from outlast.model.messages import (
+    Chat,
+    Content,
+    Document,
+    Image,
+    Message,
+    Part,
+    Request,
+    Tool,
+    ToolCall,
+    ToolResult,
+)
 from outlast.model.pieces import pieces_of
 from outlast.model.vocabularies import COSTS, NAMES, UNKNOWN, Vocabulary
 
@@ -77,12 +89,13 @@ class Meter:
         vocabulary: one of `vocabularies.COSTS`.
     """
 
-    __slots__ = ("_share", "_vocabulary")
+    __slots__ = ("_rate", "_share", "_vocabulary")
 
     def __init__(self, chat: Chat, vocabulary: Vocabulary) -> None:
         size = sum(_size(part) for message in chat.messages for part in message.parts)
         self._share = min(1.0, LONG / size) if size else 1.0
         self._vocabulary = vocabulary
+        self._rate = _rate(chat, size, vocabulary) if self._share < 1.0 else 0.0
 
     def beside(self, chat: Chat) -> int:
         """Tokens of what stands beside the messages: tools, and a schema for the answer."""
@@ -96,6 +109,8 @@ class Meter:
         return PER_MESSAGE + self._text(message.name) + self._parts(message.parts)
 
     def _text(self, text: str) -> int:
+        if self._rate and len(text) * self._share < _SAMPLE:
+            return round(len(text) * self._rate)
         return count(text, self._vocabulary, self._share)
 
     def _parts(self, parts: Iterable[Part]) -> int:
@@ -133,11 +148,14 @@ def count_content(content: Content, vocabulary: Vocabulary) -> int:
 def tokens_of(request: Request, vocabulary: Vocabulary) -> int:
     """Tokens of a request and of what has been said of its answer; counted once for each vocabulary.
 
-    Where nothing is there to be read, the estimate by its bytes.
+    Where nothing is there to be read, or can be, the estimate by its bytes.
     """
     if not request.readable:
         return request.tokens
-    content = request.content()
+    try:
+        content = request.content()
+    except Failure:  # only its provider understands it
+        return request.tokens
     if request.counted is None or request.counted[0] is not content:
         request.counted = content, {}
     known = request.counted[1]
@@ -146,10 +164,31 @@ def tokens_of(request: Request, vocabulary: Vocabulary) -> int:
     return known[vocabulary] + (count(request.begun.text, vocabulary) if request.begun is not None else 0)
 
 
+def _rate(chat: Chat, size: int, vocabulary: Vocabulary) -> float:
+    """Tokens for each character of a long request, by samples at even distances: there may be a million messages."""
+    samples: list[str] = []
+    passed, next_at, step = 0, 0.0, size / (LONG / _SAMPLE)
+    for text in (text for message in chat.messages for part in message.parts for text in _texts(part)):
+        passed += len(text)
+        if passed >= next_at:
+            start = max(0, min(int(len(text) - (passed - next_at)), len(text) - _SAMPLE))
+            samples.append(text[start : start + _SAMPLE])
+            next_at = passed + step
+    sample = "\n".join(samples)
+    return _cost(sample, vocabulary) / len(sample) if sample else 0.0
+
+
+def _texts(part: Part) -> Iterator[str]:
+    """What of it is text."""
+    if isinstance(part, ToolCall):
+        yield part.arguments
+    elif isinstance(part, ToolResult):
+        for inner in part.parts:
+            yield from _texts(inner)
+    elif not isinstance(part, (Image, Document)):
+        yield part.text
+
+
 def _size(part: Part) -> int:
     """Characters of its text."""
-    if isinstance(part, ToolCall):
-        return len(part.arguments)
-    if isinstance(part, ToolResult):
-        return sum(map(_size, part.parts))
-    return 0 if isinstance(part, (Image, Document)) else len(part.text)
+    return sum(map(len, _texts(part)))

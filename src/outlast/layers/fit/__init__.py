@@ -20,7 +20,7 @@ from outlast.flow.room import may_lack_room, room_for_answer
 from outlast.layers.fit.config import FitConfig
 from outlast.layers.fit.turns import Plan, Unit, in_order, left_out, plan
 from outlast.model.cut import Cut
-from outlast.model.errors import ContextLength
+from outlast.model.errors import ContextLength, Failure
 from outlast.model.events import RequestCut
 from outlast.model.messages import Chat, Request
 from outlast.model.target import Fit, Target
@@ -68,7 +68,7 @@ async def _fitted(config: FitConfig, inner: Handler, call: Call, how: Fit) -> An
 def shortened(
     request: Request, target: Target, how: Fit, config: FitConfig, *, tight: bool = False
 ) -> Shortened | None:
-    """The request as it fits there; None where it fits as it is.
+    """The request as it fits there; None where it fits as it is, or where our words cannot hold all of it.
 
     Args:
         request: a chat.
@@ -81,6 +81,8 @@ def shortened(
         ContextLength: what must stay is too long in itself.
     """
     window = target.window
+    if request.needs.native or request.needs.state:
+        return None
     if not tight and not may_lack_room(request, target):
         return None
     room = window - room_for_answer(request, target, config.reserve)
@@ -92,8 +94,8 @@ def shortened(
 
 
 def _cut(request: Request, target: Target, how: Fit, tokens: int, goal: int) -> Shortened | None:
-    chat = request.content()
-    if not isinstance(chat, Chat):
+    chat = _read(request)
+    if chat is None:
         return None
     meter = Meter(chat, target.vocabulary)
     sizes = [meter.message(message) for message in chat.messages]
@@ -107,6 +109,15 @@ def _cut(request: Request, target: Target, how: Fit, tokens: int, goal: int) -> 
     asked = request.holding(replace(chat, messages=kept))
     asked.tokens = after
     return Shortened(asked, Cut(how, len(gone), len(sizes), tokens, after))
+
+
+def _read(request: Request) -> Chat | None:
+    """What is asked; None where only its provider understands it."""
+    try:
+        content = request.content()
+    except Failure:
+        return None
+    return content if isinstance(content, Chat) else None
 
 
 def _too_long(tokens: int, target: Target) -> ContextLength:
