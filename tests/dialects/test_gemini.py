@@ -9,7 +9,23 @@ from hypothesis import strategies as st
 from outlast.dialects import DIALECTS, signatures
 from outlast.model import messages as m
 from outlast.model.continuing import Beginning, ask_on
-from outlast.model.errors import BadResponse, Caller, ContentFilter, Failure, Transient, Unsupported
+from outlast.model.errors import (
+    BadResponse,
+    Caller,
+    Conflict,
+    ContentFilter,
+    ContextLength,
+    Failure,
+    Legal,
+    Missing,
+    Permission,
+    Quota,
+    Throttled,
+    TimedOut,
+    Transient,
+    Unauthorized,
+    Unsupported,
+)
 from outlast.model.target import Quirks
 
 from .test_crossing import ARGUMENTS, IDS, IMAGE, PDF, TEXT, WORDS, said
@@ -308,6 +324,31 @@ def test_a_prompt_that_is_too_long_is_told_with_its_numbers(wire):
     assert failure.message == "prompt is too long: 1200000 tokens > 1048576 maximum"
     told = GEMINI.error(failure, "req-1")[1]
     assert GEMINI.classify(400, lambda _: None, told, wire.target("gemini")).kind == "context_length"
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        Caller("wrong", status=422), Conflict("busy"), ContentFilter("no"), ContextLength("long"), Missing("gone"),
+        Permission("no"), Quota("money"), Throttled("slow", retry_after=1.5), Transient("down", status=504),
+        Legal("no"), Unauthorized("who"), TimedOut("late", phase="head"),
+    ],
+    ids=lambda failure: failure.kind,
+)  # fmt: skip
+def test_another_gateway_reads_the_class_of_a_failure(wire, failure):
+    """What is told to Google's callers means the same to one who asks us as it would ask Google."""
+    status, body = GEMINI.error(failure, "req-1")
+    read = GEMINI.classify(status, lambda _: None, body, wire.target("gemini"))
+    same = {"rejected": "credential", "timeout": "transient"}
+    assert read.kind == same.get(failure.kind, failure.kind)
+    assert read.retry_after == failure.retry_after
+    assert json.loads(body)["error"]["code"] == status
+
+
+def test_a_broken_signature_of_another_maker_is_none():
+    """Not base64, or not UTF-8: nobody of ours has told it."""
+    for broken in ("b3V0bGFzdDo!", "b3V0bGFzdDr/"):
+        assert signatures.read(broken) == f"gemini:{broken}"
 
 
 # -- embeddings --------------------------------------------------------------------------------------------------
