@@ -10,6 +10,10 @@ SURE = 2
 """The first estimate of a prompt, by its bytes, is hardly ever too low by more than this."""
 
 
+HOPELESS = 4
+"""Nor is it too high by more than this; what is beyond is not read for a closer look."""
+
+
 def room_for_answer(request: Request, target: Target, unsaid: int = 0) -> int:
     """Tokens that the answer may need there, `unsaid` of them where the caller sets no limit; half a window at most."""
     tokens = request.max_tokens or unsaid
@@ -27,6 +31,8 @@ def lacks_room(request: Request, target: Target) -> bool:
     """Is the window likely too small for the prompt and its answer?"""
     if not may_lack_room(request, target):
         return False
+    if request.tokens > HOPELESS * target.window:
+        return True
     limit = request.max_tokens or 0
     answer = min(limit, target.max_output) if target.max_output else limit
     return tokens_of(request, target.vocabulary) + answer > target.window
