@@ -12,6 +12,7 @@ from pydantic import BaseModel
 import outlast
 from outlast.config import parse
 from outlast.lab.answer import SimEvent
+from outlast.lab.script import body as body_of
 from outlast.lab.script import edited
 from outlast.model.events import AttemptEnded, StreamResumed, TargetSkipped
 from outlast.testing import cut, error_event, garbled, ok, status, throttled
@@ -421,3 +422,30 @@ def test_own_work_of_a_provider_is_no_silence(opened, openai_of, provider):
     part = streamed(sdk, tools=[{"type": "web_search"}])
     assert (part.text, part.error) == (SAYS.format("alpha"), None)
     assert [event.type for event in part.items[:4]] == [kind for kind, _ in search]
+
+
+def test_tokens_are_counted_by_who_counts_them(opened, openai_of, provider):
+    """By a provider that serves responses, strictly asked; elsewhere estimated, and told so."""
+    sdk = openai_of(opened("openai", "also"))
+    counted = sdk.do(sdk.client.responses.input_tokens.count(model="default", input="hi there", tools=[TOOL]))
+    assert (counted.object, counted.input_tokens > 0) == ("response.input_tokens", True)
+    assert paths(provider) == ["/beta/v1/responses/input_tokens"]
+    body = json.dumps({"model": "default", "input": "hi there", "max_output_tokens": 100, "store": False}).encode()
+    house = opened("also")
+    assert house.post("/v1/responses/input_tokens", body).headers["outlast-source"] == "primary"
+    answers = {kind: opened(kind).post("/v1/responses/input_tokens", body) for kind in ("anthropic", "openai")}
+    assert {kind: answer.headers["outlast-source"] for kind, answer in answers.items()} == {
+        "anthropic": "primary",
+        "openai": "estimate",
+    }
+    assert all(answer.json["object"] == "response.input_tokens" for answer in answers.values())
+
+
+@pytest.mark.parametrize("said", [b"{}", b'{"error":{"code":"server_error","message":"x"}}'])
+def test_a_count_without_a_number_is_estimated(opened, provider, said):
+    """It is light: nobody need wait for it."""
+    house = opened("also", more="[retry]\nenabled = false")
+    provider.script("alpha", body_of(said))
+    answer = house.post("/v1/responses/input_tokens", b'{"model":"default","input":"hi"}')
+    assert answer.headers["outlast-source"] == "estimate"
+    assert answer.json["input_tokens"] > 0

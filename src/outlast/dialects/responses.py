@@ -20,6 +20,7 @@ from outlast.dialects import (
     errors,
     hints,
     responses_body,
+    responses_count,
     responses_reply,
     responses_request,
     responses_stream,
@@ -32,7 +33,7 @@ from outlast.model.target import Target
 from outlast.ports import Header, Outgoing, Reader, Writer
 
 _HEADERS = (b"content-type: application/json",)
-_PATHS: Mapping[str, Operation] = {"/v1/responses": "chat"}
+_PATHS: Mapping[str, Operation] = {"/v1/responses": "chat", "/v1/responses/input_tokens": "count"}
 
 
 class Responses:
@@ -46,6 +47,8 @@ class Responses:
         """The request in these bytes. Raises `Caller`."""
         if operation == "embed":
             raise Caller("this protocol has no embeddings; they are at /v1/embeddings", status=404)
+        if operation == "count":
+            return responses_count.parse(body, self.name)
         return responses_request.parse(body, self.name)
 
     def encode(self, request: Request, target: Target) -> Outgoing:
@@ -56,10 +59,14 @@ class Responses:
             body, dropped = responses_body.passed_on(request, target)
         else:
             body, dropped = responses_body.written(request, target, own=request.dialect in {"", self.name})
+        if request.operation == "count":
+            return Outgoing(_path(target, "/input_tokens"), responses_count.stripped(body), _HEADERS, dropped)
         return Outgoing(_path(target), body, _HEADERS, dropped)
 
     def decode(self, body: bytes, request: Request, target: Target) -> Reply:
         """The answer in these bytes. Raises `BadResponse`, or what an error means."""
+        if request.operation == "count":
+            return responses_count.decode(body, target, self.name)
         return responses_reply.decode(body, request, target, self.name)
 
     def reader(self, request: Request, target: Target) -> Reader:
@@ -68,7 +75,11 @@ class Responses:
 
     def render(self, reply: Reply, request: Request) -> bytes:
         """The answer for the caller: the provider's bytes where they are of this dialect, else written anew."""
-        return reply.raw if reply.dialect == self.name and reply.raw else responses_reply.render(reply, request)
+        if reply.dialect == self.name and reply.raw:
+            return reply.raw
+        if request.operation == "count":
+            return responses_count.render(reply)
+        return responses_reply.render(reply, request)
 
     def writer(self, request: Request) -> Writer:
         """A writer of response events."""
@@ -87,8 +98,8 @@ class Responses:
         return errors.openai(failure, request_id)
 
 
-def _path(target: Target) -> bytes:
+def _path(target: Target, more: str = "") -> bytes:
     """Its own path, whatever the provider's other dialect is asked at."""
     quirks = target.provider.quirks
-    path = (quirks.path_responses or "/responses").replace("{model}", quote(target.model, safe=""))
+    path = (quirks.path_responses or "/responses").replace("{model}", quote(target.model, safe="")) + more
     return f"{path}?{quirks.query}".encode() if quirks.query else path.encode()

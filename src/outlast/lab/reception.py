@@ -21,6 +21,7 @@ ROUTES: dict[tuple[str, str], tuple[Vendor, Kind]] = {
     ("POST", "chat/completions"): ("openai", "chat"),
     ("POST", "beta/chat/completions"): ("openai", "chat"),
     ("POST", "responses"): ("responses", "chat"),
+    ("POST", "responses/input_tokens"): ("responses", "count_tokens"),
     ("POST", "embeddings"): ("openai", "embeddings"),
     ("POST", "messages"): ("anthropic", "chat"),
     ("POST", "messages/count_tokens"): ("anthropic", "count_tokens"),

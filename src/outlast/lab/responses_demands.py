@@ -157,50 +157,54 @@ _INCLUDABLE = one_of(
     "reasoning.encrypted_content",
     "message.output_text.logprobs",
 )
-_RESPONSE = fields(
-    {
-        "model": text,
-        "input": words_or(items(_item, least=1)),
-        "instructions": text,
-        "background": flag,
-        "conversation": words_or(fields({"id": text}, needed=["id"])),
-        "context_management": items(table),
-        "include": items(_INCLUDABLE),
-        "max_output_tokens": integer(16),
-        "max_tool_calls": integer(1),
-        "metadata": table,
-        "moderation": table,
-        "parallel_tool_calls": flag,
-        "previous_response_id": text,
-        "prompt": table,
-        "prompt_cache_key": text,
-        "prompt_cache_options": table,
-        "prompt_cache_retention": one_of("in_memory", "24h"),
-        "reasoning": fields(
-            {
-                "effort": one_of("none", "minimal", "low", "medium", "high", "xhigh", "max"),
-                "summary": one_of("auto", "concise", "detailed"),
-                "generate_summary": one_of("auto", "concise", "detailed"),
-            }
-        ),
-        "safety_identifier": text,
-        "service_tier": one_of("auto", "default", "flex", "scale", "priority", "fast"),
-        "store": flag,
-        "stream": flag,
-        "stream_options": fields({"include_obfuscation": flag}),
-        "temperature": number(0, 2),
-        "text": fields({"format": _FORMAT, "verbosity": one_of("low", "medium", "high")}),
-        "tool_choice": _choice,
-        "tools": items(_TOOL, most=128),
-        "top_logprobs": integer(0, 20),
-        "top_p": number(0, 1),
-        "truncation": one_of("auto", "disabled"),
-        "user": text,
-        "access_programs": anything,
-        "image": anything,
-        "background_options": anything,
-    }
-)
+_FIELDS: dict[str, Shape] = {
+    "model": text,
+    "input": words_or(items(_item, least=1)),
+    "instructions": text,
+    "background": flag,
+    "conversation": words_or(fields({"id": text}, needed=["id"])),
+    "context_management": items(table),
+    "include": items(_INCLUDABLE),
+    "max_output_tokens": integer(16),
+    "max_tool_calls": integer(1),
+    "metadata": table,
+    "moderation": table,
+    "parallel_tool_calls": flag,
+    "previous_response_id": text,
+    "prompt": table,
+    "prompt_cache_key": text,
+    "prompt_cache_options": table,
+    "prompt_cache_retention": one_of("in_memory", "24h"),
+    "reasoning": fields(
+        {
+            "effort": one_of("none", "minimal", "low", "medium", "high", "xhigh", "max"),
+            "summary": one_of("auto", "concise", "detailed"),
+            "generate_summary": one_of("auto", "concise", "detailed"),
+        }
+    ),
+    "safety_identifier": text,
+    "service_tier": one_of("auto", "default", "flex", "scale", "priority", "fast"),
+    "store": flag,
+    "stream": flag,
+    "stream_options": fields({"include_obfuscation": flag}),
+    "temperature": number(0, 2),
+    "text": fields({"format": _FORMAT, "verbosity": one_of("low", "medium", "high")}),
+    "tool_choice": _choice,
+    "tools": items(_TOOL, most=128),
+    "top_logprobs": integer(0, 20),
+    "top_p": number(0, 1),
+    "truncation": one_of("auto", "disabled"),
+    "user": text,
+    "access_programs": anything,
+    "image": anything,
+    "background_options": anything,
+}
+_COUNTED = (
+    "conversation", "input", "instructions", "model", "parallel_tool_calls", "previous_response_id", "reasoning",
+    "text", "tool_choice", "tools", "truncation",
+)  # fmt: skip
+_RESPONSE = fields(_FIELDS)
+_COUNT = fields({name: _FIELDS[name] for name in _COUNTED})
 
 
 def check_response(asked: Asked) -> None:
@@ -209,7 +213,7 @@ def check_response(asked: Asked) -> None:
     if not isinstance(body.get("model"), str) or not asked.model:
         raise Refusal("Missing required parameter: 'model'.", "model", code="missing_required_parameter")
     try:
-        _RESPONSE(body, ())
+        (_COUNT if asked.kind == "count_tokens" else _RESPONSE)(body, ())
     except Misfit as misfit:
         raise _words(misfit) from None
     _together(body)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from outlast.lab.answer import Asked, Json, Said, SimEvent, dumps
+from outlast.lab.answer import Asked, Json, Said, SimEvent, compose, dumps
 from outlast.lab.openai_side import error, exceeded, ping, rate_limits
 
-__all__ = ["error", "error_event", "events", "exceeded", "ping", "rate_limits", "whole"]
+__all__ = ["count_tokens", "error", "error_event", "events", "exceeded", "ping", "rate_limits", "whole"]
 
 _ECHOED = ("instructions", "max_output_tokens", "metadata", "reasoning", "temperature", "text", "tool_choice", "tools",
            "top_p", "truncation", "parallel_tool_calls", "previous_response_id", "store")  # fmt: skip
@@ -27,6 +27,11 @@ def whole(asked: Asked, said: Said) -> Json:
     """A whole response."""
     finished: Json = {"output": [_item(asked, said)], "usage": _usage(said), **_ended(said)}
     return _response(asked) | finished
+
+
+def count_tokens(asked: Asked) -> Json:
+    """How many tokens the prompt has."""
+    return {"object": "response.input_tokens", "input_tokens": compose(asked).prompt}
 
 
 def events(asked: Asked, said: Said) -> list[SimEvent]:

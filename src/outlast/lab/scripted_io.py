@@ -257,7 +257,7 @@ def _asked(target: Target, outgoing: Outgoing, number: int) -> Asked:
 
 
 def _kind(path: bytes) -> Kind:
-    if b"count_tokens" in path or b":countTokens" in path:
+    if b"count_tokens" in path or b"/input_tokens" in path or b":countTokens" in path:
         return "count_tokens"
     return "embeddings" if b"embed" in path else "chat"
 
