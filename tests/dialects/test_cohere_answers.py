@@ -240,6 +240,23 @@ def test_cuts_change_nothing(wire, name, size):
     assert read(wire, stream(name), size)[0] == read(wire, stream(name))[0]
 
 
+@given(
+    words=st.lists(st.text(st.characters(codec="utf-8"), min_size=1), max_size=5),
+    size=st.integers(1, 99),
+    line_end=st.sampled_from([b"\n", b"\r", b"\r\n"]),
+    extra=st.sampled_from([b"", b": ping\n\n", b"id: 1\n", b"retry: 3\n\n"]),
+)
+def test_framing_changes_nothing(wire, words, size, line_end, extra):
+    """Line ends, comments, fields without data, and wherever the bytes are cut; callers get canonical events."""
+    writer = COHERE.writer(asked())
+    data = writer.start(m.Opening(ID)) + writer.write([Chunk(word) for word in words])
+    data += writer.write([Chunk(finish="stop", usage=Usage(5, 2))]) + writer.end()
+    once, _ = read(wire, data)
+    assert (wire.text(once.chunks), once.raw, once.last) == ("".join(words), data, True)
+    odd = (extra + data.replace(b"\n\n", b"\n\n" + extra, 2)).replace(b"\n", line_end)
+    assert read(wire, odd, size)[0] == once
+
+
 @pytest.mark.parametrize("tail", [b"data: [DONE]\n\n", b": ping\n\n", b'event: new\ndata: {"type":"new"}\n\n'])
 def test_what_follows_the_end_is_no_matter(wire, tail):
     """`[DONE]` is tolerated, in the same read or another."""
