@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 import outlast
-from outlast.model.events import AttemptEnded, BreakerChanged, LoopBlocked, RequestEnded, TargetSkipped
+from outlast.model.events import AttemptEnded, BreakerChanged, CacheRenewed, LoopBlocked, RequestEnded, TargetSkipped
 from outlast.telemetry.journal import MOST_EVENTS, MOST_UNDER_WAY, Journal, size_of
 from outlast.testing import SimulatedProvider, cut
 
@@ -43,6 +43,15 @@ def test_a_user_of_the_library_asks_why_with_the_failure():
     assert journal.failed() == [caught.value.call]
     assert story.ended.kind == "caller"
     assert names(story) == ["attempt_ended"]
+
+
+def test_what_was_asked_for_behind_a_callers_back_has_a_story_of_its_own():
+    """It ends with the news of what came of it, and is remembered like any other."""
+    attempt = msgspec.structs.replace(ATTEMPT, call="r~")
+    journal = told(Journal(), end("r"), attempt, CacheRenewed("r~", "r", "default", "ok", "a/m", 1.0))
+    assert journal.calls() == ["r", "r~"]
+    assert names(journal.why("r~")) == ["attempt_ended", "cache_renewed"]
+    assert journal.failed() == []
 
 
 def test_a_broken_stream_s_failure_names_its_request():
