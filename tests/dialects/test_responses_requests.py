@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from outlast.dialects import DIALECTS
 from outlast.lab.answer import Asked
@@ -18,6 +19,11 @@ from .test_crossing import chats, options, said
 
 RESPONSES, OPENAI, ANTHROPIC = (DIALECTS[name] for name in ("responses", "openai", "anthropic"))
 GOLDEN = Path(__file__).parent / "golden" / "responses"
+WORDS = (
+    "input", "instructions", "tools", "tool_choice", "text", "reasoning", "type", "role", "content", "name", "call_id",
+    "arguments", "output", "summary", "format", "schema", "image_url", "file_data", "encrypted_content", "conversation",
+    "previous_response_id", "max_output_tokens", "stream", "include", "metadata", "function_call_output", "parameters",
+)  # fmt: skip
 NAMES = ["text", "options", "tools", "media", "schema", "hosted"]
 TOOL = {"type": "function", "name": "f", "parameters": {"type": "object"}}
 ADDRESS = {"type": "input_image", "image_url": "https://example.test/a.png", "detail": "auto"}
@@ -117,6 +123,24 @@ def test_there_are_no_embeddings_here(wire):
         RESPONSES.parse("embed", b"{}")
     with pytest.raises(Unsupported):
         RESPONSES.encode(OPENAI.parse("embed", b'{"model":"m","input":"x"}'), wire.target("responses"))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=5) | st.sampled_from(["message", "user", "hi"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(fields=st.dictionaries(st.sampled_from(WORDS), JSON, max_size=6))
+def test_any_json_is_a_request_or_refused_in_our_words(wire, fields):
+    """Nothing else is ever raised, neither when it is read nor when it is written for anybody."""
+    try:
+        request = parse(**fields)
+        sent = [DIALECTS[name].encode(request, wire.target(name)).body for name in ("responses", "openai", "anthropic")]
+    except Caller:
+        return
+    assert all(json.loads(body) for body in sent)
 
 
 # -- crossing ---------------------------------------------------------------------------------------------------
@@ -358,6 +382,16 @@ def test_errors_and_limits_are_those_of_openai(wire):
 
 
 # -- going on ---------------------------------------------------------------------------------------------------
+
+
+def test_an_earlier_answer_alone_can_be_gone_on_with(wire):
+    """There is nothing to ask beside it."""
+    earlier = parse(input=None, previous_response_id="resp_1")
+    changed = m.Request(model="x", dialect="responses", read=lambda _: earlier.content())
+    for asked in (earlier, changed):
+        sent = wire.sent(RESPONSES.encode(asked.going_on(Beginning("This is"), 10), wire.target("responses")))
+        assert [item["content"] for item in sent["input"]] == ["", "This is", ask_on("This is")]
+        assert sent["previous_response_id"] == "resp_1"
 
 
 @pytest.mark.parametrize("given", ["hi", [{"role": "user", "content": "hi"}]], ids=["text", "items"])

@@ -14,6 +14,7 @@ from outlast.config import parse
 from outlast.lab.answer import SimEvent
 from outlast.lab.script import body as body_of
 from outlast.lab.script import edited
+from outlast.lab.steps import Fin
 from outlast.model.events import AttemptEnded, StreamResumed, TargetSkipped
 from outlast.testing import cut, error_event, garbled, ok, status, throttled
 
@@ -449,3 +450,13 @@ def test_a_count_without_a_number_is_estimated(opened, provider, said):
     answer = house.post("/v1/responses/input_tokens", b'{"model":"default","input":"hi"}')
     assert answer.headers["outlast-source"] == "estimate"
     assert answer.json["input_tokens"] > 0
+
+
+def test_a_key_that_a_provider_echoes_is_not_repeated_at_the_end(opened, openai_of, provider):
+    """What was passed on was cleaned; so is what the response says again when somebody else goes on with it."""
+    sdk = openai_of(opened("responses", "anthropic"))
+    echo = edited("echo", lambda events: events[:9], text="my key is sk-alpha-0123456789 and", then=lambda _: [Fin()])
+    provider.script("alpha", echo)
+    part = streamed(sdk)
+    assert "sk-alpha" not in part.finish.to_json()
+    assert "my key is" in part.finish.output_text

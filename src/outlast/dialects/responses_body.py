@@ -73,10 +73,11 @@ def _pass_on_begun(fields: dict[str, Raw], request: Request, target: Target, dro
     begun, prefill = request.begun, going_on.prefills(request.begun, target)
     if begun is None:
         return
-    given = fields.get("input", Raw(b'""'))
-    if bytes(given).startswith(b'"'):
-        given = Raw(b'[{"role":"user","content":%b}]' % bytes(given))
-    fields["input"] = going_on.with_raw_turns(given, begun, prefill=prefill)
+    given = bytes(fields.get("input", b""))
+    if not given.startswith(b"["):
+        words = given if given.startswith(b'"') else b'""'
+        given = b'[{"role":"user","content":%b}]' % words
+    fields["input"] = going_on.with_raw_turns(Raw(given), begun, prefill=prefill)
     if "max_output_tokens" in fields and request.max_tokens:
         fields["max_output_tokens"] = Raw(b"%d" % max(_LEAST_TOKENS, request.max_tokens))
     if prefill:
@@ -98,7 +99,7 @@ def written(request: Request, target: Target, own: bool) -> tuple[bytes, tuple[s
         body["instructions"] = instructions
     if request.begun is not None:
         prefill = going_on.prefills(request.begun, target)
-        body["input"] = going_on.with_turns(items, request.begun, prefill=prefill)
+        body["input"] = going_on.with_turns(items or [{"role": "user", "content": ""}], request.begun, prefill=prefill)
         chat = replace(chat, max_tokens=request.max_tokens, schema=None if prefill else chat.schema)
     _options(body, chat, target, dropped)
     _tools(body, chat)

@@ -29,8 +29,8 @@ UNKNOWN_WINDOW = Lack("nobody knows whether its window is larger")
 NO_EMBEDDINGS = Lack("it makes no embeddings")
 NOT_NATIVE = Lack("it does not speak the caller's dialect, in which alone this can be asked")
 NO_STATE = Lack(
-    "it keeps nothing of earlier requests: send the whole conversation as input, without previous_response_id, "
-    "conversation, stored prompts or files, references to items, or background"
+    "it keeps nothing of earlier requests: send the whole conversation as input (SDKs that refer to items do so when "
+    "store is false), without previous_response_id, conversation, stored prompts or files, or background"
 )
 ELSEWHERE = Lack("what the request refers to is kept by another provider")
 OTHER_DIALECT = Lack("it speaks another dialect than this path")
