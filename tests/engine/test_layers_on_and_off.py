@@ -5,6 +5,7 @@ import json
 import pytest
 from msgspec import structs
 
+from outlast.dialects import DIALECTS
 from outlast.model.errors import Failure, Rejected
 from outlast.stack import LayersConfig
 from outlast.testing import cut, ok, slow_headers, status, throttled
@@ -110,6 +111,20 @@ def structured(world):
     return not isinstance(answer, Failure) and answer.text == '{"a": 1}'
 
 
+def fit(world):
+    """A conversation that is too long is shortened."""
+    turns = [{"role": "user", "content": "Tell me more about it. " * 50}] * 20
+    return world.ask(messages=turns, max_tokens=100).cut is not None
+
+
+def counting(world):
+    """A provider that counts is asked how many tokens a request has."""
+    request = DIALECTS["anthropic"].parse(
+        "count", b'{"model": "default", "messages": [{"role": "user", "content": "hi"}]}'
+    )
+    return world.ask(request).source != "estimate"
+
+
 STORIES = {
     "cache": (cache, DEFAULT, ""),
     "coalesce": (coalesce, DEFAULT, ""),
@@ -123,9 +138,18 @@ STORIES = {
     "hedge": (hedge, DEFAULT, "[hedge]\nleast_samples = 1\nextra = 1.0"),
     "resume": (resume, DEFAULT, ""),
     "structured": (structured, DEFAULT, ""),
+    "fit": (
+        fit,
+        ONE,
+        '[providers.alpha.models.m]\nwindow = 2000\n[routes.default]\ntargets = ["alpha/m"]\nfit = "drop_oldest"',
+    ),
+    "counting": (counting, ONE, ""),
     "degrade": (degrade, DEFAULT, '[routes.default]\ntargets = ["alpha/m", "beta/m"]\ndegrade = [{static = "later"}]'),
 }
 """For each layer what shows that it is there, the targets that this takes, and the configuration."""
+
+SPOKEN = {"counting": "anthropic"}
+"""The dialect of the providers, where it is another than OpenAI's."""
 
 NEEDS = {"hedge": "routing", "resume": "routing"}
 """A second target is found by routing: without it, there is none to hedge with or to go on at."""
@@ -158,7 +182,7 @@ def test_the_effect_of_a_layer_is_there_if_and_only_if_it_is_on(switched, name):
     """Whatever else is switched on or off."""
     story, targets, more = STORIES[name]
     on = SWITCHED[switched]
-    world = World(targets, toml_of(on, more))
+    world = World(targets, toml_of(on, more), dialect=SPOKEN.get(name, "openai"))
     assert story(world) == (on[name] and on[NEEDS.get(name, name)])
     world.wait(700.0)
     assert world.close() == {}
