@@ -13,7 +13,7 @@ from outlast.model.errors import Failure
 from outlast.model.events import CacheKept, CacheLooked, CacheRenewed, Fault, RequestEnded, StoreTrouble
 from outlast.model.freshness import wishes_of
 from outlast.model.messages import ToolCall
-from outlast.testing import cut, ok, silent
+from outlast.testing import ScriptedIo, cut, ok, silent
 
 from .world import caller, read
 
@@ -525,6 +525,38 @@ def test_whatever_the_store_does_the_answer_comes(make, how, stream):
     world.wait(1.0)
     assert [event.doing for event in world.events(StoreTrouble)] == ["get", "put"]
     assert "secret" not in str(world.io.events)
+
+
+class Unable(ScriptedIo):
+    """A world that does nothing beside the requests: it has no room, or fails."""
+
+    fails = False
+
+    def begin(self, work):
+        work.close()
+        if self.fails:
+            raise RuntimeError("a secret")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_that_cannot_be_kept_or_renewed_is_given_all_the_same(make, fails, stream):
+    """What goes wrong is told."""
+    io = Unable()
+    world = make(more=route("cache = {fresh = 10, stale_while_revalidate = 60}"), io=io)
+    io.fails = fails
+    assert world.hear(stream=stream).finish == "stop"
+    assert [event.reason for event in world.events(CacheKept)] == ([] if fails else ["too much is being kept at once"])
+    memory = world.stack.cache._store
+    io.begin = super(Unable, io).begin
+    world.hear(stream=stream)
+    del io.begin
+    assert len(memory) == 1
+    world.wait(20.0)
+    assert world.hear(stream=stream).finish == "stop"
+    assert world.last().source == "stale"
+    assert len(world.events(Fault)) == (2 if fails else 0)
+    assert "secret" not in str(world.events(Fault))
 
 
 def test_what_is_being_written_is_there_already(make):

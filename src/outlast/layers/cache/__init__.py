@@ -31,7 +31,7 @@ from outlast.layers.cache.record import Record
 from outlast.layers.cache.worth import unworthy
 from outlast.model.caller import PRIORITIES, Caller
 from outlast.model.errors import Failure, Rejected
-from outlast.model.events import CacheKept, CacheLooked, CacheRenewed, StoreTrouble
+from outlast.model.events import CacheKept, CacheLooked, CacheRenewed, Fault, StoreTrouble
 from outlast.model.freshness import NO_WISHES, Use, Windows, use_of
 from outlast.model.messages import Part, Reply
 from outlast.ports import Dialect, Store, Stored
@@ -105,7 +105,7 @@ class Cache:
         visit.found = found = await self._find(visit)
         if found is not None and found.use in {"fresh", "renew"} and (answer := self._given(visit, found)) is not None:
             if found.use == "renew" and not call.wishes.only_if_cached:
-                self._renew(visit, inner)
+                _beside(call, lambda: self._renew(visit, inner))
             return answer
         if call.wishes.only_if_cached:
             raise Rejected(
@@ -130,7 +130,7 @@ class Cache:
             return spare
         finally:
             call.spare = None  # an open stream needs none
-        self._listen(visit, answer)
+        _beside(call, lambda: self._listen(visit, answer))
         return answer
 
     # -- looking -----------------------------------------------------------------------------------------------
@@ -302,6 +302,14 @@ class Cache:
 def _may_keep(call: Call, windows: Windows) -> bool:
     """Can the request be compared, and may its answer be kept?"""
     return windows.life > 0 and comparable(call.request) and not call.wishes.no_store
+
+
+def _beside(call: Call, do: Callable[[], None]) -> None:
+    """Do what belongs to an answer that is there; if that fails it is told, and spoils nothing."""
+    try:
+        do()
+    except Exception as fault:  # noqa: BLE001  (ours, and told)
+        call.io.emit(Fault("cache", told(fault), call.id))
 
 
 async def _read(stream: Stream) -> None:
