@@ -21,7 +21,10 @@ from bench.inprocess.work import Work
 
 Loop = Literal["asyncio", "uvloop"]
 
-LAYERS = ("routing", "breaker", "bulkhead", "limits", "pause", "retry", "resume", "admission")
+LAYERS = (
+    "routing", "breaker", "bulkhead", "limits", "pause", "retry", "fit", "counting", "resume", "structured",
+    "admission", "degrade",
+)  # fmt: skip
 """Every layer that is on unless switched off, in the order in which the rows add them: from the attempt outwards."""
 
 

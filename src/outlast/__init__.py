@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         tiers,
         timeouts,
     )
-    from outlast.transport import Transport, transport
+    from outlast.transports import Transport, transport
 
 _PLACES = {
     "Answer": "outlast.recipes",
@@ -72,7 +72,7 @@ _PLACES = {
     "Stream": "outlast.flow.stream",
     "Ticket": "outlast.queue",
     "Timeout": "outlast.guard",
-    "Transport": "outlast.transport",
+    "Transport": "outlast.transports",
     "Usage": "outlast.model.messages",
     "Vectors": "outlast.model.messages",
     "backoff": "outlast.recipes",
@@ -84,7 +84,7 @@ _PLACES = {
     "tiers": "outlast.recipes",
     "time_left": "outlast.edge.deadline",
     "timeouts": "outlast.recipes",
-    "transport": "outlast.transport",
+    "transport": "outlast.transports",
 }
 """Where the public names live; each is imported when it is first used, so that `import outlast` is quick."""
 

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import inspect
 import json
+import subprocess
+import sys
 
 import anthropic
 import openai
@@ -192,3 +194,10 @@ def test_a_second_loop_is_refused_in_words(provider, config):
         with pytest.raises(RuntimeError, match="one for each loop"):
             second.run(ask())
         first.run(transport.aclose())
+
+
+def test_it_is_a_function_whichever_public_name_is_used_first():
+    """Names are imported at their first use; that of its class does not put a module in its place."""
+    told = "import outlast; outlast.Transport; print(type(outlast.transport).__name__)"
+    said = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "function"
