@@ -140,7 +140,7 @@ def test_handlers_alone_are_enough(serve):
         raise Transient("try again")
 
     assert serve(app).client.get("/fails").json()["error"]["request_id"].startswith("req_")
-    with pytest.raises(ValueError, match="errors must be one of anthropic, .*, openai, responses, not 'azure'"):
+    with pytest.raises(ValueError, match=r"errors must be one of anthropic, .*, openai, responses, not 'azure'"):
         handlers("azure")
 
 
