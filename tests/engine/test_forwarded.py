@@ -139,6 +139,31 @@ def test_json_may_come_in_many_pieces(make):
     assert heard(world, raw()) == b'{"done": true}'
 
 
+@pytest.mark.parametrize("start", [b"", b"event: error\n", b"event: error\r\n"])
+def test_events_that_begin_with_an_error_are_one(make, start):
+    """E26: the 200 says nothing; what is in it does. A later one is passed on, for something has gone out."""
+    end = b"\r\n\r\n" if start.endswith(b"\r\n") else b"\n\n"
+    error = start + b'data: {"error": {"message": "x", "type": "x", "code": "server_is_overloaded"}}' + end
+    head = Head(200, (("content-type", "text/event-stream"),), framing="chunked")
+    world = make()
+    world.script("alpha/m", steps("refused", head, Body(error), End()))
+    world.script("beta/m", steps("begun", head, Body(b'data: {"a": 1}\n\n'), Body(error), End()))
+    assert heard(world, raw()) == b'data: {"a": 1}\n\n' + error
+    assert world.story()[0] == ("alpha/m", "transient")
+    assert world.last().target == "beta/m"
+
+
+@pytest.mark.parametrize(
+    "first", [b"data: {\n\n", b'data: {"error": null}\n\n', b"data: [1]\n\n", b": ping\n\n", b"data"]
+)
+def test_any_other_first_event_is_passed_on(make, first):
+    """Whatever it is."""
+    head = Head(200, (("content-type", "text/event-stream"),), framing="chunked")
+    world = make()
+    world.script("alpha/m", steps("odd", head, Body(first), End()))
+    assert heard(world, raw()) == first
+
+
 def test_nothing_is_an_answer_too(make):
     """204, and a 200 without a body."""
     world = make()

@@ -149,6 +149,9 @@ class Attempts:
             raise passing.told(failure, target.name)
         head = passing.head_of(exchange, mask)
         body, whole = await passing.begun(exchange, due)
+        refusal = passing.refusal_in(body)
+        if refusal is not None:
+            raise passing.told(dialect.classify(200, exchange.header, refusal, target), target.name)
         quota = dialect.quota(exchange.header) if call.metered else None
         if whole:
             exchange.release()

@@ -2,11 +2,14 @@
 
     JSON, or a body that says that it is small ──▶ read to its end first: a cut or garbled one may be asked for again
     events, sound, pictures, files ──▶ the first piece commits; a later cut is a broken stream, never an end
+    events that begin with an error ──▶ what the error means, as if it had come instead
 
 Nothing of it is understood but what every answer has: its status, its media type, its end.
 """
 
 from __future__ import annotations
+
+import re
 
 import msgspec
 
@@ -26,6 +29,7 @@ KINDS = (b"text/", b"application/json", b"application/x-ndjson", b"application/x
 """What is text, in which a key could be read."""
 
 _JSON = msgspec.json.Decoder(msgspec.Raw)
+_EVENT = re.compile(rb"(?:event: ?[^\r\n]*\r?\n)?data: ?(\{[^\r\n]*\})\r?\n\r?\n")
 
 
 class Passing:
@@ -125,6 +129,18 @@ async def begun(exchange: Exchange, due: float) -> tuple[bytes, bool]:
             size += len(piece)
         body = b"".join(pieces)
     return body, False
+
+
+def refusal_in(body: bytes) -> bytes | None:
+    """The error envelope that the first event of a stream is; None when it is anything else."""
+    event = _EVENT.match(body)
+    if event is None:
+        return None
+    try:
+        said = msgspec.json.decode(event[1])
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        return None
+    return event[1] if isinstance(said, dict) and said.get("error") else None
 
 
 def _whole(body: bytes, *, is_json: bool) -> bytes:
