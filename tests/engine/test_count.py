@@ -93,6 +93,20 @@ def test_the_caller_s_mistake_is_told(claudes):
     assert (told.value.kind, claudes.sent()) == ("caller", 1)
 
 
+def earlier():
+    """A count of what follows on an answer that its provider keeps."""
+    body = {"model": "default", "input": "And now?", "previous_response_id": "resp_1"}
+    return DIALECTS["responses"].parse("count", json.dumps(body).encode())
+
+
+def test_what_only_a_provider_has_is_not_estimated(make):
+    """Nobody here keeps earlier answers."""
+    world = make()
+    with pytest.raises(Failure, match="previous_response_id") as told:
+        counted(world, earlier())
+    assert (told.value.kind, world.sent(), world.events(CountEstimated)) == ("caller", 0, [])
+
+
 def test_switched_off_everything_is_estimated(make):
     world = make(("alpha/m",), "[counting]\nenabled = false", dialect=CLAUDES)
     assert (counted(world).source, world.sent()) == ("estimate", 0)

@@ -66,13 +66,14 @@ class Counting:
 
     async def _count(self, inner: Handler, call: Call) -> Answer:
         route = self._able(call)
+        kept = call.request.needs.state  # what we do not have, we cannot estimate
         if not route.targets:
-            return _estimate(call, "no target of the route counts")
+            return await inner(call) if kept else _estimate(call, "no target of the route counts")
         deadline = min(call.deadline, call.io.now() + self._config.wait)
         try:
             return await inner(replace(call, route=route, deadline=deadline))
         except Failure as failure:
-            if _is_final(failure):
+            if kept or _is_final(failure):
                 raise
             why = failure.kind
         return _estimate(call, why)
