@@ -1,12 +1,12 @@
-"""Wire formats, both directions. `DIALECTS` has each by its name; adding one is a file and a line here."""
+"""Wire formats, both directions. `DIALECTS` has each by its name; adding one is a package and a line here."""
 
 from outlast.dialects.anthropic import Anthropic
 from outlast.dialects.cohere import Cohere
 from outlast.dialects.gemini import Gemini
 from outlast.dialects.native import Native
 from outlast.dialects.ollama import Ollama
-from outlast.dialects.ollama_prompts import OllamaPrompts
-from outlast.dialects.openai_chat import OpenAI
+from outlast.dialects.ollama.prompts import OllamaPrompts
+from outlast.dialects.openai import OpenAI
 from outlast.dialects.responses import Responses
 from outlast.ports import Dialect
 

@@ -1,0 +1,205 @@
+"""Responses, streamed: our chunks into OpenAI's events.
+
+Words and thoughts are items that stand one behind the other; the calls of tools may be open side by side, since every
+event names its item. All that is open is finished at the end, where the response repeats what was said.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from outlast.dialects import errors, sse, wire
+from outlast.dialects.responses.reply import answer_id, ended, head_of, usage_told
+from outlast.dialects.responses.so_far import Kind, Open, SoFar
+from outlast.model.errors import Failure
+from outlast.model.messages import Chunk, Opening, Request, ToolDelta, Usage
+
+_Json = dict[str, object]
+_PREFIX: dict[Kind, str] = {"message": "msg", "reasoning": "rs", "function_call": "fc"}
+_EMPTY: dict[str, _Json] = {
+    "text": {"type": "output_text", "text": "", "annotations": [], "logprobs": []},
+    "refusal": {"type": "refusal", "refusal": ""},
+}
+
+
+class ResponsesWriter:
+    """Writes one stream of response events."""
+
+    __slots__ = ("_finish", "_head", "_request", "_speaking", "_state", "_tools", "_usage")
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._head: _Json | None = None
+        self._state = SoFar()
+        self._speaking: Open | None = None  # the message or the thoughts that are being written
+        self._tools: dict[int, Open] = {}  # number of a call ─▶ its item
+        self._finish = "stop"
+        self._usage = Usage(input=request.tokens, estimated=True)
+
+    def start(self, opening: Opening) -> bytes:
+        """The response as it begins."""
+        self._name(opening)
+        return self._event("created", response=self._head) + self._event("in_progress", response=self._head)
+
+    def go_on(self, opening: Opening) -> bytes:
+        """Nothing yet: words go on in the message that is open, and whatever else comes ends it first."""
+        self._name(opening)
+        if isinstance(opening.so_far, SoFar):
+            self._state = opening.so_far
+        speaking = [item for item in self._state.open.values() if item.kind in {"message", "reasoning"}]
+        self._speaking = speaking[-1] if speaking else None
+        return b""
+
+    def _name(self, opening: Opening) -> None:
+        id_ = answer_id(opening.id, self._request.body)
+        self._head = head_of(id_, opening.model or self._request.model, opening.created)
+
+    def write(self, chunks: list[Chunk]) -> bytes:
+        """Events for what the chunks say; of several answers only the first."""
+        events: list[bytes] = []
+        for chunk in chunks:
+            if chunk.usage is not None:
+                self._usage = chunk.usage
+            if chunk.choice == 0:
+                self._write(chunk, events)
+        return b"".join(events)
+
+    def _write(self, chunk: Chunk, events: list[bytes]) -> None:
+        if chunk.finish is not None:
+            self._finish = chunk.finish
+        if chunk.reasoning or chunk.signature:
+            self._think(chunk, events)
+        if chunk.text:
+            self._say("text", chunk.text, events)
+        if chunk.refusal:
+            self._say("refusal", chunk.refusal, events)
+        if chunk.tool is not None:
+            self._call(chunk.tool, events)
+
+    # -- words -------------------------------------------------------------------------------------------------
+
+    def _say(self, piece: str, words: str, events: list[bytes]) -> None:
+        item = self._speaking
+        if item is None or item.kind != "message" or item.piece not in {"", piece}:
+            item = self._begin("message", events)
+        if not item.piece:
+            item.piece = piece
+            events.append(self._of(item, "content_part.added", content_index=0, part=_EMPTY[piece]))
+        item.words.append(words.encode("utf-8", "replace"))
+        if piece == "text":
+            events.append(self._of(item, "output_text.delta", content_index=0, delta=words, logprobs=[]))
+        else:
+            events.append(self._of(item, "refusal.delta", content_index=0, delta=words))
+
+    def _end_message(self, item: Open, events: list[bytes]) -> None:
+        for part in item.content():
+            if item.piece == "text":
+                done = self._of(item, "output_text.done", content_index=0, text=item.text, logprobs=[])
+            else:
+                done = self._of(item, "refusal.done", content_index=0, refusal=item.text)
+            events += [done, self._of(item, "content_part.done", content_index=0, part=part)]
+
+    # -- thoughts ----------------------------------------------------------------------------------------------
+
+    def _think(self, chunk: Chunk, events: list[bytes]) -> None:
+        item = self._speaking
+        if item is None or item.kind != "reasoning" or item.signature:
+            item = self._begin("reasoning", events)
+        if chunk.reasoning:
+            if not item.words:
+                part = {"type": "summary_text", "text": ""}
+                events.append(self._of(item, "reasoning_summary_part.added", summary_index=0, part=part))
+            item.words.append(chunk.reasoning.encode("utf-8", "replace"))
+            events.append(self._of(item, "reasoning_summary_text.delta", summary_index=0, delta=chunk.reasoning))
+        item.signature += chunk.signature
+
+    def _end_thought(self, item: Open, events: list[bytes]) -> None:
+        if item.words:
+            text = item.text
+            part = {"type": "summary_text", "text": text}
+            events += [
+                self._of(item, "reasoning_summary_text.done", summary_index=0, text=text),
+                self._of(item, "reasoning_summary_part.done", summary_index=0, part=part),
+            ]
+
+    # -- tools -------------------------------------------------------------------------------------------------
+
+    def _call(self, tool: ToolDelta, events: list[bytes]) -> None:
+        item = self._tools.get(tool.index)
+        if item is None:
+            self._hush(events)
+            item = self._tools[tool.index] = self._begin("function_call", events, (tool.id, tool.name))
+        if tool.arguments:
+            item.words.append(tool.arguments.encode("utf-8", "replace"))
+            events.append(self._of(item, "function_call_arguments.delta", delta=tool.arguments))
+
+    # -- items -------------------------------------------------------------------------------------------------
+
+    def _begin(self, kind: Kind, events: list[bytes], call: tuple[str, str] = ("", "")) -> Open:
+        self._hush(events)
+        place = self._state.latest
+        own = str((self._head or {}).get("id", "")).removeprefix("resp_")
+        item = Open(place, f"{_PREFIX[kind]}_{own}{place}", kind, call)
+        self._state.begin(item)
+        if kind != "function_call":
+            self._speaking = item
+        told = item.told("in_progress")
+        events.append(self._event("output_item.added", output_index=place, item=told))
+        return item
+
+    def _hush(self, events: list[bytes]) -> None:
+        """What is being said or thought is over."""
+        if self._speaking is not None:
+            self._close(self._speaking, events)
+            self._speaking = None
+
+    def _close(self, item: Open, events: list[bytes]) -> None:
+        if item.kind == "message":
+            self._end_message(item, events)
+        elif item.kind == "reasoning":
+            self._end_thought(item, events)
+        elif item.kind == "function_call":
+            done = self._of(item, "function_call_arguments.done", name=item.call[1], arguments=item.text)
+            events.append(done)
+        else:
+            self._state.open.pop(item.place)
+            return
+        told = wire.dumps(item.told())
+        self._state.finish(item.place, told)
+        events.append(self._event("output_item.done", output_index=item.place, item=msgspec.Raw(told)))
+
+    # -- events ------------------------------------------------------------------------------------------------
+
+    def _of(self, item: Open, kind: str, **fields: object) -> bytes:
+        return self._event(kind, item_id=item.id, output_index=item.place, **fields)
+
+    def _event(self, kind: str, **fields: object) -> bytes:
+        name = f"response.{kind}"
+        data = wire.dumps({"type": name, "sequence_number": self._state.next(), **fields})
+        return sse.render(name.encode(), data)
+
+    def note(self, target: str, source: str, cost: float | None, attempts: int) -> None:
+        """These streams have no place for these."""
+
+    def end(self) -> bytes:
+        """What is open is finished, and the response repeats it all; nothing when the events were not ours."""
+        if self._head is None:
+            return b""
+        events: list[bytes] = []
+        self._hush(events)
+        for item in list(self._state.open.values()):
+            self._close(item, events)
+        if not self._state.items:
+            self._say("text", "", events)
+            self._hush(events)
+        how = ended(self._finish)
+        said = {"output": self._state.output(), "usage": usage_told(self._usage)}
+        events.append(self._event(str(how["status"]), response=self._head | how | said))
+        return b"".join(events)
+
+    def fail(self, failure: Failure, request_id: str) -> bytes:
+        """The error as an event, in both of the forms that SDKs look for."""
+        told = msgspec.json.decode(errors.openai(failure, request_id)[1], type=dict[str, _Json])["error"]
+        flat = {name: told[name] for name in ("code", "message", "param")}
+        event = {"type": "error", "sequence_number": self._state.next(), **flat, "error": told}
+        return sse.render(b"error", wire.dumps(event))
