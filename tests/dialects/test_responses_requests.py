@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from outlast.dialects import DIALECTS
 from outlast.lab.answer import Asked
-from outlast.lab.demands import check
+from outlast.lab.vendors.demands import check
 from outlast.model import messages as m
 from outlast.model.continuing import Beginning, ask_on
 from outlast.model.errors import Caller, Unsupported

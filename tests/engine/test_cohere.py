@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from outlast.dialects import DIALECTS
-from outlast.lab.cohere_side import error_event
+from outlast.lab.vendors.cohere_side import error_event
 from outlast.model.errors import Caller, ContextLength, Unsupported
 from outlast.testing import cut, ended, ok, pings, stall, status
 

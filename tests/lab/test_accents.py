@@ -5,11 +5,11 @@ import json
 import pytest
 
 from outlast.config.errors import ConfigError
-from outlast.lab.accents import headers
 from outlast.lab.answer import Asked, compose
 from outlast.lab.conduct import conduct_of
-from outlast.lab.demands import Refusal, check
 from outlast.lab.rendering import answer_body, answer_events
+from outlast.lab.vendors.accents import headers
+from outlast.lab.vendors.demands import Refusal, check
 from outlast.testing import Conduct, Limits, SimulatedProvider
 
 JSON = {"content-type": "application/json"}

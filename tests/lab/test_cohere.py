@@ -7,12 +7,12 @@ from tests.dialects.conftest import Wire
 
 from outlast.dialects import DIALECTS
 from outlast.lab.answer import Asked, compose
-from outlast.lab.cohere_side import error, error_event, ping
-from outlast.lab.demands import Refusal, check
 from outlast.lab.metering import Meter
 from outlast.lab.metering import Usage as Metered
 from outlast.lab.reception import whereabouts
 from outlast.lab.rendering import answer_body, answer_events
+from outlast.lab.vendors.cohere_side import error, error_event, ping
+from outlast.lab.vendors.demands import Refusal, check
 from outlast.model.messages import Usage
 
 COHERE = DIALECTS["cohere"]

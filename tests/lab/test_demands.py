@@ -3,7 +3,7 @@
 import pytest
 
 from outlast.lab.answer import Asked
-from outlast.lab.demands import Refusal, check
+from outlast.lab.vendors.demands import Refusal, check
 
 HI = [{"role": "user", "content": "hi"}]
 CHAT = {"model": "m", "messages": HI}

@@ -8,11 +8,11 @@ from google.genai import errors, types
 
 from outlast.lab.answer import Asked
 from outlast.lab.conduct import Conduct
-from outlast.lab.demands import Refusal, check
-from outlast.lab.gemini_side import SIGNATURE
 from outlast.lab.provider import SimulatedProvider
 from outlast.lab.quotas import Limits
 from outlast.lab.script import cut, ended, error_event, ok, status
+from outlast.lab.vendors.demands import Refusal, check
+from outlast.lab.vendors.gemini_side import SIGNATURE
 
 JSON = {"content-type": "application/json"}
 HI = {"role": "user", "parts": [{"text": "hi"}]}

@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from outlast.lab.answer import Asked, compose
-from outlast.lab.demands import Refusal, check
 from outlast.lab.going_on import Way
+from outlast.lab.vendors.demands import Refusal, check
 from outlast.model.continuing import ask_on
 
 HI = {"role": "user", "content": "hi"}

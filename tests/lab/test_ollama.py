@@ -7,9 +7,9 @@ import ollama
 import pytest
 
 from outlast.lab.answer import Asked, compose
-from outlast.lab.demands import Refusal, check
 from outlast.lab.metering import Meter
 from outlast.lab.rendering import answer_body, answer_events
+from outlast.lab.vendors.demands import Refusal, check
 from outlast.testing import SimulatedProvider, cut, error_event, ok, status
 
 HI = [{"role": "user", "content": "hi"}]

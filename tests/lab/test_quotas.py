@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outlast.lab import anthropic_side, openai_side
 from outlast.lab.answer import Asked
 from outlast.lab.quotas import Cost, Exceeded, Gauge, Limits, Quota
+from outlast.lab.vendors import anthropic_side, openai_side
 
 gaps = st.lists(st.floats(0, 30), min_size=1, max_size=80)
 

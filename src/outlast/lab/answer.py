@@ -15,10 +15,10 @@ from typing import Literal, NamedTuple, cast
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from outlast.lab import gemini_reading, ollama_reading, responses_reading
-from outlast.lab.accents import Accent
 from outlast.lab.going_on import ANEW, AS_ASKED, Prefill, Way, begun, text_of, words
 from outlast.lab.instance import instance
+from outlast.lab.vendors import gemini_reading, ollama_reading, responses_reading
+from outlast.lab.vendors.accents import Accent
 from outlast.lab.wanted_json import schema_in
 
 Json = dict[str, object]

@@ -20,13 +20,13 @@ from msgspec import Struct
 from outlast.config.environment import Environment
 from outlast.config.errors import ConfigError, Path
 from outlast.config.reader import Reader, Shape
-from outlast.lab.accents import Accent
 from outlast.lab.answer import Json
 from outlast.lab.going_on import Prefill
 from outlast.lab.laws import Latency, Law
 from outlast.lab.named import Word, behaviour
 from outlast.lab.outages import KINDS, Outage
 from outlast.lab.quotas import Limits
+from outlast.lab.vendors.accents import Accent
 from outlast.model.target import Price
 
 _NOTHING: Environment = MappingProxyType({})

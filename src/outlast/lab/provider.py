@@ -23,7 +23,6 @@ from typing import Self, Unpack, cast
 
 from msgspec.structs import replace
 
-from outlast.lab import gemini_reading
 from outlast.lab.answer import Asked, Json, Vendor, dumps
 from outlast.lab.conduct import Conduct
 from outlast.lab.connection import Connection, Received
@@ -37,6 +36,7 @@ from outlast.lab.refusal import Refusal
 from outlast.lab.rendering import words_of
 from outlast.lab.script import Behaviour, body, status
 from outlast.lab.site import Clock, Site
+from outlast.lab.vendors import gemini_reading
 
 _PATIENCE = 10.0
 

@@ -9,13 +9,13 @@ import json
 import re
 from typing import cast
 
-from outlast.lab import gemini_reading
 from outlast.lab.answer import Asked, Json, Kind, Vendor
 from outlast.lab.conduct import Conduct
 from outlast.lab.connection import MOST, Received
-from outlast.lab.demands import Refusal, check
 from outlast.lab.ledger import Seen
 from outlast.lab.script import Behaviour, status
+from outlast.lab.vendors import gemini_reading
+from outlast.lab.vendors.demands import Refusal, check
 
 ROUTES: dict[tuple[str, str], tuple[Vendor, Kind]] = {
     ("POST", "chat/completions"): ("openai", "chat"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from types import ModuleType
 
-from outlast.lab import anthropic_side, cohere_side, gemini_side, ollama_side, openai_side, responses_side
 from outlast.lab.answer import Asked, Said, SimEvent, Vendor, dumps
 from outlast.lab.steps import Body, End, Framing, Head, Headers, Pause, Step
+from outlast.lab.vendors import anthropic_side, cohere_side, gemini_side, ollama_side, openai_side, responses_side
 
 JSON = "application/json"
 _WORDS: dict[Vendor, ModuleType] = {

@@ -19,11 +19,11 @@ from typing import TypeVar, cast, get_args
 from outlast.edge.beside import Beside
 from outlast.edge.race import TaskRace
 from outlast.edge.request import time_left
-from outlast.lab import gemini_reading
 from outlast.lab.answer import Asked, Json, Kind, Vendor
 from outlast.lab.named import Spec, behaviour, by_model
 from outlast.lab.script import Behaviour, ok
 from outlast.lab.scripted_exchange import ScriptedExchange, Sent
+from outlast.lab.vendors import gemini_reading
 from outlast.model.errors import Connect, Failure
 from outlast.model.events import Event
 from outlast.model.forwarding import Feed

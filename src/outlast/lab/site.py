@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import NamedTuple
 
-from outlast.lab import accents
 from outlast.lab.answer import Asked, Json, compose, plain
 from outlast.lab.conduct import Conduct
 from outlast.lab.ledger import Seen
@@ -23,6 +22,7 @@ from outlast.lab.pacing import Pace, breakable, counted, headed, paced
 from outlast.lab.quotas import Cost, Exceeded, Gauge, Quota
 from outlast.lab.rendering import words_of
 from outlast.lab.script import Behaviour, status
+from outlast.lab.vendors import accents
 
 _CALM = Blow()
 

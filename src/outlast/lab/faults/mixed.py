@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from outlast.lab import anthropic_side, openai_side
 from outlast.lab.answer import Asked, Json, SimEvent, compose, dumps
 from outlast.lab.events_by_hand import DONE, chunk, chunks, spoken
 from outlast.lab.rendering import answer_body, answer_events, stream_head, until, whole
 from outlast.lab.script import Behaviour, edited, ok
 from outlast.lab.steps import Body, End, Head, Raw, Step
+from outlast.lab.vendors import anthropic_side, openai_side
 
 _STORM = 2000
 

@@ -7,9 +7,7 @@ from typing import cast
 
 from msgspec.structs import replace
 
-from outlast.lab import accent_demands
 from outlast.lab.answer import Asked, Json
-from outlast.lab.known_models import allowed_tokens, known, prompt_tokens
 from outlast.lab.refusal import (
     Misfit,
     Path,
@@ -29,6 +27,8 @@ from outlast.lab.refusal import (
     text,
     words_or,
 )
+from outlast.lab.vendors import accent_demands
+from outlast.lab.vendors.known_models import allowed_tokens, known, prompt_tokens
 
 _NAME = matching(r"[a-zA-Z0-9_-]{1,64}")
 _IMAGE = r"https?://\S+|data:image/(png|jpe?g|gif|webp);base64,[A-Za-z0-9+/=\s]+"

@@ -9,9 +9,9 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import cast
 
-from outlast.lab import accents
 from outlast.lab.answer import Asked, Json, Said, SimEvent, dumps
 from outlast.lab.quotas import Exceeded, Gauge
+from outlast.lab.vendors import accents
 
 DONE = SimEvent(b"data: [DONE]\n\n")
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from typing import cast
 
 from outlast.lab.answer import Asked, Json
-from outlast.lab.known_models import known, prompt_tokens
 from outlast.lab.refusal import (
     Misfit,
     Path,
@@ -28,6 +27,7 @@ from outlast.lab.refusal import (
     text,
     words_or,
 )
+from outlast.lab.vendors.known_models import known, prompt_tokens
 
 _VERSIONS = ("2023-01-01", "2023-06-01", "2026-10-21")
 _NO_SAMPLING = "2026-10-21"

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from typing import cast
 
 from outlast.lab.answer import Asked, Json, plain
-from outlast.lab.gemini_side import SIGNATURE
-from outlast.lab.known_models import known, prompt_tokens
 from outlast.lab.refusal import (
     Kind,
     Misfit,
@@ -28,6 +26,8 @@ from outlast.lab.refusal import (
     table,
     text,
 )
+from outlast.lab.vendors.gemini_side import SIGNATURE
+from outlast.lab.vendors.known_models import known, prompt_tokens
 
 _UNSIGNED = ("skip_thought_signature_validator", "context_engineering_is_the_way_to_go")
 """Signatures that say that there is none."""

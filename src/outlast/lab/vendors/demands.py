@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from outlast.lab.answer import Asked
-from outlast.lab.anthropic_demands import check_messages
-from outlast.lab.cohere_demands import check_chat as check_cohere_chat
-from outlast.lab.cohere_demands import check_embed
-from outlast.lab.gemini_demands import check_content
-from outlast.lab.gemini_demands import check_embed as check_gemini_embed
-from outlast.lab.ollama_demands import check_ollama
-from outlast.lab.openai_demands import check_chat, check_embeddings
 from outlast.lab.refusal import Refusal
-from outlast.lab.responses_demands import check_response
+from outlast.lab.vendors.anthropic_demands import check_messages
+from outlast.lab.vendors.cohere_demands import check_chat as check_cohere_chat
+from outlast.lab.vendors.cohere_demands import check_embed
+from outlast.lab.vendors.gemini_demands import check_content
+from outlast.lab.vendors.gemini_demands import check_embed as check_gemini_embed
+from outlast.lab.vendors.ollama_demands import check_ollama
+from outlast.lab.vendors.openai_demands import check_chat, check_embeddings
+from outlast.lab.vendors.responses_demands import check_response
 
 __all__ = ["Refusal", "check"]
 

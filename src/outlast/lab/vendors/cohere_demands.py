@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import cast
 
 from outlast.lab.answer import Asked, Json
-from outlast.lab.known_models import allowed_tokens, known, prompt_tokens
 from outlast.lab.refusal import (
     Misfit,
     Path,
@@ -23,6 +22,7 @@ from outlast.lab.refusal import (
     text,
     words_or,
 )
+from outlast.lab.vendors.known_models import allowed_tokens, known, prompt_tokens
 
 
 def _words(value: object, path: Path) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from typing import cast
 
 from outlast.lab.answer import Asked, Json
-from outlast.lab.known_models import known, prompt_tokens
 from outlast.lab.refusal import (
     Misfit,
     Path,
@@ -29,6 +28,7 @@ from outlast.lab.refusal import (
     text,
     words_or,
 )
+from outlast.lab.vendors.known_models import known, prompt_tokens
 
 _INT = integer(-(2**63), 2**63 - 1)
 _FLOAT = number(float("-inf"), float("inf"))

@@ -10,9 +10,9 @@ from typing import cast
 
 from msgspec import Struct
 
-from outlast.lab.accents import Accent
 from outlast.lab.answer import Asked, Json
 from outlast.lab.refusal import Refusal
+from outlast.lab.vendors.accents import Accent
 
 _USUAL = frozenset({
     "model", "messages", "stream", "temperature", "top_p", "n", "stop", "presence_penalty",

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import cast
 
 from outlast.lab.answer import Asked, Json
-from outlast.lab.known_models import known, prompt_tokens
-from outlast.lab.openai_demands import demand_room, image_url
 from outlast.lab.refusal import (
     Misfit,
     Path,
@@ -26,6 +24,8 @@ from outlast.lab.refusal import (
     text,
     words_or,
 )
+from outlast.lab.vendors.known_models import known, prompt_tokens
+from outlast.lab.vendors.openai_demands import demand_room, image_url
 
 _NAME = matching(r"[a-zA-Z0-9_-]{1,64}")
 _CALL_ID = matching(r".{1,64}")

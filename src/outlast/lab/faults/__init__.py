@@ -6,19 +6,19 @@ names that do not resolve) is in `unreachable(...)`, which only virtual time can
 
 from __future__ import annotations
 
-from outlast.lab.body_faults import BODY_FAULTS
-from outlast.lab.chunk_faults import CHUNK_FAULTS
-from outlast.lab.coding_faults import CODING_FAULTS
-from outlast.lab.connect_faults import CONNECT_FAULTS
-from outlast.lab.framing_faults import FRAMING_FAULTS
-from outlast.lab.hint_faults import HINT_FAULTS
-from outlast.lab.message_faults import MESSAGE_FAULTS
-from outlast.lab.mixed_faults import MIXED_FAULTS
+from outlast.lab.faults.body import BODY_FAULTS
+from outlast.lab.faults.chunk import CHUNK_FAULTS
+from outlast.lab.faults.coding import CODING_FAULTS
+from outlast.lab.faults.connect import CONNECT_FAULTS
+from outlast.lab.faults.framing import FRAMING_FAULTS
+from outlast.lab.faults.hint import HINT_FAULTS
+from outlast.lab.faults.message import MESSAGE_FAULTS
+from outlast.lab.faults.mixed import MIXED_FAULTS
+from outlast.lab.faults.status import STATUS_FAULTS
+from outlast.lab.faults.stream import STREAM_FAULTS
+from outlast.lab.faults.tool import TOOL_FAULTS
+from outlast.lab.faults.vendor import VENDOR_FAULTS
 from outlast.lab.script import Behaviour
-from outlast.lab.status_faults import STATUS_FAULTS
-from outlast.lab.stream_faults import STREAM_FAULTS
-from outlast.lab.tool_faults import TOOL_FAULTS
-from outlast.lab.vendor_faults import VENDOR_FAULTS
 
 _GROUPS: dict[str, tuple[dict[str, Behaviour], ...]] = {
     "A": (CONNECT_FAULTS,),

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Iterator
 
 from outlast.lab.answer import Asked, Json, Said, SimEvent, compose, dumps
-from outlast.lab.openai_side import error, exceeded, ping, rate_limits
+from outlast.lab.vendors.openai_side import error, exceeded, ping, rate_limits
 
 __all__ = ["count_tokens", "error", "error_event", "events", "exceeded", "ping", "rate_limits", "whole"]
 

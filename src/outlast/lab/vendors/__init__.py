@@ -1,0 +1,1 @@
+"""What each vendor looks like from outside: what it refuses, what it answers, and in which words."""
