@@ -10,6 +10,8 @@ were whole.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from outlast.flow.call import Answer, Call, Handler, Layer
 from outlast.flow.stream import Stream
 from outlast.layers.resume.config import ResumeConfig
@@ -29,22 +31,26 @@ def resume(config: ResumeConfig, most: int) -> Layer:
     """
 
     def layer(inner: Handler) -> Handler:
-        async def handle(call: Call) -> Answer:
+        def handle(call: Call) -> Awaitable[Answer]:
             if not call.request.stream or not _outlives(call):
-                return await inner(call)
-            call.outlived = True
-            answer = await inner(call)
-            if not isinstance(answer, Stream):
-                return answer
-            try:
-                return await _outlived(answer, Resumed(inner, call, answer, config, most), call)
-            except BaseException:
-                answer.abort()
-                raise
+                return inner(call)
+            return _resumable(config, most, inner, call)
 
         return handle
 
     return layer
+
+
+async def _resumable(config: ResumeConfig, most: int, inner: Handler, call: Call) -> Answer:
+    call.outlived = True
+    answer = await inner(call)
+    if not isinstance(answer, Stream):
+        return answer
+    try:
+        return await _outlived(answer, Resumed(inner, call, answer, config, most), call)
+    except BaseException:
+        answer.abort()
+        raise
 
 
 async def _outlived(answer: Stream, source: Resumed, call: Call) -> Stream:
