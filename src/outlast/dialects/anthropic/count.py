@@ -8,11 +8,9 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from outlast.dialects import wire
+from outlast.dialects import counts, wire
 from outlast.dialects.anthropic import request as anthropic_request
-from outlast.dialects.classify import in_band
-from outlast.model.errors import BadResponse
-from outlast.model.messages import Chat, Counted, Reply, Request, Usage
+from outlast.model.messages import Chat, Counted, Reply, Request
 from outlast.model.target import Target
 
 NOT_COUNTED = frozenset({
@@ -59,13 +57,9 @@ def stripped(body: bytes) -> bytes:
 def decode(body: bytes, target: Target, dialect: str) -> Counted:
     """The count in these bytes. Raises `BadResponse`, or what an error envelope means."""
     said = wire.answer(_ANSWER, body)
-    if said.error:
-        raise in_band(said.error, target)
-    if said.input_tokens is None:
-        raise BadResponse("a count without a number")
-    return Counted(tokens=said.input_tokens, model=target.model, usage=Usage(), raw=body, dialect=dialect)
+    return counts.counted(said.input_tokens, said.error, body, target, dialect)
 
 
 def render(reply: Reply) -> bytes:
     """The count as Anthropic would answer."""
-    return wire.dumps({"input_tokens": reply.tokens if isinstance(reply, Counted) else 0})
+    return wire.dumps({"input_tokens": counts.tokens_of(reply)})

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from outlast.dialects import classify, hints, sse
+from outlast.dialects import classify, hints, sse, vectors
 from outlast.dialects.cohere import body as cohere_body
 from outlast.dialects.cohere import embed as cohere_embed
 from outlast.dialects.cohere import errors as cohere_errors
@@ -45,10 +45,11 @@ class Cohere:
     def encode(self, request: Request, target: Target) -> Outgoing:
         """The bytes that ask this target. Raises `Unsupported` for what it cannot be asked."""
         embeds = request.operation == "embed"
-        half = cohere_embed if embeds else cohere_body
         if request.dialect == self.name and request.body:
-            body, dropped = half.passed_on(request, target)
+            pass_on = vectors.passed_on if embeds else cohere_body.passed_on
+            body, dropped = pass_on(request, target)
         else:
+            half = cohere_embed if embeds else cohere_body
             body, dropped = half.written(request, target, own=request.dialect == self.name)
         return Outgoing(_path(embeds, target), body, _HEADERS, dropped)
 

@@ -6,20 +6,16 @@ vectors are for; callers of other dialects do not say, and get what one stores (
 
 from __future__ import annotations
 
-import sys
-from array import array
-from base64 import b64decode, b64encode
-from binascii import Error as NotBase64
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from outlast.dialects import estimate, wire
+from outlast.dialects import bodies, estimate, vectors, wire
 from outlast.dialects.classify import in_band
 from outlast.dialects.cohere.reply import answer_id
-from outlast.model.errors import BadResponse, Caller, Unsupported
-from outlast.model.messages import Embed, Request, Usage, Vectors
+from outlast.model.errors import Caller, Unsupported
+from outlast.model.messages import Embed, Request, Vectors
 from outlast.model.target import Target
 
 _MOST = 96
@@ -66,7 +62,6 @@ class _Answer(Struct):
 
 _ASK = msgspec.json.Decoder(_Ask)
 _ANSWER = msgspec.json.Decoder(_Answer)
-_ROW = msgspec.json.Decoder(list[float] | str)
 _CARRIED = frozenset({"model", "texts", "images", "inputs", "output_dimension"})
 
 
@@ -104,15 +99,6 @@ def _words(one: _Input) -> str:
     return "\n".join(piece.text or "" for piece in one.content)
 
 
-def passed_on(request: Request, target: Target) -> tuple[bytes, tuple[str, ...]]:
-    """The caller's own body for this target, and the names of what had to be taken out."""
-    fields = wire.fields(request.body)
-    dropped: list[str] = []
-    fields["model"] = Raw(wire.dumps(target.model))
-    wire.take_out(fields, wire.ADDRESSES | frozenset(target.provider.quirks.drops), dropped)
-    return wire.dumps(fields), tuple(dropped)
-
-
 def written(request: Request, target: Target, own: bool) -> tuple[bytes, tuple[str, ...]]:
     """A body made from `Embed`, and the names of what had to be taken out.
 
@@ -121,24 +107,19 @@ def written(request: Request, target: Target, own: bool) -> tuple[bytes, tuple[s
     Raises:
         Unsupported: token numbers, or more texts than Cohere takes at once.
     """
-    embed = request.content()
-    if not isinstance(embed, Embed):
-        raise TypeError("not an embeddings request")
-    texts = [one for one in embed.input if isinstance(one, str)]
-    if len(texts) < len(embed.input):
-        raise Unsupported(f"{target.name} embeds texts, not token numbers; send texts")
+    embed = vectors.asked(request)
+    texts = vectors.texts(embed, target)
     if len(texts) > _MOST:
         raise Unsupported(f"{target.name} embeds at most {_MOST} texts at once; send fewer")
     body: dict[str, object] = {"model": target.model, "texts": texts, "input_type": _PURPOSE}
     body["embedding_types"] = ["float"]
     if embed.dimensions is not None:
         body["output_dimension"] = embed.dimensions
-    extra = {name: value for name, value in embed.extra.items() if name != "encoding_format"}
-    kept = {name: value for name, value in extra.items() if own and name not in wire.ADDRESSES}
-    body |= kept
-    refused = [name for name in target.provider.quirks.drops if body.pop(name, None) is not None]
-    unsaid = [name for name in extra if name not in kept and not wire.says_nothing(extra[name])]
-    return wire.dumps(body), (*sorted(unsaid), *refused)
+    kept = {name for name in embed.extra if own and name not in wire.ADDRESSES and name != "encoding_format"}
+    body |= {name: embed.extra[name] for name in kept}
+    dropped = [name for name in vectors.unsaid(embed.extra) if name not in kept]
+    bodies.refuse(body, target, dropped)
+    return bodies.closed(body, dropped)
 
 
 def decode(body: bytes, request: Request, target: Target, dialect: str) -> Vectors:
@@ -148,19 +129,16 @@ def decode(body: bytes, request: Request, target: Target, dialect: str) -> Vecto
         raise in_band({"message": said.message}, target)
     found = said.embeddings
     kinds = {"float": found} if isinstance(found, list) else found or {}
-    rows = next((kinds[name] for name in ("float", "base64", *kinds) if kinds.get(name)), None)
-    if not rows:
-        raise BadResponse("an answer without rows")
-    if len(rows) != _asked_for(request):
-        raise BadResponse("an answer with another number of rows than asked for")
+    rows = next((kinds[name] for name in ("float", "base64", *kinds) if kinds.get(name)), [])
+    vectors.demand_rows(rows, _asked_for(request))
     billed = said.meta.billed_units if said.meta is not None else None
     counted = billed.input_tokens if billed is not None else None
     return Vectors(
         model=target.model,
-        usage=Usage(int(counted)) if counted is not None else Usage(request.tokens, estimated=True),
+        usage=vectors.usage(int(counted) if counted is not None else None, request),
         raw=body,
         dialect=dialect,
-        read_vectors=lambda: [_unpacked(row) for row in rows],
+        read_vectors=lambda: [vectors.unpacked(row) for row in rows],
     )
 
 
@@ -173,19 +151,6 @@ def _asked_for(request: Request) -> int:
     return len(asked.input) if isinstance(asked, Embed) else 0
 
 
-def _unpacked(row: Raw) -> list[float]:
-    numbers = wire.answer(_ROW, bytes(row))
-    if isinstance(numbers, list):
-        return numbers
-    try:
-        packed = array("f", b64decode(numbers, validate=True))
-    except (NotBase64, ValueError):
-        raise BadResponse("an embedding that is neither numbers nor base64") from None
-    if sys.byteorder == "big":
-        packed.byteswap()
-    return packed.tolist()
-
-
 def render(reply: Vectors, request: Request) -> bytes:
     """The rows as Cohere would answer, as numbers, packed, or both."""
     asked = request.content()
@@ -196,7 +161,7 @@ def render(reply: Vectors, request: Request) -> bytes:
     if "float" in names:
         rows["float"] = reply.vectors
     if "base64" in names:
-        rows["base64"] = [_packed(row) for row in reply.vectors]
+        rows["base64"] = [vectors.packed(row) for row in reply.vectors]
     units = {"input_tokens": float(reply.usage.input)}
     return wire.dumps(
         {
@@ -207,10 +172,3 @@ def render(reply: Vectors, request: Request) -> bytes:
             "meta": {"api_version": {"version": "2"}, "billed_units": units},
         }
     )
-
-
-def _packed(row: list[float]) -> str:
-    numbers = array("f", row)
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return b64encode(numbers.tobytes()).decode()

@@ -10,12 +10,11 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw, Struct
 
-from outlast.dialects import wire
-from outlast.dialects.classify import in_band
+from outlast.dialects import counts, wire
 from outlast.dialects.gemini import request as gemini_request
 from outlast.dialects.gemini import spelling as gemini_spelling
-from outlast.model.errors import BadResponse, Caller
-from outlast.model.messages import Counted, Reply, Request, Usage
+from outlast.model.errors import Caller
+from outlast.model.messages import Counted, Reply, Request
 from outlast.model.target import Target
 
 _WHOLE = "generateContentRequest"
@@ -50,13 +49,9 @@ def wrapped(body: bytes, target: Target) -> bytes:
 def decode(body: bytes, target: Target, dialect: str) -> Counted:
     """The count in these bytes. Raises `BadResponse`, or what an error envelope means."""
     said = wire.answer(_ANSWER, body)
-    if said.error:
-        raise in_band(said.error, target)
-    if said.total_tokens is None:
-        raise BadResponse("a count without a number")
-    return Counted(tokens=said.total_tokens, model=target.model, usage=Usage(), raw=body, dialect=dialect)
+    return counts.counted(said.total_tokens, said.error, body, target, dialect)
 
 
 def render(reply: Reply) -> bytes:
     """The count as Google would answer."""
-    return wire.dumps({"totalTokens": reply.tokens if isinstance(reply, Counted) else 0})
+    return wire.dumps({"totalTokens": counts.tokens_of(reply)})

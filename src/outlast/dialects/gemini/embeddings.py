@@ -11,14 +11,14 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from outlast.dialects import estimate, wire
+from outlast.dialects import bodies, estimate, vectors, wire
 from outlast.dialects.classify import in_band
 from outlast.dialects.gemini import spelling as gemini_spelling
 from outlast.dialects.gemini.reply import usage_in
 from outlast.dialects.gemini.request import place
 from outlast.dialects.gemini.turns import Content
-from outlast.model.errors import BadResponse, Caller, Unsupported
-from outlast.model.messages import Embed, Request, Usage, Vectors
+from outlast.model.errors import Caller
+from outlast.model.messages import Embed, Request, Vectors
 from outlast.model.target import Target
 
 
@@ -104,21 +104,19 @@ def passed_on(request: Request, target: Target) -> tuple[bytes, tuple[str, ...]]
     if "requests" in fields:
         rows = wire.ask(_ROWS, bytes(fields["requests"]))
         fields["requests"] = Raw(_ENCODER.encode([row | {"model": model} for row in rows]))
-    wire.take_out(fields, wire.ADDRESSES | frozenset(target.provider.quirks.drops), dropped)
+    bodies.withhold(fields, target, dropped)
     return _ENCODER.encode(fields), tuple(dropped)
 
 
 def written(request: Request, target: Target) -> tuple[bytes, tuple[str, ...]]:
     """A body made from `Embed`, and the names of what had to be left out. Raises `Unsupported` for token numbers."""
-    embed = request.content()
-    if not isinstance(embed, Embed):
-        raise TypeError("not an embeddings request")
-    if not all(isinstance(text, str) for text in embed.input):
-        raise Unsupported(f"{target.name} embeds texts, not the numbers of tokens")
+    embed = vectors.asked(request)
     more = {} if embed.dimensions is None else {"outputDimensionality": embed.dimensions}
-    rows = [{"model": _named(target), "content": {"parts": [{"text": text}]}, **more} for text in embed.input]
-    said = (name for name, value in embed.extra.items() if name != "encoding_format" and not wire.says_nothing(value))
-    return wire.dumps({"requests": rows}), tuple(sorted(said))
+    rows = [
+        {"model": _named(target), "content": {"parts": [{"text": text}]}, **more}
+        for text in vectors.texts(embed, target)
+    ]
+    return bodies.closed({"requests": rows}, vectors.unsaid(embed.extra))
 
 
 def _named(target: Target) -> str:
@@ -131,14 +129,10 @@ def decode(body: bytes, request: Request, target: Target, dialect: str) -> Vecto
     if said.error:
         raise in_band(said.error, target)
     rows = said.embeddings or ([said.embedding] if said.embedding is not None else [])
-    if not rows:
-        raise BadResponse("an answer without rows")
-    asked = request.content()
-    if isinstance(asked, Embed) and len(rows) != len(asked.input):
-        raise BadResponse("an answer with another number of rows than asked for")
+    vectors.demand_rows(rows, len(vectors.asked(request).input))
     return Vectors(
         model=target.model,
-        usage=usage_in(said.usage_metadata) or Usage(request.tokens, estimated=True),
+        usage=usage_in(said.usage_metadata) or vectors.usage(None, request),
         raw=body,
         dialect=dialect,
         read_vectors=lambda: [row.values for row in rows],

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from outlast.dialects import classify, hints, lines
+from outlast.dialects import classify, hints, lines, vectors
 from outlast.dialects.ollama import body as ollama_body
 from outlast.dialects.ollama import embeddings as ollama_embeddings
 from outlast.dialects.ollama import errors as ollama_errors
@@ -48,7 +48,7 @@ class Ollama:
         """The bytes that ask this target. Raises `Unsupported` for what changes the request's meaning if left out."""
         passes = request.dialect == self.name and bool(request.body)
         if request.operation == "embed":
-            make = ollama_embeddings.passed_on if passes else ollama_embeddings.written
+            make = vectors.passed_on if passes else ollama_embeddings.written
             body, dropped = make(request, target)
         elif passes:
             body, dropped = ollama_body.passed_on(request, target)

@@ -7,12 +7,12 @@ from typing import Annotated, Any, get_type_hints
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from outlast.dialects import estimate, wire
+from outlast.dialects import bodies, estimate, vectors, wire
 from outlast.dialects.classify import in_band
 from outlast.dialects.ollama.reply import usage_in
 from outlast.dialects.ollama.request import Name
-from outlast.model.errors import BadResponse, Caller, Unsupported
-from outlast.model.messages import Embed, Request, Usage, Vectors
+from outlast.model.errors import Caller
+from outlast.model.messages import Embed, Request, Vectors
 from outlast.model.target import Target
 
 
@@ -31,7 +31,6 @@ class _Answer(Struct):
 
 _ASK = msgspec.json.Decoder(_Ask)
 _ANSWER = msgspec.json.Decoder(_Answer)
-_ENCODER = msgspec.json.Encoder()
 _CARRIED = frozenset(get_type_hints(_Ask))
 
 
@@ -50,31 +49,16 @@ def _read(body: bytes) -> Embed:
     return Embed((ask.input,) if isinstance(ask.input, str) else tuple(ask.input), ask.dimensions, extra)
 
 
-def passed_on(request: Request, target: Target) -> tuple[bytes, tuple[str, ...]]:
-    """The caller's own body for this target, and the names of what had to be taken out."""
-    fields = wire.fields(request.body)
-    dropped: list[str] = []
-    fields["model"] = Raw(_ENCODER.encode(target.model))
-    wire.take_out(fields, wire.ADDRESSES | frozenset(target.provider.quirks.drops), dropped)
-    return _ENCODER.encode(fields), tuple(dropped)
-
-
 def written(request: Request, target: Target) -> tuple[bytes, tuple[str, ...]]:
     """A body made from `Embed`, and the names of what Ollama's words cannot say. Raises `Unsupported`."""
-    embed = request.content()
-    if not isinstance(embed, Embed):
-        raise TypeError("not an embeddings request")
-    if not all(isinstance(text, str) for text in embed.input):
-        raise Unsupported(f"{target.name} takes texts only: send no token numbers")
+    embed = vectors.asked(request)
     # A text that is too long is to be refused, not cut without a word.
-    body: dict[str, object] = {"model": target.model, "input": embed.input, "truncate": False}
+    body: dict[str, object] = {"model": target.model, "input": vectors.texts(embed, target), "truncate": False}
     if embed.dimensions is not None:
         body["dimensions"] = embed.dimensions
-    dropped = [
-        name for name, value in embed.extra.items() if name != "encoding_format" and not wire.says_nothing(value)
-    ]
-    dropped += [name for name in target.provider.quirks.drops if body.pop(name, None) is not None]
-    return wire.dumps(body), tuple(dropped)
+    dropped = vectors.unsaid(embed.extra)
+    bodies.refuse(body, target, dropped)
+    return bodies.closed(body, dropped)
 
 
 def decode(body: bytes, request: Request, target: Target, dialect: str) -> Vectors:
@@ -82,16 +66,11 @@ def decode(body: bytes, request: Request, target: Target, dialect: str) -> Vecto
     said = wire.answer(_ANSWER, body)
     if said.error:
         raise in_band(said.error, target)
-    rows = said.embeddings
-    if not rows:
-        raise BadResponse("an answer without rows")
-    asked = request.content()
-    if isinstance(asked, Embed) and len(rows) != len(asked.input):
-        raise BadResponse("an answer with another number of rows than asked for")
-    count = usage_in(said.prompt_eval_count)
+    rows = said.embeddings or []
+    vectors.demand_rows(rows, len(vectors.asked(request).input))
     return Vectors(
         model=said.model or target.model,
-        usage=Usage(request.tokens, estimated=True) if count is None else Usage(count),
+        usage=vectors.usage(usage_in(said.prompt_eval_count), request),
         raw=body,
         dialect=dialect,
         read_vectors=lambda: rows,

@@ -6,20 +6,16 @@ Rows are unpacked only when somebody looks at them.
 
 from __future__ import annotations
 
-import sys
-from array import array
-from base64 import b64decode, b64encode
-from binascii import Error as NotBase64
 from typing import Annotated, get_type_hints
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from outlast.dialects import estimate, wire
+from outlast.dialects import estimate, vectors, wire
 from outlast.dialects.classify import in_band
-from outlast.dialects.openai.reply import WireUsage, usage_in, usage_of
-from outlast.model.errors import BadResponse, Caller
-from outlast.model.messages import Embed, Request, Usage, Vectors
+from outlast.dialects.openai.reply import usage_in, usage_of
+from outlast.model.errors import Caller
+from outlast.model.messages import Embed, Request, Vectors
 from outlast.model.target import Target
 
 _Token = Annotated[int, Meta(ge=0, le=2**31)]
@@ -47,7 +43,6 @@ class _Answer(Struct):
 
 _ASK = msgspec.json.Decoder(_Ask)
 _ANSWER = msgspec.json.Decoder(_Answer)
-_ROW = msgspec.json.Decoder(list[float] | str)
 _CARRIED = frozenset(get_type_hints(_Ask)) - {"encoding_format"}
 
 
@@ -93,9 +88,7 @@ def written(request: Request, target: Target, own: bool) -> tuple[bytes, tuple[s
 
     `own` says that the extra fields are the caller's for this dialect.
     """
-    embed = request.content()
-    if not isinstance(embed, Embed):
-        raise TypeError("not an embeddings request")
+    embed = vectors.asked(request)
     allowed = {name: value for name, value in embed.extra.items() if own and name not in wire.ADDRESSES}
     body: dict[str, object] = {"model": target.model, "input": embed.input, **allowed}
     if embed.dimensions is not None:
@@ -111,37 +104,16 @@ def decode(body: bytes, request: Request, target: Target, dialect: str) -> Vecto
     said = wire.answer(_ANSWER, body)
     if said.error:
         raise in_band(said.error, target)
-    rows = said.data
-    if not rows:
-        raise BadResponse("an answer without rows")
-    asked = request.content()
-    if isinstance(asked, Embed) and len(rows) != len(asked.input):
-        raise BadResponse("an answer with another number of rows than asked for")
+    rows = said.data or []
+    vectors.demand_rows(rows, len(vectors.asked(request).input))
     usage = usage_in(said.usage)
     return Vectors(
         model=said.model or target.model,
-        usage=_usage(usage, request),
+        usage=usage_of(usage) if usage is not None else vectors.usage(None, request),
         raw=body,
         dialect=dialect,
-        read_vectors=lambda: [_unpacked(row) for row in sorted(rows, key=lambda row: row.index)],
+        read_vectors=lambda: [vectors.unpacked(row.embedding) for row in sorted(rows, key=lambda row: row.index)],
     )
-
-
-def _usage(usage: WireUsage | None, request: Request) -> Usage:
-    return usage_of(usage) if usage is not None else Usage(request.tokens, estimated=True)
-
-
-def _unpacked(row: _Row) -> list[float]:
-    numbers = wire.answer(_ROW, bytes(row.embedding))
-    if isinstance(numbers, list):
-        return numbers
-    try:
-        packed = array("f", b64decode(numbers, validate=True))
-    except (NotBase64, ValueError):
-        raise BadResponse("an embedding that is neither numbers nor base64") from None
-    if sys.byteorder == "big":
-        packed.byteswap()
-    return packed.tolist()
 
 
 def render(reply: Vectors, request: Request) -> bytes:
@@ -149,15 +121,8 @@ def render(reply: Vectors, request: Request) -> bytes:
     asked = request.content()
     packed = isinstance(asked, Embed) and asked.extra.get("encoding_format") == "base64"
     data = [
-        {"object": "embedding", "index": index, "embedding": _packed(row) if packed else row}
+        {"object": "embedding", "index": index, "embedding": vectors.packed(row) if packed else row}
         for index, row in enumerate(reply.vectors)
     ]
     usage = {"prompt_tokens": reply.usage.input, "total_tokens": reply.usage.input}
     return wire.dumps({"object": "list", "data": data, "model": reply.model, "usage": usage})
-
-
-def _packed(row: list[float]) -> str:
-    numbers = array("f", row)
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return b64encode(numbers.tobytes()).decode()

@@ -5,11 +5,9 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
-from outlast.dialects import wire
-from outlast.dialects.classify import in_band
+from outlast.dialects import counts, wire
 from outlast.dialects.responses import request as responses_request
-from outlast.model.errors import BadResponse
-from outlast.model.messages import Counted, Reply, Request, Usage
+from outlast.model.messages import Counted, Reply, Request
 from outlast.model.target import Target
 
 COUNTED = frozenset({
@@ -44,14 +42,9 @@ def stripped(body: bytes) -> bytes:
 def decode(body: bytes, target: Target, dialect: str) -> Counted:
     """The count in these bytes. Raises `BadResponse`, or what an error envelope means."""
     said = wire.answer(_ANSWER, body)
-    if said.error:
-        raise in_band(said.error, target)
-    if said.input_tokens is None:
-        raise BadResponse("a count without a number")
-    return Counted(tokens=said.input_tokens, model=target.model, usage=Usage(), raw=body, dialect=dialect)
+    return counts.counted(said.input_tokens, said.error, body, target, dialect)
 
 
 def render(reply: Reply) -> bytes:
     """The count as OpenAI would answer."""
-    tokens = reply.tokens if isinstance(reply, Counted) else 0
-    return wire.dumps({"object": "response.input_tokens", "input_tokens": tokens})
+    return wire.dumps({"object": "response.input_tokens", "input_tokens": counts.tokens_of(reply)})
