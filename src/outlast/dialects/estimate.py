@@ -6,6 +6,12 @@ Where a window or a caller wants to know, `outlast.model.tokens` looks closer.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from outlast.model.messages import Request, Usage
+from outlast.model.target import Target
+from outlast.model.tokens import count
+
 IMAGE = 800
 """Tokens of a picture, whatever its size."""
 
@@ -24,3 +30,13 @@ def weight(text: str) -> int:
 def of_size(size: int) -> int:
     """Tokens of a text that has gone by, and of which only the `weight` of its pieces is known."""
     return size // 4 + 1 if size else 0
+
+
+def of_answer(texts: Iterable[str], request: Request, target: Target) -> Usage:
+    """The usage of an answer whose provider has told none: by its texts."""
+    return Usage(request.tokens, count("".join(texts), target.vocabulary), estimated=True)
+
+
+def of_stream(size: int, request: Request) -> Usage:
+    """The usage of a stream whose provider has told none: by the `weight` of its pieces."""
+    return Usage(request.tokens, of_size(size), estimated=True)

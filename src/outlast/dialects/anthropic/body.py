@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
-from outlast.dialects import going_on, wire
+from outlast.dialects import bodies, going_on, wire
 from outlast.dialects.anthropic.blocks import blocks_of, result_block
 from outlast.model.messages import Chat, Message, Reasoning, Request, Tool, ToolCall, ToolResult
 from outlast.model.target import Target
@@ -27,24 +27,16 @@ _EFFORTS = {"minimal": "low"}
 
 def passed_on(request: Request, target: Target) -> tuple[bytes, tuple[str, ...]]:
     """The caller's own body for this target, and the names of what had to be taken out."""
-    fields = wire.fields(request.body)
     dropped: list[str] = []
-    fields["model"] = Raw(_ENCODER.encode(target.model))
-    if not fields.keys().isdisjoint(wire.ADDRESSES):
-        wire.take_out(fields, wire.ADDRESSES, dropped)
-    if target.provider.quirks.drops:
-        wire.take_out(fields, frozenset(target.provider.quirks.drops), dropped)
+    fields = bodies.opened(request, target, dropped)
     if not target.sampling:
         wire.take_out(fields, _SAMPLING, dropped)
-    if target.max_output and request.max_tokens and request.max_tokens > target.max_output:
+    if bodies.too_many(request, target):
         fields["max_tokens"] = Raw(b"%d" % target.max_output)
         dropped.append(f"max_tokens above {target.max_output}")
     if request.begun is not None:
         _pass_on_begun(fields, request, target, dropped)
-    if request.stream:
-        fields["stream"] = wire.TRUE
-    elif fields.get("stream") == wire.TRUE:
-        del fields["stream"]
+    bodies.streamed(fields, request)
     return _ENCODER.encode(fields), tuple(dropped)
 
 
@@ -65,9 +57,7 @@ def written(request: Request, target: Target, own: bool) -> tuple[bytes, tuple[s
 
     `own` says that the extra fields are the caller's for this dialect, to be written whatever they are.
     """
-    chat = request.content()
-    if not isinstance(chat, Chat):
-        raise TypeError("not a chat")
+    chat = bodies.asked(request)
     dropped: list[str] = []
     system, turns = _turns(chat, dropped)
     prefill = going_on.prefills(request.begun, target)
@@ -86,8 +76,8 @@ def written(request: Request, target: Target, own: bool) -> tuple[bytes, tuple[s
     _options(body, chat, target, dropped)
     if request.stream:
         body["stream"] = True
-    dropped.extend(name for name in target.provider.quirks.drops if body.pop(name, None) is not None)
-    return wire.dumps(body), tuple(dict.fromkeys(dropped))
+    bodies.refuse(body, target, dropped)
+    return bodies.closed(body, dropped)
 
 
 def _without_thinking(extra: dict[str, object]) -> dict[str, object]:

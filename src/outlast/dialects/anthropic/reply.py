@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from outlast.dialects import wire
+from outlast.dialects import estimate, wire
 from outlast.dialects.anthropic.blocks import tool_id
 from outlast.dialects.arguments import as_object
 from outlast.dialects.classify import in_band
@@ -19,7 +19,6 @@ from outlast.dialects.wire import Count
 from outlast.model.errors import BadResponse, ContextLength
 from outlast.model.messages import Part, Reasoning, Refusal, Reply, Request, Text, ToolCall, Usage
 from outlast.model.target import Target
-from outlast.model.tokens import count
 
 
 class _OutputDetails(Struct, gc=False):
@@ -145,8 +144,8 @@ def usage_told(usage: Usage) -> dict[str, object]:
 
 
 def _counted(blocks: list[Block], request: Request, target: Target) -> Usage:
-    said = "".join((block.text or "") + (block.thinking or "") + bytes(block.input).decode() for block in blocks)
-    return Usage(request.tokens, count(said, target.vocabulary), estimated=True)
+    said = ((block.text or "") + (block.thinking or "") + bytes(block.input).decode() for block in blocks)
+    return estimate.of_answer(said, request, target)
 
 
 def _tolerantly(body: bytes, target: Target) -> _Answer:

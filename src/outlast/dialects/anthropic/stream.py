@@ -19,7 +19,7 @@ from outlast.dialects.anthropic.reply import WINDOW, Block, WireUsage, finish_re
 from outlast.dialects.classify import in_band
 from outlast.dialects.stream import EventReader
 from outlast.model.errors import BadResponse, ContextLength
-from outlast.model.messages import Chunk, Request, ToolDelta, Usage
+from outlast.model.messages import Chunk, Request, ToolDelta
 from outlast.model.target import Target
 
 
@@ -165,7 +165,7 @@ class AnthropicReader(EventReader):
     def _total(self, chunks: list[Chunk]) -> None:
         if not self._told:
             self._told = True
-            chunks.append(Chunk(usage=Usage(self._request.tokens, estimate.of_size(self._size), estimated=True)))
+            chunks.append(Chunk(usage=estimate.of_stream(self._size, self._request)))
 
     def _count(self, raw: Raw) -> None:
         """Take over what this event says of the usage; each number overwrites the one before."""

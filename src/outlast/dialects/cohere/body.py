@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
-from outlast.dialects import going_on, wire
+from outlast.dialects import bodies, going_on, wire
 from outlast.dialects.cohere.request import LOGPROBS
 from outlast.dialects.cohere.turns import turns_of
 from outlast.model.errors import SCHEMA_REFUSED, Unsupported
@@ -30,22 +30,16 @@ _NO_PARAMETERS: dict[str, object] = {"type": "object", "properties": {}}
 
 def passed_on(request: Request, target: Target) -> tuple[bytes, tuple[str, ...]]:
     """The caller's own body for this target, and the names of what had to be taken out."""
-    fields = wire.fields(request.body)
     dropped: list[str] = []
-    fields["model"] = Raw(_ENCODER.encode(target.model))
-    wire.take_out(fields, wire.ADDRESSES, dropped)
-    wire.take_out(fields, frozenset(target.provider.quirks.drops), dropped)
+    fields = bodies.opened(request, target, dropped)
     if not target.sampling:
         wire.take_out(fields, _SAMPLING, dropped)
-    if target.max_output and request.max_tokens and request.max_tokens > target.max_output:
+    if bodies.too_many(request, target):
         fields["max_tokens"] = Raw(b"%d" % target.max_output)
         dropped.append(f"max_tokens above {target.max_output}")
     if request.begun is not None:
         _pass_on_begun(fields, request, target, dropped)
-    if request.stream:
-        fields["stream"] = wire.TRUE
-    elif fields.get("stream") == wire.TRUE:
-        del fields["stream"]
+    bodies.streamed(fields, request)
     return _ENCODER.encode(fields), tuple(dropped)
 
 
@@ -69,9 +63,7 @@ def written(request: Request, target: Target, own: bool) -> tuple[bytes, tuple[s
     Raises:
         Unsupported: a format is asked for together with tools.
     """
-    chat = request.content()
-    if not isinstance(chat, Chat):
-        raise TypeError("not a chat")
+    chat = bodies.asked(request)
     dropped: list[str] = []
     turns = turns_of(chat, target, dropped)
     prefill = going_on.prefills(request.begun, target)
@@ -88,8 +80,8 @@ def written(request: Request, target: Target, own: bool) -> tuple[bytes, tuple[s
     _options(body, chat, target, dropped)
     _thinking(body, chat, target, dropped)
     _extra(body, chat, own, target, dropped)
-    dropped.extend(name for name in target.provider.quirks.drops if body.pop(name, None) is not None)
-    return wire.dumps(body), tuple(dict.fromkeys(dropped))
+    bodies.refuse(body, target, dropped)
+    return bodies.closed(body, dropped)
 
 
 def _tools(body: dict[str, object], chat: Chat, dropped: list[str]) -> None:
@@ -132,10 +124,7 @@ def _format(body: dict[str, object], chat: Chat, target: Target) -> None:
 
 
 def _options(body: dict[str, object], chat: Chat, target: Target, dropped: list[str]) -> None:
-    limit = chat.max_tokens
-    if limit and target.max_output and limit > target.max_output:
-        limit = target.max_output
-        dropped.append(f"max_tokens above {limit}")
+    limit = bodies.limit(chat, target, dropped)
     if limit is not None:
         body["max_tokens"] = limit
     if len(chat.stop) > _MOST_STOPS:

@@ -12,12 +12,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from outlast.dialects import wire
+from outlast.dialects import estimate, wire
 from outlast.dialects.classify import in_band
 from outlast.model.errors import BadResponse
 from outlast.model.messages import Part, Reasoning, Refusal, Reply, Request, Text, ToolCall, Usage
 from outlast.model.target import Target
-from outlast.model.tokens import count
 
 _Count = Annotated[float, Meta(ge=0, le=10**12)]
 
@@ -163,7 +162,7 @@ def usage_told(usage: Usage) -> dict[str, object]:
 def _counted(message: _Message, request: Request, target: Target) -> Usage:
     said = [(block.text or "") + (block.thinking or "") for block in message.content or ()]
     said.extend(call.function.arguments or "" for call in message.tool_calls or () if call.function is not None)
-    return Usage(request.tokens, count("".join([*said, message.tool_plan or ""]), target.vocabulary), estimated=True)
+    return estimate.of_answer([*said, message.tool_plan or ""], request, target)
 
 
 def _parts(message: _Message) -> tuple[Part, ...]:

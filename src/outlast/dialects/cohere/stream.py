@@ -29,7 +29,7 @@ from outlast.dialects.cohere.reply import (
 )
 from outlast.dialects.stream import EventReader
 from outlast.model.errors import BadResponse
-from outlast.model.messages import Chunk, Request, ToolDelta, Usage
+from outlast.model.messages import Chunk, Request, ToolDelta
 from outlast.model.target import Target
 
 
@@ -157,7 +157,7 @@ class CohereReader(EventReader):
             raise BadResponse("the stream ended without a finish reason")
         demand_success(delta.finish_reason, delta.error or "", self._target)
         self.finished = self._ended = True
-        usage = usage_in(delta.usage) or Usage(self._request.tokens, estimate.of_size(self._size), estimated=True)
+        usage = usage_in(delta.usage) or estimate.of_stream(self._size, self._request)
         chunks.append(Chunk(finish=finish_read(delta.finish_reason), usage=usage))
 
     def _unknown(self, data: bytes) -> bool:

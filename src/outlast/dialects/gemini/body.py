@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
-from outlast.dialects import going_on, wire
+from outlast.dialects import bodies, going_on, wire
 from outlast.dialects.gemini import contents as gemini_contents
 from outlast.dialects.gemini import schema as gemini_schema
 from outlast.dialects.gemini.request import THOUGHTS
@@ -44,10 +44,7 @@ def passed_on(request: Request, target: Target) -> tuple[bytes, tuple[str, ...]]
     fields = wire.fields(request.body)
     dropped: list[str] = []
     fields.pop("model", None)  # it stands in the path
-    if not fields.keys().isdisjoint(wire.ADDRESSES):
-        wire.take_out(fields, wire.ADDRESSES, dropped)
-    if target.provider.quirks.drops:
-        wire.take_out(fields, frozenset(target.provider.quirks.drops), dropped)
+    bodies.withhold(fields, target, dropped)
     if "generationConfig" in fields or request.begun is not None:
         options = wire.fields(bytes(fields.get("generationConfig", b"{}")) if "generationConfig" in fields else b"{}")
         _cut(options, request, target, dropped)
@@ -60,7 +57,7 @@ def passed_on(request: Request, target: Target) -> tuple[bytes, tuple[str, ...]]
 def _cut(options: dict[str, Raw], request: Request, target: Target, dropped: list[str]) -> None:
     if not target.sampling:
         wire.take_out(options, _SAMPLING, dropped)
-    if target.max_output and request.max_tokens and request.max_tokens > target.max_output:
+    if bodies.too_many(request, target):
         options["maxOutputTokens"] = Raw(b"%d" % target.max_output)
         dropped.append(f"max_tokens above {target.max_output}")
 
@@ -97,9 +94,7 @@ def written(request: Request, target: Target, own: bool) -> tuple[bytes, tuple[s
 
     `own` says that the extra fields are the caller's for this dialect, to be written whatever they are.
     """
-    chat = request.content()
-    if not isinstance(chat, Chat):
-        raise TypeError("not a chat")
+    chat = bodies.asked(request)
     dropped: list[str] = []
     system, contents = _turns(chat, target, dropped)
     if request.begun is not None:
@@ -117,8 +112,8 @@ def written(request: Request, target: Target, own: bool) -> tuple[bytes, tuple[s
     _extra(body, options, chat, own, dropped)
     if options:
         body["generationConfig"] = options
-    dropped.extend(name for name in target.provider.quirks.drops if body.pop(name, None) is not None)
-    return wire.dumps(body), tuple(dict.fromkeys(dropped))
+    bodies.refuse(body, target, dropped)
+    return bodies.closed(body, dropped)
 
 
 def _turns(chat: Chat, target: Target, dropped: list[str]) -> tuple[list[_Json], list[_Json]]:
@@ -157,14 +152,9 @@ def _definition(tool: Tool) -> _Json:
 
 
 def _options(options: _Json, chat: Chat, target: Target, dropped: list[str]) -> None:
-    limit = chat.max_tokens
-    if limit and target.max_output and limit > target.max_output:
-        limit = target.max_output
-        dropped.append(f"max_tokens above {limit}")
-    sampling = {"temperature": chat.temperature, "top_p": chat.top_p, "top_k": chat.extra.get("top_k")}
-    if not target.sampling:
-        dropped.extend(name for name, value in sampling.items() if value is not None)
-        sampling = {}
+    limit = bodies.limit(chat, target, dropped)
+    top_k = chat.extra.get("top_k")
+    sampling = bodies.sampling(target, dropped, temperature=chat.temperature, top_p=chat.top_p, top_k=top_k)
     if len(chat.stop) > _MOST_STOPS:
         dropped.append(f"stop sequences after the {_MOST_STOPS}th")
     said = {

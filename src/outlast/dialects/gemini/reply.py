@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from outlast.dialects import signatures, wire
+from outlast.dialects import estimate, signatures, wire
 from outlast.dialects.classify import in_band
 from outlast.dialects.gemini import contents as gemini_contents
 from outlast.dialects.gemini import turns as gemini_turns
@@ -22,7 +22,6 @@ from outlast.dialects.wire import Count
 from outlast.model import messages as m
 from outlast.model.errors import BadResponse, ContentFilter
 from outlast.model.target import Target
-from outlast.model.tokens import count
 
 
 class WireUsage(Struct, rename="camel", gc=False):
@@ -152,7 +151,7 @@ def usage_told(usage: m.Usage) -> dict[str, object]:
 
 def _counted(parts: Sequence[m.Part], request: m.Request, target: Target) -> m.Usage:
     words = (part.arguments if isinstance(part, m.ToolCall) else getattr(part, "text", "") for part in parts)
-    return m.Usage(request.tokens, count("".join(words), target.vocabulary), estimated=True)
+    return estimate.of_answer(words, request, target)
 
 
 def _read(candidate: Candidate, answer: str) -> tuple[m.Part, ...]:

@@ -95,5 +95,5 @@ class GeminiReader(EventReader):
         return ToolDelta(number, call_id(call, self.opening.id, number), call.name, arguments)
 
     def _total(self, chunks: list[Chunk]) -> None:
-        usage = self._usage or Usage(self._request.tokens, estimate.of_size(self._size), estimated=True)
+        usage = self._usage or estimate.of_stream(self._size, self._request)
         chunks.append(Chunk(usage=usage))

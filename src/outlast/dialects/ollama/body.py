@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
-from outlast.dialects import going_on, wire
+from outlast.dialects import bodies, going_on, wire
 from outlast.dialects.arguments import as_object
 from outlast.dialects.ollama.request import PLAIN
 from outlast.model.errors import Unsupported
@@ -41,11 +41,9 @@ _PREFIX = "options."
 
 def passed_on(request: Request, target: Target) -> tuple[bytes, tuple[str, ...]]:
     """The caller's own body for this target, and the names of what had to be taken out."""
-    fields = wire.fields(request.body)
     dropped: list[str] = []
-    fields["model"] = Raw(_ENCODER.encode(target.model))
+    fields = bodies.opened(request, target, dropped)
     fields["stream"] = wire.TRUE if request.stream else wire.FALSE
-    wire.take_out(fields, wire.ADDRESSES | frozenset(target.provider.quirks.drops), dropped)
     options = _OPTIONS.decode(fields["options"]) or {} if "options" in fields else {}
     before = dict(options)
     _bound_options(options, request, target, dropped)
@@ -66,7 +64,7 @@ def _bound_options(options: dict[str, Raw], request: Request, target: Target, dr
         wire.take_out(options, _SAMPLING, dropped)
     if request.begun is not None and request.max_tokens:
         options["num_predict"] = Raw(b"%d" % request.max_tokens)
-    if target.max_output and request.max_tokens and request.max_tokens > target.max_output:
+    if bodies.too_many(request, target):
         options["num_predict"] = Raw(b"%d" % target.max_output)
         dropped.append(f"max_tokens above {target.max_output}")
     if "num_ctx" not in options and (size := _context(target)):
@@ -78,9 +76,7 @@ def written(request: Request, target: Target, own: bool) -> tuple[bytes, tuple[s
 
     `own` says that the extra fields are the caller's for this dialect, to be written whatever they are.
     """
-    chat = request.content()
-    if not isinstance(chat, Chat):
-        raise TypeError("not a chat")
+    chat = bodies.asked(request)
     dropped: list[str] = []
     turns = _messages(chat, target, dropped)
     if request.begun is not None:
@@ -97,21 +93,15 @@ def written(request: Request, target: Target, own: bool) -> tuple[bytes, tuple[s
         body["format"] = chat.schema.schema or "json"
     _extra(body, options, chat, own, dropped)
     for place in (body, options):
-        dropped.extend(name for name in target.provider.quirks.drops if place.pop(name, None) is not None)
+        bodies.refuse(place, target, dropped)
     if options:
         body["options"] = options
-    return wire.dumps(body), tuple(dict.fromkeys(dropped))
+    return bodies.closed(body, dropped)
 
 
 def _options(chat: Chat, target: Target, dropped: list[str]) -> dict[str, object]:
-    limit = chat.max_tokens
-    if limit and target.max_output and limit > target.max_output:
-        limit = target.max_output
-        dropped.append(f"max_tokens above {limit}")
-    sampling = {"temperature": chat.temperature, "top_p": chat.top_p}
-    if not target.sampling:
-        dropped.extend(name for name, value in sampling.items() if value is not None)
-        sampling = {}
+    limit = bodies.limit(chat, target, dropped)
+    sampling = bodies.sampling(target, dropped, temperature=chat.temperature, top_p=chat.top_p)
     if chat.user is not None:
         dropped.append("user")
     said: dict[str, object] = {"num_predict": limit, **sampling, "seed": chat.seed, "stop": list(chat.stop) or None}

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
-from outlast.dialects import going_on, wire
+from outlast.dialects import bodies, going_on, wire
 from outlast.dialects.media import data_url
 from outlast.dialects.openai import accent as openai_accent
 from outlast.model.messages import (
@@ -43,26 +43,20 @@ _OF_RESPONSES = _SHARED | {
 
 def passed_on(request: Request, target: Target) -> tuple[bytes, tuple[str, ...]]:
     """The caller's own body for this target, and the names of what had to be taken out."""
-    fields = wire.fields(request.body)
     quirks = target.provider.quirks
     dropped: list[str] = []
-    fields["model"] = Raw(_ENCODER.encode(target.model))
-    if not fields.keys().isdisjoint(wire.ADDRESSES):
-        wire.take_out(fields, wire.ADDRESSES, dropped)
-    if quirks.drops:
-        wire.take_out(fields, frozenset(quirks.drops), dropped)
+    fields = bodies.opened(request, target, dropped)
     if not target.sampling:
         wire.take_out(fields, frozenset({"temperature", "top_p"}), dropped)
-    if target.max_output and request.max_tokens and request.max_tokens > target.max_output:
+    if bodies.too_many(request, target):
         _cap(fields, target.max_output, dropped)
     if request.begun is not None:
         _pass_on_begun(fields, request, target, dropped)
     openai_accent.adapt(fields, quirks, dropped)
     if request.stream:
         _stream(fields, request, quirks.stream_options, dropped)
-    elif fields.get("stream") == wire.TRUE:
-        fields.pop("stream")
-        fields.pop("stream_options", None)
+    else:
+        bodies.streamed(fields, request)
     return _ENCODER.encode(fields), tuple(dropped)
 
 
@@ -115,9 +109,7 @@ def written(request: Request, target: Target, own: bool) -> tuple[bytes, tuple[s
 
     `own` says that the extra fields are the caller's for this dialect, to be written whatever they are.
     """
-    chat = request.content()
-    if not isinstance(chat, Chat):
-        raise TypeError("not a chat")
+    chat = bodies.asked(request)
     dropped: list[str] = []
     turns = _messages(chat, target, dropped)
     body: dict[str, object] = {"model": target.model, "messages": turns}
@@ -136,21 +128,15 @@ def written(request: Request, target: Target, own: bool) -> tuple[bytes, tuple[s
         if target.provider.quirks.stream_options:
             body["stream_options"] = {"include_usage": True}
     _extra(body, chat, own, _OF_RESPONSES if request.dialect == "responses" else _SHARED, dropped)
-    dropped.extend(name for name in target.provider.quirks.drops if body.pop(name, None) is not None)
+    bodies.refuse(body, target, dropped)
     openai_accent.rename(body, target.provider.quirks)
-    return wire.dumps(body), tuple(dict.fromkeys(dropped))
+    return bodies.closed(body, dropped)
 
 
 def _options(body: dict[str, object], chat: Chat, target: Target, dropped: list[str]) -> None:
     quirks = target.provider.quirks
-    limit = chat.max_tokens
-    if limit and target.max_output and limit > target.max_output:
-        limit = target.max_output
-        dropped.append(f"max_tokens above {limit}")
-    sampling = {"temperature": chat.temperature, "top_p": chat.top_p}
-    if not target.sampling:
-        dropped.extend(name for name, value in sampling.items() if value is not None)
-        sampling = {}
+    limit = bodies.limit(chat, target, dropped)
+    sampling = bodies.sampling(target, dropped, temperature=chat.temperature, top_p=chat.top_p)
     if len(chat.stop) > _MOST_STOPS:
         dropped.append(f"stop sequences after the {_MOST_STOPS}th")
     effort = chat.effort

@@ -12,13 +12,12 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from outlast.dialects import wire
+from outlast.dialects import estimate, wire
 from outlast.dialects.classify import in_band
 from outlast.dialects.wire import Count
 from outlast.model.errors import BadResponse
 from outlast.model.messages import Part, Reasoning, Refusal, Reply, Request, Text, ToolCall, Usage
 from outlast.model.target import Target
-from outlast.model.tokens import count
 
 
 class _InputDetails(Struct, gc=False):
@@ -170,7 +169,7 @@ def usage_in(raw: Raw | bytes) -> WireUsage | None:
 def _counted(message: _Message, request: Request, target: Target) -> Usage:
     texts = [message.content or "", message.reasoning_content or message.reasoning or "", message.refusal or ""]
     texts.extend(call.function.text() for call in message.tool_calls or () if call.function is not None)
-    return Usage(request.tokens, count("".join(texts), target.vocabulary), estimated=True)
+    return estimate.of_answer(texts, request, target)
 
 
 def _tolerantly(body: bytes, target: Target) -> _Answer:

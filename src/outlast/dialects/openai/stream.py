@@ -237,7 +237,7 @@ class OpenAIReader(EventReader):
         if self._told:
             return
         if self._usage is None:
-            self._usage = Usage(self._request.tokens, estimate.of_size(self._size), estimated=True)
+            self._usage = estimate.of_stream(self._size, self._request)
         self._tell(chunks)
 
     def _end(self, chunks: list[Chunk]) -> bool:

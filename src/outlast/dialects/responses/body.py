@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
-from outlast.dialects import going_on, wire
+from outlast.dialects import bodies, going_on, wire
 from outlast.dialects.responses.input import REDACTED, SIGNED
 from outlast.dialects.responses.items import items_of
 from outlast.model.messages import Chat, Request, Schema, Tool
@@ -26,28 +26,18 @@ _SHARED = frozenset({
 
 def passed_on(request: Request, target: Target) -> tuple[bytes, tuple[str, ...]]:
     """The caller's own body for this target, and the names of what had to be taken out."""
-    fields = wire.fields(request.body)
-    quirks = target.provider.quirks
     dropped: list[str] = []
-    fields["model"] = Raw(_ENCODER.encode(target.model))
-    if not fields.keys().isdisjoint(wire.ADDRESSES):
-        wire.take_out(fields, wire.ADDRESSES, dropped)
-    if quirks.drops:
-        wire.take_out(fields, frozenset(quirks.drops), dropped)
+    fields = bodies.opened(request, target, dropped)
     if not target.sampling:
         wire.take_out(fields, frozenset({"temperature", "top_p"}), dropped)
-    if target.max_output and request.max_tokens and request.max_tokens > target.max_output:
+    if bodies.too_many(request, target):
         fields["max_output_tokens"] = Raw(b"%d" % target.max_output)
         dropped.append(f"max_output_tokens above {target.max_output}")
     if any(mark in request.body for mark in _FOREIGN):
         _leave_foreign(fields, dropped)
     if request.begun is not None:
         _pass_on_begun(fields, request, target, dropped)
-    if request.stream:
-        fields["stream"] = wire.TRUE
-    elif fields.get("stream") == wire.TRUE:
-        del fields["stream"]
-        fields.pop("stream_options", None)
+    bodies.streamed(fields, request)
     return _ENCODER.encode(fields), tuple(dropped)
 
 
@@ -89,9 +79,7 @@ def written(request: Request, target: Target, own: bool) -> tuple[bytes, tuple[s
 
     `own` says that the extra fields are the caller's for this dialect, to be written whatever they are.
     """
-    chat = request.content()
-    if not isinstance(chat, Chat):
-        raise TypeError("not a chat")
+    chat = bodies.asked(request)
     dropped: list[str] = []
     instructions, items = items_of(chat.messages, target, dropped)
     body: dict[str, object] = {"model": target.model, "input": items}
@@ -109,22 +97,16 @@ def written(request: Request, target: Target, own: bool) -> tuple[bytes, tuple[s
     _extra(body, chat, own, dropped)
     if request.dialect != "responses":
         body.setdefault("store", False)  # who asks in another dialect expects nothing to be kept
-    dropped.extend(name for name in target.provider.quirks.drops if body.pop(name, None) is not None)
-    return wire.dumps(body), tuple(dict.fromkeys(dropped))
+    bodies.refuse(body, target, dropped)
+    return bodies.closed(body, dropped)
 
 
 def _options(body: dict[str, object], chat: Chat, target: Target, dropped: list[str]) -> None:
-    limit = chat.max_tokens
-    if limit and target.max_output and limit > target.max_output:
-        limit = target.max_output
-        dropped.append(f"max_tokens above {limit}")
-    elif limit and limit < _LEAST_TOKENS:
+    limit = bodies.limit(chat, target, dropped)
+    if limit and limit < _LEAST_TOKENS:
         limit = _LEAST_TOKENS
         dropped.append(f"max_tokens below {limit}")
-    sampling = {"temperature": chat.temperature, "top_p": chat.top_p}
-    if not target.sampling:
-        dropped.extend(name for name, value in sampling.items() if value is not None)
-        sampling = {}
+    sampling = bodies.sampling(target, dropped, temperature=chat.temperature, top_p=chat.top_p)
     said = {"max_output_tokens": limit, **sampling, "user": chat.user}
     body.update((name, value) for name, value in said.items() if value is not None)
     if chat.effort is not None:

@@ -9,14 +9,13 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from outlast.dialects import wire
+from outlast.dialects import estimate, wire
 from outlast.dialects.classify import in_band
 from outlast.dialects.responses.input import Item, reasoning, sealed
 from outlast.dialects.wire import Count
 from outlast.model.errors import BadResponse
 from outlast.model.messages import Part, Reasoning, Refusal, Reply, Request, Text, ToolCall, Usage
 from outlast.model.target import Target
-from outlast.model.tokens import count
 
 _Json = dict[str, object]
 
@@ -172,7 +171,7 @@ def usage_of(usage: WireUsage) -> Usage:
 
 def _counted(output: list[Output], request: Request, target: Target) -> Usage:
     texts = [part.arguments if isinstance(part, ToolCall) else getattr(part, "text", "") for part in _parts(output)]
-    return Usage(request.tokens, count("".join(texts), target.vocabulary), estimated=True)
+    return estimate.of_answer(texts, request, target)
 
 
 def _parts(output: list[Output]) -> Iterator[Part]:

@@ -24,7 +24,7 @@ from outlast.dialects.responses.reply import CALLS, OWN_WORK, Answer, Head, Outp
 from outlast.dialects.responses.so_far import Kind, Open, SoFar
 from outlast.dialects.stream import EventReader
 from outlast.model.errors import BadResponse
-from outlast.model.messages import Chunk, Opening, Request, ToolDelta, Usage
+from outlast.model.messages import Chunk, Opening, Request, ToolDelta
 from outlast.model.target import Target
 
 
@@ -186,7 +186,7 @@ class ResponsesReader(EventReader):
             self._open(event)
         head.status = event.type.removeprefix("response.")
         self._say_rest(event, chunks)
-        usage = head.tokens() or Usage(self._request.tokens, estimate.of_size(self._size), estimated=True)
+        usage = head.tokens() or estimate.of_stream(self._size, self._request)
         chunks.append(Chunk(finish=head.finish(calls=bool(self._calls)), usage=usage))
         self.finished = self._ended = True
 
