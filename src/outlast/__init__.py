@@ -8,7 +8,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from outlast.asking import Answered
-    from outlast.client import AsyncClient, BlockingStream, Client
+    from outlast.blocking_stream import BlockingStream
+    from outlast.client import AsyncClient, Client
     from outlast.config import Config, ConfigError, load, simulated
     from outlast.edge.deadline import time_left
     from outlast.extraction import Extracted, Extracting
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
         guard,
     )
     from outlast.model.errors import Failure
-    from outlast.model.messages import Chunk, Reply, Usage, Vectors
+    from outlast.model.messages import Chunk, Counted, Reply, Usage, Vectors
     from outlast.queue import AsyncQueue, Queue, Ticket
     from outlast.recipes import (
         Answer,
@@ -47,13 +48,14 @@ _PLACES = {
     "Answered": "outlast.asking",
     "AsyncClient": "outlast.client",
     "AsyncQueue": "outlast.queue",
-    "BlockingStream": "outlast.client",
+    "BlockingStream": "outlast.blocking_stream",
     "Breaker": "outlast.guard",
     "Chunk": "outlast.model.messages",
     "CircuitBreaker": "outlast.recipes",
     "Client": "outlast.client",
     "Config": "outlast.config",
     "ConfigError": "outlast.config",
+    "Counted": "outlast.model.messages",
     "Deadline": "outlast.guard",
     "Exhausted": "outlast.guard",
     "Failure": "outlast.model.errors",
@@ -100,6 +102,7 @@ __all__ = [
     "Client",
     "Config",
     "ConfigError",
+    "Counted",
     "Deadline",
     "Exhausted",
     "Extracted",

@@ -14,6 +14,7 @@ from outlast.engine import Asked
 from outlast.model.caller import LIBRARY, PRIORITIES, Priority
 from outlast.model.freshness import wishes_of
 from outlast.model.messages import Operation, Reply, Request
+from outlast.model.target import FITS, Fit
 
 Messages = str | Sequence[Mapping[str, object]]
 """A prompt, or messages as OpenAI's chat completions have them."""
@@ -38,9 +39,17 @@ def request_of(operation: Operation, body: Mapping[str, object]) -> Request:
     return request
 
 
-def asked_by(timeout: float | None, priority: Priority, cache: str = "") -> Asked:
+def asked_by(timeout: float | None, priority: Priority, cache: str = "", fit: Fit | None = None) -> Asked:
     """Who asks, and how: the caller of the library, inside the deadline that is set around the call."""
-    asked = Asked(new_id(), LIBRARY, PRIORITIES.index(priority), smaller(timeout))
+    _demand("priority", priority, PRIORITIES)
+    _demand("fit", fit, (None, *FITS))
+    asked = Asked(new_id(), LIBRARY, PRIORITIES.index(priority), smaller(timeout), fit=fit)
     if cache:
         asked.wishes = wishes_of(cache)
     return asked
+
+
+def _demand(name: str, said: str | None, known: tuple[str | None, ...]) -> None:
+    """Raise `ValueError` for a word that means nothing."""
+    if said not in known:
+        raise ValueError(f"{name} must be one of {', '.join(word for word in known if word)}, not {said!r}")

@@ -98,6 +98,7 @@ class Outlast:
     ) -> None:
         self.config = config
         self.store = store
+        self.rewrite = rewrite
         self.memory: Memory | None = None
         self._find = find
         if io is None:

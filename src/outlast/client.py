@@ -14,13 +14,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
 from outlast.asking import Answered, Messages, asked_by, messages_of, request_of
+from outlast.blocking_stream import BlockingStream
 from outlast.build import Outlast
 from outlast.config import Config, load
+from outlast.counts import AsyncCounts, BlockingCounts
 from outlast.edge.background import Background
 from outlast.extraction import AsyncExtraction, BlockingExtraction
 from outlast.flow.stream import Stream
@@ -28,13 +30,14 @@ from outlast.home import Home
 from outlast.layers.rewrite import Rewrite
 from outlast.learned import learned, restore
 from outlast.model.caller import Priority
-from outlast.model.messages import Chunk, Reply, Usage, Vectors
+from outlast.model.messages import Reply, Vectors
+from outlast.model.target import Fit
 from outlast.ports import Io, Sink
 
 T = TypeVar("T")
 
 
-class AsyncClient(AsyncExtraction):
+class AsyncClient(AsyncExtraction, AsyncCounts):
     """Asks providers, and outlasts their failures. Bound to the event loop that first uses it.
 
     Args:
@@ -73,6 +76,7 @@ class AsyncClient(AsyncExtraction):
         timeout: float | None = None,  # noqa: ASYNC109  (a deadline that the engine keeps, not a cancellation)
         priority: Priority = "critical",
         cache: str = "",
+        fit: Fit | None = None,
         **options: object,
     ) -> Reply:
         """The whole answer.
@@ -83,13 +87,16 @@ class AsyncClient(AsyncExtraction):
             timeout: seconds for everything, retries and failovers included; 180 when left out.
             priority: class in the queues, when there is more to do than slots.
             cache: what is wanted of answers that were kept, in the words of `Cache-Control`: "no-cache", "max-age=60".
+            fit: what happens to a conversation that is too long for every window that is left: "error", "drop_oldest"
+                or "middle_out", see `Reply.cut`; as the route says when left out.
             options: max_tokens, temperature, tools, response_format, … as OpenAI's chat completions name them.
 
         Raises:
             Failure: why there is no answer; `attempts` tells what was tried.
+            ValueError: `fit` is none of these words.
         """
         request = request_of("chat", options | {"model": model, "messages": messages_of(messages)})
-        answer = await self._home.engine().answer(request, asked_by(timeout, priority, cache))
+        answer = await self._home.engine().answer(request, asked_by(timeout, priority, cache, fit))
         if not isinstance(answer, Reply):
             raise TypeError("use stream() for stream=True")
         return answer
@@ -102,10 +109,13 @@ class AsyncClient(AsyncExtraction):
         timeout: float | None = None,  # noqa: ASYNC109
         priority: Priority = "critical",
         cache: str = "",
+        fit: Fit | None = None,
         **options: object,
     ) -> Answered:
         """The whole answer and what it is, as `response, source`. Arguments and failures as for `chat`."""
-        reply = await self.chat(messages, model=model, timeout=timeout, priority=priority, cache=cache, **options)
+        reply = await self.chat(
+            messages, model=model, timeout=timeout, priority=priority, cache=cache, fit=fit, **options
+        )
         return Answered(reply, reply.source)
 
     async def stream(
@@ -116,6 +126,7 @@ class AsyncClient(AsyncExtraction):
         timeout: float | None = None,  # noqa: ASYNC109
         priority: Priority = "critical",
         cache: str = "",
+        fit: Fit | None = None,
         **options: object,
     ) -> Stream:
         """The answer piece by piece: a stream whose first content is there. Arguments as for `chat`.
@@ -124,7 +135,7 @@ class AsyncClient(AsyncExtraction):
             Failure: why there is no answer. Later, while it is read: `BrokenStream` when it is cut.
         """
         options |= {"model": model, "messages": messages_of(messages), "stream": True}
-        answer = await self._home.engine().answer(request_of("chat", options), asked_by(timeout, priority, cache))
+        answer = await self._home.engine().answer(request_of("chat", options), asked_by(timeout, priority, cache, fit))
         if not isinstance(answer, Stream):
             raise TypeError("a request for a stream was answered whole")
         return answer
@@ -186,58 +197,7 @@ class AsyncClient(AsyncExtraction):
         await self.aclose()
 
 
-class BlockingStream:
-    """A streamed answer for code without an event loop: `for chunk in stream`. Leave it with `close()` or `with`."""
-
-    __slots__ = ("_loop", "_stream")
-
-    def __init__(self, stream: Stream, loop: Background) -> None:
-        self._stream = stream
-        self._loop = loop
-
-    @property
-    def target(self) -> str:
-        """Who answers, as "provider/model"."""
-        return self._stream.target
-
-    @property
-    def source(self) -> str:
-        """What the answer is: "primary", "fallback" when the first choice did not answer, or as for `Reply`."""
-        return self._stream.source
-
-    @property
-    def finish(self) -> str | None:
-        """Why the answer ended; None until then."""
-        return self._stream.finish
-
-    @property
-    def usage(self) -> Usage | None:
-        """Tokens, once they are known."""
-        return self._stream.usage
-
-    @property
-    def cost(self) -> float | None:
-        """US dollars, once the stream is over and where the price is known."""
-        return self._stream.cost
-
-    def __iter__(self) -> Iterator[Chunk]:
-        while (batch := self._loop.run(self._stream.next())) is not None:
-            yield from (chunk for chunk in batch.chunks if chunk.telling)
-
-    def close(self) -> None:
-        """End the stream; what has not been read is lost."""
-        self._loop.run(self._stream.aclose())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class Client(BlockingExtraction):
+class Client(BlockingExtraction, BlockingCounts):
     """`AsyncClient` for code without an event loop; any number of threads may use one. Arguments are the same.
 
     One thread of the process runs the loop of all clients, so that stalls, deadlines and cancellations work alike.
@@ -263,10 +223,13 @@ class Client(BlockingExtraction):
         timeout: float | None = None,
         priority: Priority = "critical",
         cache: str = "",
+        fit: Fit | None = None,
         **options: object,
     ) -> Reply:
         """The whole answer: see `AsyncClient.chat`."""
-        asking = self._client.chat(messages, model=model, timeout=timeout, priority=priority, cache=cache, **options)
+        asking = self._client.chat(
+            messages, model=model, timeout=timeout, priority=priority, cache=cache, fit=fit, **options
+        )
         return self._loop.run(asking)
 
     def answer(
@@ -277,10 +240,13 @@ class Client(BlockingExtraction):
         timeout: float | None = None,
         priority: Priority = "critical",
         cache: str = "",
+        fit: Fit | None = None,
         **options: object,
     ) -> Answered:
         """The whole answer and what it is: see `AsyncClient.answer`."""
-        asking = self._client.answer(messages, model=model, timeout=timeout, priority=priority, cache=cache, **options)
+        asking = self._client.answer(
+            messages, model=model, timeout=timeout, priority=priority, cache=cache, fit=fit, **options
+        )
         return self._loop.run(asking)
 
     def stream(
@@ -291,10 +257,13 @@ class Client(BlockingExtraction):
         timeout: float | None = None,
         priority: Priority = "critical",
         cache: str = "",
+        fit: Fit | None = None,
         **options: object,
     ) -> BlockingStream:
         """The answer piece by piece: see `AsyncClient.stream`."""
-        asking = self._client.stream(messages, model=model, timeout=timeout, priority=priority, cache=cache, **options)
+        asking = self._client.stream(
+            messages, model=model, timeout=timeout, priority=priority, cache=cache, fit=fit, **options
+        )
         return BlockingStream(self._loop.run(asking), self._loop)
 
     def embed(

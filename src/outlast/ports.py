@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
+from outlast.model.cut import Cut
 from outlast.model.errors import Failure
 from outlast.model.events import Event
 from outlast.model.forwarding import Feed
@@ -252,7 +253,7 @@ class Writer(Protocol):
         """These chunks."""
         ...
 
-    def note(self, target: str, source: str, cost: float | None, attempts: int) -> None:
+    def note(self, target: str, source: str, cost: float | None, attempts: int, cut: Cut | None) -> None:
         """What the gateway knows of the answer, told before `end`; only the native dialect passes it on."""
         ...
 

@@ -56,6 +56,57 @@ WRONG = {
             'did you mean "latency"?'
         ),
     ),
+    "dialect beside another": (
+        OPENAI + 'quirks = {also = ["responses", "antropic"]}',
+        (
+            ':3: providers.openai.quirks.also[1]: expected one of "openai", "responses", "anthropic", "cohere", '
+            '"gemini", "ollama", not "antropic"; did you mean "anthropic"?'
+        ),
+    ),
+    "dialect that no provider speaks": (
+        OPENAI + 'quirks = {also = ["native"]}',
+        (
+            ':3: providers.openai.quirks.also[0]: expected one of "openai", "responses", "anthropic", "cohere", '
+            '"gemini", "ollama", not "native"'
+        ),
+    ),
+    "thoughts": (
+        OPENAI + 'quirks = {thoughts = "refusd"}',
+        (
+            ':3: providers.openai.quirks.thoughts: expected one of "refused", "with_calls", not "refusd"; '
+            'did you mean "refused"?'
+        ),
+    ),
+    "vocabulary": (
+        OPENAI + 'models = {x = {vocabulary = "o200"}}',
+        (
+            ':3: providers.openai.models.x.vocabulary: expected one of "o200k", "cl100k", "claude", "claude-4.7", '
+            '"llama3", "gemma", "qwen", "deepseek", "tekken", not "o200"; did you mean "o200k"?'
+        ),
+    ),
+    "content filter": (
+        OPENAI + '[routes.a]\ntargets = ["openai/x"]\non_content_filter = "nex"',
+        ':5: routes.a.on_content_filter: expected one of "error", "next", not "nex"; did you mean "next"?',
+    ),
+    "invalid output": (
+        OPENAI + '[routes.a]\ntargets = ["openai/x"]\non_invalid = "nex"',
+        ':5: routes.a.on_invalid: expected one of "error", "next", not "nex"; did you mean "next"?',
+    ),
+    "fit": (
+        OPENAI + '[routes.a]\ntargets = ["openai/x"]\nfit = "drop_odest"',
+        (
+            ':5: routes.a.fit: expected one of "error", "drop_oldest", "middle_out", not "drop_odest"; '
+            'did you mean "drop_oldest"?'
+        ),
+    ),
+    "rung": (
+        OPENAI + '[routes.a]\ntargets = ["openai/x"]\ndegrade = ["stael"]',
+        ':5: routes.a.degrade[0]: expected "stale", "weaker", "simplify" or {static = "the words"}, not "stael"',
+    ),
+    "share": (
+        '[cache]\nshare = "key "',
+        ':2: cache.share: expected one of "caller", "key", "everybody", not "key "; did you mean "key"?',
+    ),
     "text for a number": ('[retry]\nbase = "x"', ':2: retry.base: expected a number, not "x"'),
     "number for a text": ("[server]\nhost = 5", ":2: server.host: expected a text, not 5"),
     "fraction": ("[retry]\ntotal = 1.5", ":2: retry.total: expected a whole number, not 1.5"),

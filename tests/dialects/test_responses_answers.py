@@ -355,7 +355,7 @@ def written(chunks, opening=None, request=None):
     """The events of a whole stream with these chunks."""
     writer = RESPONSES.writer(request or asked())
     data = writer.start(opening or Opening("chatcmpl-1", "m", 7)) + writer.write(chunks)
-    writer.note("a/m", "primary", None, 1)
+    writer.note("a/m", "primary", None, 1, None)
     return data + writer.end()
 
 

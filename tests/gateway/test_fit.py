@@ -51,6 +51,17 @@ def test_our_own_surface_tells_it_in_the_answer(small):
     assert json.loads(ask(small, "/v1/generate", {"prompt": "hi"}).body)["cut"] is None
 
 
+@pytest.mark.parametrize(("messages", "shortened"), [(history(), True), ([{"role": "user", "content": "hi"}], False)])
+def test_the_last_event_of_our_own_stream_tells_what_the_whole_answer_does(small, messages, shortened):
+    body = {"messages": messages, "max_tokens": 100}
+    whole = json.loads(ask(small, "/v1/generate", body, "outlast-fit: drop_oldest").body)
+    answer = ask(small, "/v1/generate", body | {"stream": True}, "outlast-fit: drop_oldest")
+    last = json.loads(answer.body.split(b"data: ")[-1])
+    assert last["done"]
+    assert last["cut"] == whole["cut"]
+    assert (last["cut"] is not None) is shortened
+
+
 def test_unasked_everything_is_passed_on(provider, small):
     answer = ask(small, "/v1/chat/completions", {"model": "default", "messages": history()})
     assert "outlast-cut" not in answer.headers

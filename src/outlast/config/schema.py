@@ -18,13 +18,13 @@ from outlast.flow.bounds import AboveZero, AtLeastOne
 from outlast.layers.limits import LimitConfig
 from outlast.model.freshness import Windows
 from outlast.model.rungs import Rung
-from outlast.model.target import REASONING_TIMERS, Auth, Fit, OnBreak, Price, Quirks, Secret, Timers
+from outlast.model.target import REASONING_TIMERS, Auth, Fit, OnBreak, Price, Quirks, Secret, Spoken, Timers
 from outlast.model.vocabularies import Vocabulary
 from outlast.stack import LayersConfig
 
 Port = Annotated[int, Meta(ge=0, le=65535, description="a port from 0 to 65535")]
 Algorithm = Literal["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
-Dialect = Literal["", "openai", "responses", "anthropic", "cohere", "gemini", "ollama"]
+Dialect = Literal["", Spoken]
 Digest = Annotated[str, Meta(pattern="^[0-9a-fA-F]{64}$", description="a SHA-256 of 64 hexadecimal digits")]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from outlast.model.cut import Cut
 from outlast.model.messages import Chunk, Opening, Request, ToolDelta, Usage
 
 
@@ -134,7 +135,7 @@ class BlockWriter:
             events.append(self._closed(self._open))
             self._open = ""
 
-    def note(self, target: str, source: str, cost: float | None, attempts: int) -> None:
+    def note(self, target: str, source: str, cost: float | None, attempts: int, cut: Cut | None) -> None:
         """These streams have no place for it."""
 
     def end(self) -> bytes:

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from outlast.dialects import errors, estimate, sse, wire
+from outlast.model.cut import Cut
 from outlast.model.errors import Caller, Failure, Internal
 from outlast.model.messages import (
     AS_ASKED_FOR,
@@ -132,7 +133,7 @@ class Native:
 
     def render(self, reply: Reply, request: Request) -> bytes:
         """The answer with all that is known of it."""
-        facts = _facts(reply.target, reply.source, reply.cost, reply.attempts)
+        facts = _facts(reply.target, reply.source, reply.cost, reply.attempts, reply.cut)
         return wire.dumps(
             {
                 "id": reply.id,
@@ -145,7 +146,6 @@ class Native:
                 "refusal": "".join(part.text for part in reply.parts if isinstance(part, Refusal)),
                 "tool_calls": [_call(part) for part in reply.tool_calls],
                 "dropped": reply.dropped,
-                "cut": reply.cut,
             }
         )
 
@@ -195,13 +195,14 @@ def _message(turn: _Turn) -> Message:
     return Message(turn.role, (Text(content),) if isinstance(content, str) else tuple(content))
 
 
-def _facts(target: str, source: str, cost: float | None, attempts: int) -> dict[str, object]:
+def _facts(target: str, source: str, cost: float | None, attempts: int, cut: Cut | None) -> dict[str, object]:
     return {
         "target": target,
         "source": source,
         "degraded": source not in AS_ASKED_FOR,
         "cost": cost,
         "attempts": attempts,
+        "cut": cut,
     }
 
 
@@ -236,9 +237,9 @@ class NativeWriter:
             self._finish = chunk.finish or self._finish
         return b"".join([_event(said) for chunk in chunks if (said := _said(chunk))])
 
-    def note(self, target: str, source: str, cost: float | None, attempts: int) -> None:
+    def note(self, target: str, source: str, cost: float | None, attempts: int, cut: Cut | None) -> None:
         """Keep these for the last event."""
-        self._facts = _facts(target, source, cost, attempts)
+        self._facts = _facts(target, source, cost, attempts, cut)
 
     def end(self) -> bytes:
         """The last event: everything but the words."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any, TypeVar, overload
 
 from outlast.asking import Messages, asked_by, messages_of, request_of
 from outlast.extraction.extracting import Extracting
 from outlast.extraction.shape import Extracted, Shape, shape_of
+from outlast.flow.call import Answer
 from outlast.home import Home
 from outlast.model.caller import Priority
 from outlast.model.messages import Reply, Request
+from outlast.model.target import Fit
 
 T = TypeVar("T")
 
@@ -30,6 +32,7 @@ class AsyncExtraction:
         timeout: float | None = ...,  # noqa: ASYNC109
         priority: Priority = ...,
         cache: str = ...,
+        fit: Fit | None = ...,
         **options: object,
     ) -> Extracted[T]: ...
 
@@ -43,6 +46,7 @@ class AsyncExtraction:
         timeout: float | None = ...,  # noqa: ASYNC109
         priority: Priority = ...,
         cache: str = ...,
+        fit: Fit | None = ...,
         **options: object,
     ) -> Extracted[Any]: ...
 
@@ -55,6 +59,7 @@ class AsyncExtraction:
         timeout: float | None = None,  # noqa: ASYNC109
         priority: Priority = "critical",
         cache: str = "",
+        fit: Fit | None = None,
         **options: object,
     ) -> Extracted[T] | Extracted[Any]:
         """What the answer says, as an instance of a type: `value`, and the whole `reply` beside it.
@@ -66,6 +71,7 @@ class AsyncExtraction:
             timeout: seconds for everything, being asked again included; 180 when left out.
             priority: class in the queues, when there is more to do than slots.
             cache: what is wanted of answers that were kept, as for `chat`.
+            fit: what happens to a conversation that is too long, as for `chat`.
             options: as for `chat`.
 
         Raises:
@@ -75,7 +81,7 @@ class AsyncExtraction:
         """
         shape = shape_of(schema)
         request = _shaped(shape, options | {"model": model, "messages": messages_of(messages)})
-        answer = await self._home.engine().answer(request, asked_by(timeout, priority, cache))
+        answer = await self._home.engine().answer(request, asked_by(timeout, priority, cache, fit))
         if not isinstance(answer, Reply):
             raise TypeError("use extract_stream() for stream=True")
         return Extracted(shape.value_of(answer), answer)
@@ -90,6 +96,7 @@ class AsyncExtraction:
         timeout: float | None = ...,
         priority: Priority = ...,
         cache: str = ...,
+        fit: Fit | None = ...,
         **options: object,
     ) -> Extracting[T]: ...
 
@@ -103,6 +110,7 @@ class AsyncExtraction:
         timeout: float | None = ...,
         priority: Priority = ...,
         cache: str = ...,
+        fit: Fit | None = ...,
         **options: object,
     ) -> Extracting[Any]: ...
 
@@ -115,6 +123,7 @@ class AsyncExtraction:
         timeout: float | None = None,
         priority: Priority = "critical",
         cache: str = "",
+        fit: Fit | None = None,
         **options: object,
     ) -> Extracting[T] | Extracting[Any]:
         """The answer while it is made: `async for partial in client.extract_stream(...)`. Arguments as for `extract`.
@@ -125,7 +134,11 @@ class AsyncExtraction:
         shape = shape_of(schema)
         request = _shaped(shape, options | {"model": model, "messages": messages_of(messages), "stream": True})
         request.partial = True
-        return Extracting(lambda: self._home.engine().answer(request, asked_by(timeout, priority, cache)), shape)
+
+        def ask() -> Awaitable[Answer]:
+            return self._home.engine().answer(request, asked_by(timeout, priority, cache, fit))
+
+        return Extracting(ask, shape)
 
 
 def _shaped(shape: Shape[T], body: Mapping[str, object]) -> Request:

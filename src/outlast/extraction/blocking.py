@@ -11,6 +11,7 @@ from outlast.extraction.asynchronous import AsyncExtraction
 from outlast.extraction.extracting import ReadExtracting
 from outlast.extraction.shape import Extracted
 from outlast.model.caller import Priority
+from outlast.model.target import Fit
 
 T = TypeVar("T")
 
@@ -31,6 +32,7 @@ class BlockingExtraction:
         timeout: float | None = ...,
         priority: Priority = ...,
         cache: str = ...,
+        fit: Fit | None = ...,
         **options: object,
     ) -> Extracted[T]: ...
 
@@ -44,6 +46,7 @@ class BlockingExtraction:
         timeout: float | None = ...,
         priority: Priority = ...,
         cache: str = ...,
+        fit: Fit | None = ...,
         **options: object,
     ) -> Extracted[Any]: ...
 
@@ -67,6 +70,7 @@ class BlockingExtraction:
         timeout: float | None = ...,
         priority: Priority = ...,
         cache: str = ...,
+        fit: Fit | None = ...,
         **options: object,
     ) -> ReadExtracting[T]: ...
 
@@ -80,6 +84,7 @@ class BlockingExtraction:
         timeout: float | None = ...,
         priority: Priority = ...,
         cache: str = ...,
+        fit: Fit | None = ...,
         **options: object,
     ) -> ReadExtracting[Any]: ...
 

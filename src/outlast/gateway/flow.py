@@ -75,7 +75,7 @@ class Flow:
         if batch.last:
             self.over = True
             stream = self._stream
-            self._writer.note(stream.target, stream.source, stream.cost, stream.attempts)
+            self._writer.note(stream.target, stream.source, stream.cost, stream.attempts, stream.cut)
             piece += self._writer.end()
         return piece
 

@@ -371,6 +371,11 @@ class Counted(Reply, kw_only=True, eq=False):
     read: Callable[[], tuple[Part, ...]] = tuple
     finish: str = "stop"
 
+    @property
+    def estimated(self) -> bool:
+        """Have we counted, and no provider?"""
+        return self.source == "estimate"
+
 
 class ToolDelta(Struct, frozen=True, gc=False):
     """A piece of a tool call; `id` and `name` come with the first piece of an `index`."""

@@ -43,6 +43,10 @@ Auth = Literal["bearer", "x-api-key", "api-key", "x-goog-api-key", "none"]
 """Where the key goes: `Authorization: Bearer`, or the header of that name."""
 
 
+Spoken = Literal["openai", "responses", "anthropic", "cohere", "gemini", "ollama"]
+"""A dialect that providers speak."""
+
+
 class Quirks(Struct, frozen=True):
     """How a provider departs from the documents of its dialect. Data of the catalog; codecs read it."""
 
@@ -82,7 +86,7 @@ class Quirks(Struct, frozen=True):
     prefill: Literal["", "message", "prefix", "continue"] = ""
     """Every chat model goes on from a last message of the assistant: as it is, with `prefix: true` on it (Mistral), or
     with `continue_final_message: true` beside it (vLLM)."""
-    also: tuple[str, ...] = ()
+    also: tuple[Spoken, ...] = ()
     """Dialects that it speaks too at the same base URL: their callers are passed on to it as they came."""
     keeps_state: bool = False
     """Keeps answers and files for later requests, which may refer to them (`previous_response_id` and the like)."""

@@ -14,6 +14,7 @@ from outlast.dialects import signatures, sse, wire
 from outlast.dialects.gemini import contents as gemini_contents
 from outlast.dialects.gemini import errors as gemini_errors
 from outlast.dialects.gemini.reply import finish_told, thought_told, usage_told
+from outlast.model.cut import Cut
 from outlast.model.errors import Failure
 from outlast.model.messages import Chunk, Opening, Request, ToolCall, ToolDelta, Usage
 
@@ -86,7 +87,7 @@ class GeminiWriter:
         candidate = {"content": {"role": "model", "parts": parts}, "index": index}
         return sse.render(b"", wire.dumps({"candidates": [candidate], **self._head}))
 
-    def note(self, target: str, source: str, cost: float | None, attempts: int) -> None:
+    def note(self, target: str, source: str, cost: float | None, attempts: int, cut: Cut | None) -> None:
         """Google's streams have no place for these."""
 
     def end(self) -> bytes:

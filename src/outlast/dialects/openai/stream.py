@@ -32,6 +32,7 @@ from outlast.dialects.openai.reply import (
     usage_told,
 )
 from outlast.dialects.stream import EventReader
+from outlast.model.cut import Cut
 from outlast.model.errors import BadResponse, Failure
 from outlast.model.messages import Chunk, Opening, Request, ToolDelta, Usage
 from outlast.model.target import Target
@@ -355,7 +356,7 @@ class OpenAIWriter:
             delta["tool_calls"] = [_call(chunk.tool)]
         return delta
 
-    def note(self, target: str, source: str, cost: float | None, attempts: int) -> None:
+    def note(self, target: str, source: str, cost: float | None, attempts: int, cut: Cut | None) -> None:
         """OpenAI's streams have no place for these."""
 
     def end(self) -> bytes:
