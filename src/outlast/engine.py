@@ -123,6 +123,7 @@ def tell(call: Call, end: End, so_far: Told, now: float) -> None:
             retry_after,
             story.resumed,
             story.instead_of,
+            call.fitting if kind == "context_length" else "",
         )
     )
 

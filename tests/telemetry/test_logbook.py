@@ -81,6 +81,7 @@ def story(*lines, call="r1"):
         BackIn("credential", "a", "r1"),
         Fault("engine", "ValueError at outlast.engine:7", "r1"),
         replace(END, source="static", target="", instead_of="transient"),
+        replace(END, kind="context_length", fit="error"),
         CacheLooked("r1", "default", "renew", 70.5, -10.5),
         CacheKept("r1", "default", 60.0, 700),
         CacheRenewed("r1", "r0", "default", "ok", "a/m", 0.5, 0.001),

@@ -286,7 +286,67 @@ def test_two_targets_of_one_provider_are_one_provider(make):
     world = make(["alpha/m", "alpha/n"])
     world.script_all(500)
     world.fail()
-    assert world.why().helping == ("a target at another provider: all were at alpha",)
+    assert world.why().helping[0] == "a target at another provider: all were at alpha"
+
+
+LADDER = "degrade on the route default"
+FIT = 'fit = "drop_oldest" on the route default'
+
+
+def helped(world, words, call="1"):
+    """Is there such advice? The log must say the same."""
+    assert world.logged(call).helping == world.why(call).helping
+    return any(text.startswith(words) for text in world.why(call).helping)
+
+
+@pytest.mark.parametrize("fault", [500, 401, 402, 404, silent(), throttled(600)])
+def test_a_ladder_would_have_met_what_is_not_the_callers_fault(make, fault):
+    """A lesser answer is better than none."""
+    world = make(["alpha/m"])
+    world.script("alpha/m", *[fault] * 4)
+    world.fail()
+    assert helped(world, LADDER)
+    assert world.why().helping[-1].startswith(LADDER)
+
+
+@pytest.mark.parametrize("fault", [400, "B2-context-length", "B14-legal"])
+def test_no_ladder_meets_what_is(make, fault):
+    """It would hide the caller's own fault, so it is not advised; nor is it met where there is one."""
+    more = '[routes.default]\ntargets = ["alpha/m"]\ndegrade = [{static = "Later."}]\n'
+    for world in (make(["alpha/m"]), make(["alpha/m"], more)):
+        world.script("alpha/m", fault)
+        world.fail()
+        assert not helped(world, LADDER)
+
+
+def test_a_ladder_that_had_nothing_is_not_advised(make):
+    """There is one; it did not help."""
+    more = '[routes.default]\ntargets = ["alpha/m"]\ncache = {stale_if_error = 60}\ndegrade = ["stale"]\n'
+    world = make(["alpha/m"], more)
+    world.script("alpha/m", *[500] * 4)
+    world.fail()
+    assert not helped(world, LADDER)
+
+
+def test_a_caller_over_its_limit_is_not_advised_a_ladder(make):
+    """None is climbed for it."""
+    assert not helped(limited(make), LADDER, call="2")
+
+
+def test_what_was_too_long_could_have_been_shortened(make):
+    """Where nothing was to be left out; not where that was tried, by the route or by the caller."""
+    world = make(["alpha/m"])
+    world.script("alpha/m", "B2-context-length")
+    world.fail()
+    assert helped(world, FIT)
+    world = make(["alpha/m"], '[routes.default]\ntargets = ["alpha/m"]\nfit = "middle_out"\n')
+    world.script("alpha/m", *["B2-context-length"] * 2)
+    world.fail()
+    assert not helped(world, FIT)
+    world = make(["alpha/m"])
+    world.script("alpha/m", 500)
+    world.fail()
+    assert not helped(world, FIT)
 
 
 def test_attempts_and_budgets_that_ran_out_are_named(make):

@@ -48,7 +48,7 @@ class RequestEnded(Struct, frozen=True, gc=False):
     `deadline` is how many seconds it had for its answer, or for the first content of a stream; `code` and `retry_after`
     are what a failure told the caller.
     `resumed` is how often another target went on with its stream; `instead_of` the failure class that a lesser answer
-    stands in for.
+    stands in for; `fit`, where the request was too long, what was to happen to such.
     """
 
     call: str
@@ -73,6 +73,7 @@ class RequestEnded(Struct, frozen=True, gc=False):
     retry_after: float | None = None
     resumed: int = 0
     instead_of: str = ""
+    fit: str = ""
 
 
 class StreamBroke(Struct, frozen=True):

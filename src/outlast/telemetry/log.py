@@ -64,6 +64,7 @@ class RequestLine(Struct, kw_only=True, omit_defaults=True):
     source: str = ""
     degraded: bool = False
     instead_of: str = ""
+    fit: str = ""
     target: str = ""
     provider: str = ""
     model: str = ""
@@ -182,6 +183,7 @@ def _request(event: RequestEnded, now: str) -> RequestLine:
         source=event.source,
         degraded=event.source not in AS_ASKED_FOR,
         instead_of=event.instead_of,
+        fit=event.fit,
         target=event.target,
         provider=provider,
         model=model,

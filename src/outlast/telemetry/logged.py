@@ -84,6 +84,7 @@ class _Request(Struct):
     deadline_ms: float = 0.0
     source: str = ""
     instead_of: str = ""
+    fit: str = ""
     target: str = ""
     ttft_ms: float | None = None
     tokens_in: int | None = None
@@ -118,6 +119,7 @@ def _request(call: str, said: Mapping[str, object]) -> RequestEnded:
         retry_after=line.retry_after,
         resumed=line.resumed,
         instead_of=line.instead_of,
+        fit=line.fit,
     )
 
 

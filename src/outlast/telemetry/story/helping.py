@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from outlast.model.events import (
     AttemptEnded,
+    Degraded,
     Diverted,
     GaveUp,
     LimitHit,
@@ -29,6 +30,10 @@ NOT_THE_TARGETS = frozenset({
     "ok", "caller", "context_length", "content_filter", "invalid_output", "cancelled", "internal", "conflict",
 })  # fmt: skip
 """Ends that another target would not have changed."""
+NEVER_REPLACED = frozenset({
+    "ok", "caller", "context_length", "content_filter", "legal", "cancelled", "broken_stream", "internal",
+})  # fmt: skip
+"""Ends that no lesser answer stands in for; `Failure.replaceable` says so, but of faults of our own."""
 MENDS = {
     "caller": "another request: no target would take this one",
     "context_length": "a shorter prompt, or a target with a larger window on the route",
@@ -66,6 +71,23 @@ def _request(ended: RequestEnded, events: Events) -> str | None:  # noqa: ARG001
     if ended.kind == "cancelled":
         return f"more patience: the caller left after {seconds(ended.seconds)}"
     return MENDS.get(ended.kind)
+
+
+def _fit(ended: RequestEnded, events: Events) -> str | None:  # noqa: ARG001
+    if ended.fit != "error" or ended.operation != "chat":
+        return None
+    return f'fit = "drop_oldest" on the route {ended.route}, if it may do without its oldest turns'
+
+
+def _ladder(ended: RequestEnded, events: Events) -> str | None:
+    """A lesser answer: not where one was tried, nor where the caller is over a limit of its own, which it hides not."""
+    if ended.kind in NEVER_REPLACED or ended.operation != "chat" or not ended.route:
+        return None
+    if any(isinstance(event, (LimitHit, Degraded)) for event in events):
+        return None
+    return (
+        f"degrade on the route {ended.route}: a kept, weaker or fixed answer where nobody gives the one that is wanted"
+    )
 
 
 def _keys(ended: RequestEnded, events: Events) -> str | None:  # noqa: ARG001
@@ -179,6 +201,6 @@ WAITS = {
 }
 
 RULES: tuple[Rule, ...] = (
-    _request, _keys, _money, _models, _limits, _queues, _others, _deadline, _budget, _attempts, _break
+    _request, _fit, _keys, _money, _models, _limits, _queues, _others, _deadline, _budget, _attempts, _break, _ladder
 )  # fmt: skip
 LATE_RULES: tuple[Rule, ...] = (_timers, _waits)
