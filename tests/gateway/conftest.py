@@ -51,14 +51,12 @@ def fashion(request):
 
 
 @pytest.fixture
-def openai_of(fashion):
-    """Makes OpenAI's client of a gateway, without retries of its own."""
+def driven():
+    """Drives the clients of an SDK in their fashion, and closes them in the end: `driven(Openai, client)`."""
     with asyncio.Runner() as runner, contextlib.ExitStack() as clients:
 
-        def made(house, **options):
-            kind = openai.OpenAI if fashion == "blocking" else openai.AsyncOpenAI
-            options = {"base_url": f"{house.url}/v1", "api_key": "any", "max_retries": 0} | options
-            sdk = Openai(kind(**options), runner)
+        def made(kind, client):
+            sdk = kind(client, runner)
             clients.callback(sdk.close)
             return sdk
 
@@ -66,15 +64,22 @@ def openai_of(fashion):
 
 
 @pytest.fixture
-def claude_of(fashion):
+def openai_of(fashion, driven):
+    """Makes OpenAI's client of a gateway, without retries of its own."""
+    kind = openai.OpenAI if fashion == "blocking" else openai.AsyncOpenAI
+
+    def made(house, **options):
+        return driven(Openai, kind(**{"base_url": f"{house.url}/v1", "api_key": "any", "max_retries": 0} | options))
+
+    return made
+
+
+@pytest.fixture
+def claude_of(fashion, driven):
     """Makes Anthropic's client of a gateway, without retries of its own."""
-    with asyncio.Runner() as runner, contextlib.ExitStack() as clients:
+    kind = anthropic.Anthropic if fashion == "blocking" else anthropic.AsyncAnthropic
 
-        def made(house, **options):
-            kind = anthropic.Anthropic if fashion == "blocking" else anthropic.AsyncAnthropic
-            options = {"base_url": house.url, "api_key": "any", "max_retries": 0} | options
-            sdk = Claude(kind(**options), runner)
-            clients.callback(sdk.close)
-            return sdk
+    def made(house, **options):
+        return driven(Claude, kind(**{"base_url": house.url, "api_key": "any", "max_retries": 0} | options))
 
-        yield made
+    return made

@@ -1,8 +1,5 @@
 """Cohere's official SDK against the gateway, over sockets, and Cohere behind it for everybody else's."""
 
-import asyncio
-import contextlib
-
 import cohere
 import httpx
 import pytest
@@ -42,20 +39,18 @@ class Cohere(Sdk):
 
 
 @pytest.fixture
-def cohere_of(fashion):
+def cohere_of(fashion, driven):
     """Makes Cohere's client of a gateway, without retries of its own."""
-    with asyncio.Runner() as runner, contextlib.ExitStack() as clients:
+    kind = cohere.ClientV2 if fashion == "blocking" else cohere.AsyncClientV2
 
-        def made(house, **options):
-            http = httpx.Client(timeout=60) if fashion == "blocking" else httpx.AsyncClient(timeout=60)
-            kind = cohere.ClientV2 if fashion == "blocking" else cohere.AsyncClientV2
-            options = {"base_url": house.url, "api_key": "any", "max_retries": 0, "httpx_client": http} | options
-            sdk = Cohere(kind(**options), runner)
-            sdk.http = http
-            clients.callback(sdk.close)
-            return sdk
+    def made(house, **options):
+        http = httpx.Client(timeout=60) if fashion == "blocking" else httpx.AsyncClient(timeout=60)
+        options = {"base_url": house.url, "api_key": "any", "max_retries": 0, "httpx_client": http} | options
+        sdk = driven(Cohere, kind(**options))
+        sdk.http = http
+        return sdk
 
-        yield made
+    return made
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Google's official SDK against the gateway, over sockets, and Gemini behind it for everybody else's."""
 
-import asyncio
-import contextlib
 import hashlib
 import json
 
@@ -58,18 +56,16 @@ class Google(Sdk):
 
 
 @pytest.fixture
-def google_of(fashion):
+def google_of(fashion, driven):
     """Makes Google's client of a gateway; it has no retries of its own."""
-    with asyncio.Runner() as runner, contextlib.ExitStack() as clients:
 
-        def made(house, *, api_key="any", version="v1"):
-            options = types.HttpOptions(base_url=house.url, api_version=version)
-            sdk = Google(genai.Client(api_key=api_key, http_options=options), runner)
-            sdk.blocking = fashion == "blocking"
-            clients.callback(sdk.close)
-            return sdk
+    def made(house, *, api_key="any", version="v1"):
+        options = types.HttpOptions(base_url=house.url, api_version=version)
+        sdk = driven(Google, genai.Client(api_key=api_key, http_options=options))
+        sdk.blocking = fashion == "blocking"
+        return sdk
 
-        yield made
+    return made
 
 
 @pytest.fixture

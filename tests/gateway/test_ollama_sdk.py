@@ -1,7 +1,5 @@
 """Ollama's official client against the gateway, over sockets: it cannot tell, except that it fails less."""
 
-import asyncio
-import contextlib
 import json
 
 import ollama
@@ -47,17 +45,10 @@ def asked_for(sdk, kind):
 
 
 @pytest.fixture
-def llama_of(fashion):
+def llama_of(fashion, driven):
     """Makes Ollama's client of a gateway."""
-    with asyncio.Runner() as runner, contextlib.ExitStack() as clients:
-
-        def made(house, **options):
-            kind = ollama.Client if fashion == "blocking" else ollama.AsyncClient
-            sdk = Llama(kind(house.url, trust_env=False, **options), runner)
-            clients.callback(sdk.close)
-            return sdk
-
-        yield made
+    kind = ollama.Client if fashion == "blocking" else ollama.AsyncClient
+    return lambda house, **options: driven(Llama, kind(house.url, trust_env=False, **options))
 
 
 @pytest.fixture

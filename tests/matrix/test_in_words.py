@@ -5,12 +5,10 @@ dialect, and the simulated providers refuse a field too much or too little.
 """
 
 import pytest
-from tests.gateway.house import House, toml_of
 
-from outlast.testing import SimulatedProvider, bad_json
+from outlast.testing import bad_json
 
-from .callers import CALLERS, caller_of
-from .test_pairs import PROVIDERS
+from .speaking import SPOKEN
 
 MANNERS = ("fences", "learns")
 
@@ -21,29 +19,22 @@ def at(dialect, manner):
 
 
 @pytest.fixture(scope="module")
-def gateway(tmp_path_factory):
-    """A gateway with a route to each of them."""
-    dialects = {at(dialect, manner): dialect for dialect in PROVIDERS for manner in MANNERS}
-    more = "\n".join(
-        f'[providers.{name}.models.m]\nschema = false\n[routes.{name}]\ntargets = ["{name}/m"]' for name in dialects
-    )
-    with SimulatedProvider() as provider:
-        for name in dialects:
-            provider.script(name, default=bad_json(name.rpartition("-")[2]))
-        toml = toml_of(provider.url, more, providers=tuple(dialects), dialects=dialects)
-        with House(toml, tmp_path_factory.mktemp("gateway")) as house:
-            yield house
+def dialects(provider):
+    """One provider of each dialect and manner."""
+    for manner in MANNERS:
+        for dialect in SPOKEN:
+            provider.script(at(dialect, manner), default=bad_json(manner))
+    return {at(dialect, manner): dialect for dialect in SPOKEN for manner in MANNERS}
 
 
-@pytest.fixture(params=CALLERS)
-def caller(request, gateway):
-    """The vendor's client of each dialect."""
-    with caller_of(request.param, gateway.url) as one:
-        yield one
+@pytest.fixture(scope="module")
+def more(dialects):
+    """No model is held to a schema by its provider."""
+    return "\n".join(f"[providers.{name}.models.m]\nschema = false" for name in dialects)
 
 
 @pytest.mark.parametrize("manner", MANNERS)
-@pytest.mark.parametrize("behind", PROVIDERS)
+@pytest.mark.parametrize("behind", SPOKEN)
 def test_a_schema_in_words(caller, behind, manner):
     """Exactly the object, out of its fences, or once the model was told what was wrong with it."""
     assert caller.shaped(at(behind, manner)) == {"city": "text"}

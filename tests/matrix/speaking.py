@@ -1,0 +1,3 @@
+"""The dialects that providers speak."""
+
+SPOKEN = ("openai", "responses", "anthropic", "cohere", "gemini", "ollama")
