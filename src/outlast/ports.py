@@ -266,18 +266,26 @@ class Writer(Protocol):
         ...
 
 
+class Framing(Struct, frozen=True):
+    """How a dialect cuts its streams into events."""
+
+    media_type: bytes
+    whole_is_stream: bool = False
+    """A whole reply reads as a stream of one event."""
+
+
 class Dialect(Protocol):
     """One wire format, both directions. Pure.
 
     Attributes:
         name: how configuration and errors call it.
         paths: what callers may ask for at which path; `{model}` in one stands for any name.
-        streams: the media type of its streams; where it ends with "json", a whole reply is a stream of one line.
+        streams: how its streams are framed.
     """
 
     name: str
     paths: Mapping[str, Operation]
-    streams: bytes
+    streams: Framing
 
     def parse(self, operation: Operation, body: bytes, path: str = "") -> Request:
         """The request in these bytes. Raises `Caller` (or `ContextLength`, …) with a message that names the mend.

@@ -10,7 +10,7 @@ from outlast.model.errors import BadResponse, Caller, TimedOut
 from outlast.model.events import AttemptEnded
 from outlast.model.messages import Quota, Reply, Text, Usage
 from outlast.model.target import Provider, Quirks, Target
-from outlast.ports import Outgoing
+from outlast.ports import Framing, Outgoing
 
 from .calls import ALPHA, Ear, a_call
 from .test_upstream_edges import LATE, Letters, Wire
@@ -72,7 +72,7 @@ class World(Ear):
 class Plain:
     """A dialect: its streams are letters, its answers anything in braces, its failures the caller's fault."""
 
-    streams = b"text/event-stream"
+    streams = Framing(b"text/event-stream")
 
     def encode(self, request, target):
         """Something could not be carried over."""

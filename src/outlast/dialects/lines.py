@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from outlast.model.errors import BadResponse
+from outlast.ports import Framing
 
-MEDIA_TYPE = b"application/x-ndjson"
+FRAMING = Framing(b"application/x-ndjson", whole_is_stream=True)
 CAP = 1 << 20
 """The most bytes of one line: 1 MiB."""
 

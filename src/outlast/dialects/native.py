@@ -84,7 +84,7 @@ class Native:
 
     name = "native"
     paths = _PATHS
-    streams = sse.MEDIA_TYPE
+    streams = sse.FRAMING
 
     def parse(self, operation: Operation, body: bytes, path: str = "") -> Request:
         """The request in these bytes. Raises `Caller`."""

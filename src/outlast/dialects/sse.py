@@ -16,8 +16,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from outlast.model.errors import BadResponse
+from outlast.ports import Framing
 
-MEDIA_TYPE = b"text/event-stream"
+FRAMING = Framing(b"text/event-stream")
 CAP = 1 << 20
 """The most bytes of one event: 1 MiB."""
 

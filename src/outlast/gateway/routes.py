@@ -85,7 +85,7 @@ class Surface:
             return self._failed(dialect, failure, asked)
         head = with_headers.of_answer(answer, asked, dialect.name)
         if isinstance(answer, Stream):
-            head += with_headers.of_stream(dialect.streams)
+            head += with_headers.of_stream(dialect.streams.media_type)
             emit = self._outlast.io.emit
             flow = Flow(answer, dialect.writer(request), dialect.name, inbound.id, emit)
             return Outbound(200, head, flow=flow)

@@ -34,7 +34,7 @@ class Cohere:
 
     name = "cohere"
     paths = _PATHS
-    streams = sse.MEDIA_TYPE
+    streams = sse.FRAMING
 
     def parse(self, operation: Operation, body: bytes, path: str = "") -> Request:  # noqa: ARG002  (one shape for all dialects)
         """The request in these bytes. Raises `Caller`."""

@@ -45,7 +45,7 @@ class Gemini:
 
     name = "gemini"
     paths = _PATHS
-    streams = sse.MEDIA_TYPE
+    streams = sse.FRAMING
 
     def parse(self, operation: Operation, body: bytes, path: str = "") -> Request:
         """The request in these bytes, sent to this path. Raises `Caller`."""

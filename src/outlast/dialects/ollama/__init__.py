@@ -36,7 +36,7 @@ class Ollama:
 
     name = "ollama"
     paths = _PATHS
-    streams = lines.MEDIA_TYPE
+    streams = lines.FRAMING
 
     def parse(self, operation: Operation, body: bytes, path: str = "") -> Request:  # noqa: ARG002  (one shape for all dialects)
         """The request in these bytes. Raises `Caller`."""

@@ -78,7 +78,7 @@ class OllamaPrompts:
 
     name = "ollama-prompts"
     paths = _PATHS
-    streams = lines.MEDIA_TYPE
+    streams = lines.FRAMING
 
     def parse(self, operation: Operation, body: bytes, path: str = "") -> Request:
         """The request in these bytes. Raises `Caller`, also for what would mean something else in a chat."""

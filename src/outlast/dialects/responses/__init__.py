@@ -36,7 +36,7 @@ class Responses:
 
     name = "responses"
     paths = _PATHS
-    streams = sse.MEDIA_TYPE
+    streams = sse.FRAMING
 
     def parse(self, operation: Operation, body: bytes, path: str = "") -> Request:  # noqa: ARG002  (one shape for all dialects)
         """The request in these bytes. Raises `Caller`."""

@@ -102,7 +102,7 @@ class Attempts:
         if exchange.status != 200:
             raise dialect.classify(exchange.status, exchange.header, await _said(exchange, due), target)
         begun = await exchange.read(due)  # labels lie: it shows what it is
-        if dialect.streams.endswith(b"json"):  # a whole reply is a stream of one line
+        if dialect.streams.whole_is_stream:
             return await self._stream(call, dialect, exchange, record, due, begun)
         if not _is_json(begun) and (begun.strip() or not _says(exchange, b"application/json")):
             return await self._stream(call, dialect, exchange, record, due, begun)
