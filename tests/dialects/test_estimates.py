@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outlast.dialects import DIALECTS, estimate
+from outlast.dialects import DIALECTS
+from outlast.model import estimate
 from outlast.model.tokens import count
 
 GERMAN = "Die Straßenbahn fährt heute nicht, weil es in der Nacht geschneit hat und die Weichen eingefroren sind."

@@ -16,7 +16,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from outlast.dialects import errors, estimate, sse, wire
+from outlast.dialects import errors, sse, wire
+from outlast.model import estimate
 from outlast.model.cut import Cut
 from outlast.model.errors import Caller, Failure, Internal
 from outlast.model.messages import (

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from msgspec import Struct
 
-from outlast.dialects.estimate import weight
 from outlast.flow.faults import told
 from outlast.model.cut import Cut
 from outlast.model.errors import Cancelled, Failure, Outcome, outcome_of
+from outlast.model.estimate import weight
 from outlast.model.events import Fault
 from outlast.model.messages import AS_ASKED_FOR, Batch, Chunk, Opening, Quota, Usage
 from outlast.ports import Io, Source

@@ -11,11 +11,12 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from outlast.dialects import estimate, wire
+from outlast.dialects import wire
 from outlast.dialects.anthropic.blocks import tool_id
 from outlast.dialects.arguments import as_object
 from outlast.dialects.classify import in_band
 from outlast.dialects.wire import Count
+from outlast.model import estimate
 from outlast.model.errors import BadResponse, ContextLength
 from outlast.model.messages import Part, Reasoning, Refusal, Reply, Request, Text, ToolCall, Usage
 from outlast.model.target import Target

@@ -14,10 +14,11 @@ from typing import Any, ClassVar
 import msgspec
 from msgspec import Raw, Struct
 
-from outlast.dialects import estimate, sse, wire
+from outlast.dialects import sse, wire
 from outlast.dialects.anthropic.reply import WINDOW, Block, WireUsage, finish_read, usage_in, usage_of
 from outlast.dialects.classify import in_band
 from outlast.dialects.stream import EventReader
+from outlast.model import estimate
 from outlast.model.errors import BadResponse, ContextLength
 from outlast.model.messages import Chunk, Request, ToolDelta
 from outlast.model.target import Target

@@ -11,9 +11,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from outlast.dialects import bodies, estimate, vectors, wire
+from outlast.dialects import bodies, vectors, wire
 from outlast.dialects.classify import in_band
 from outlast.dialects.cohere.reply import answer_id
+from outlast.model import estimate
 from outlast.model.errors import Caller, Unsupported
 from outlast.model.messages import Embed, Request, Vectors
 from outlast.model.target import Target

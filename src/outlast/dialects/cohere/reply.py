@@ -12,8 +12,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from outlast.dialects import estimate, wire
+from outlast.dialects import wire
 from outlast.dialects.classify import in_band
+from outlast.model import estimate
 from outlast.model.errors import BadResponse
 from outlast.model.messages import Part, Reasoning, Refusal, Reply, Request, Text, ToolCall, Usage
 from outlast.model.target import Target

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from outlast.dialects import estimate, wire
+from outlast.dialects import wire
 from outlast.dialects.classify import in_band
 from outlast.dialects.cohere.reply import (
     WireBlock,
@@ -28,6 +28,7 @@ from outlast.dialects.cohere.reply import (
     usage_in,
 )
 from outlast.dialects.stream import EventReader
+from outlast.model import estimate
 from outlast.model.errors import BadResponse
 from outlast.model.messages import Chunk, Request, ToolDelta
 from outlast.model.target import Target

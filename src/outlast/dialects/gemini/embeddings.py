@@ -11,12 +11,13 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from outlast.dialects import bodies, estimate, vectors, wire
+from outlast.dialects import bodies, vectors, wire
 from outlast.dialects.classify import in_band
 from outlast.dialects.gemini import spelling as gemini_spelling
 from outlast.dialects.gemini.reply import usage_in
 from outlast.dialects.gemini.request import place
 from outlast.dialects.gemini.turns import Content
+from outlast.model import estimate
 from outlast.model.errors import Caller
 from outlast.model.messages import Embed, Request, Vectors
 from outlast.model.target import Target

@@ -13,12 +13,13 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from outlast.dialects import estimate, signatures, wire
+from outlast.dialects import signatures, wire
 from outlast.dialects.classify import in_band
 from outlast.dialects.gemini import contents as gemini_contents
 from outlast.dialects.gemini import turns as gemini_turns
 from outlast.dialects.gemini.turns import Call, Content
 from outlast.dialects.wire import Count
+from outlast.model import estimate
 from outlast.model import messages as m
 from outlast.model.errors import BadResponse, ContentFilter
 from outlast.model.target import Target

@@ -14,11 +14,12 @@ from urllib.parse import parse_qs
 import msgspec
 from msgspec import Meta, Struct
 
-from outlast.dialects import estimate, wire
+from outlast.dialects import wire
 from outlast.dialects.gemini import schema as gemini_schema
 from outlast.dialects.gemini import spelling as gemini_spelling
 from outlast.dialects.gemini import turns as gemini_turns
 from outlast.dialects.gemini.turns import Content
+from outlast.model import estimate
 from outlast.model.errors import Caller
 from outlast.model.messages import NOTHING_SPECIAL, Chat, Message, Needs, Request, Schema, Text, Tool
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import msgspec
 
-from outlast.dialects import estimate, signatures, wire
+from outlast.dialects import signatures, wire
 from outlast.dialects.classify import in_band
 from outlast.dialects.gemini import turns as gemini_turns
 from outlast.dialects.gemini.reply import Answer, Candidate, call_id, finish_read, unanswered, usage_in
 from outlast.dialects.gemini.turns import Call, Part
 from outlast.dialects.stream import EventReader
+from outlast.model import estimate
 from outlast.model.errors import BadResponse
 from outlast.model.messages import Chunk, Request, ToolDelta, Usage
 from outlast.model.target import Target

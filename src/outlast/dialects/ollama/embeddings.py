@@ -7,10 +7,11 @@ from typing import Annotated, Any, get_type_hints
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from outlast.dialects import bodies, estimate, vectors, wire
+from outlast.dialects import bodies, vectors, wire
 from outlast.dialects.classify import in_band
 from outlast.dialects.ollama.reply import usage_in
 from outlast.dialects.ollama.request import Name
+from outlast.model import estimate
 from outlast.model.errors import Caller
 from outlast.model.messages import Embed, Request, Vectors
 from outlast.model.target import Target

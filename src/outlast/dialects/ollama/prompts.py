@@ -15,12 +15,13 @@ from typing import Any, get_type_hints
 import msgspec
 from msgspec import Struct
 
-from outlast.dialects import estimate, lines, wire
+from outlast.dialects import lines, wire
 from outlast.dialects.media import picture_type
 from outlast.dialects.ollama import errors as ollama_errors
 from outlast.dialects.ollama.reply import told
 from outlast.dialects.ollama.request import Name, Options, chat, extra_of, needs, schema_of
 from outlast.dialects.ollama.writer import OllamaWriter
+from outlast.model import estimate
 from outlast.model.errors import Caller, Failure, Internal
 from outlast.model.messages import (
     Chat,

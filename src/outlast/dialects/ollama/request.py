@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal, get_type_hints
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from outlast.dialects import estimate, wire
+from outlast.dialects import wire
 from outlast.dialects.media import picture_type
+from outlast.model import estimate
 from outlast.model.errors import Caller
 from outlast.model.messages import (
     NOTHING_SPECIAL,

@@ -11,9 +11,10 @@ from typing import Annotated, get_type_hints
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from outlast.dialects import estimate, vectors, wire
+from outlast.dialects import vectors, wire
 from outlast.dialects.classify import in_band
 from outlast.dialects.openai.reply import usage_in, usage_of
+from outlast.model import estimate
 from outlast.model.errors import Caller
 from outlast.model.messages import Embed, Request, Vectors
 from outlast.model.target import Target

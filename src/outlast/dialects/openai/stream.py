@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from outlast.dialects import errors, estimate, wire
+from outlast.dialects import errors, wire
 from outlast.dialects.classify import in_band
 from outlast.dialects.openai.reply import (
     GIVEN_UP,
@@ -32,6 +32,7 @@ from outlast.dialects.openai.reply import (
     usage_told,
 )
 from outlast.dialects.stream import EventReader
+from outlast.model import estimate
 from outlast.model.cut import Cut
 from outlast.model.errors import BadResponse, Failure
 from outlast.model.messages import Chunk, Opening, Request, ToolDelta, Usage

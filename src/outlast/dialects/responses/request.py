@@ -15,8 +15,9 @@ from typing import Annotated, Any, get_type_hints
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from outlast.dialects import estimate, wire
+from outlast.dialects import wire
 from outlast.dialects.responses.input import KNOWN, PASSING, Item, Piece, messages
+from outlast.model import estimate
 from outlast.model.errors import Caller
 from outlast.model.messages import NOTHING_SPECIAL, Chat, Message, Needs, Request, Schema, Text, Tool
 

@@ -17,12 +17,13 @@ from typing import Any, ClassVar
 import msgspec
 from msgspec import Raw, Struct
 
-from outlast.dialects import estimate, sse, wire
+from outlast.dialects import sse, wire
 from outlast.dialects.classify import in_band
 from outlast.dialects.responses.input import reasoning
 from outlast.dialects.responses.reply import CALLS, OWN_WORK, Answer, Head, Output, call_of, item_in
 from outlast.dialects.responses.so_far import Kind, Open, SoFar
 from outlast.dialects.stream import EventReader
+from outlast.model import estimate
 from outlast.model.errors import BadResponse
 from outlast.model.messages import Chunk, Opening, Request, ToolDelta
 from outlast.model.target import Target
