@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw
 
-from outlast.dialects import wire
+from outlast.dialects import going_on, wire
 from outlast.model.messages import Chat, Request
 from outlast.model.target import Target
 
@@ -44,6 +44,32 @@ def streamed(fields: dict[str, Raw], request: Request) -> None:
     elif fields.get("stream") == wire.TRUE:
         del fields["stream"]
         fields.pop("stream_options", None)
+
+
+def passed_on(
+    request: Request, target: Target, *, sampling: frozenset[str], prefilled: frozenset[str]
+) -> tuple[bytes, tuple[str, ...]]:
+    """The caller's own body for this target, and the names of what had to be taken out.
+
+    For dialects with `messages` and `max_tokens`: `sampling` are the fields that not every model takes, `prefilled`
+    those that go with no answer which is begun already.
+    """
+    dropped: list[str] = []
+    fields = opened(request, target, dropped)
+    if not target.sampling:
+        wire.take_out(fields, sampling, dropped)
+    if too_many(request, target):
+        fields["max_tokens"] = Raw(b"%d" % target.max_output)
+        dropped.append(f"max_tokens above {target.max_output}")
+    if request.begun is not None:
+        prefill = going_on.prefills(request.begun, target)
+        fields["messages"] = going_on.with_raw_turns(fields["messages"], request.begun, prefill=prefill)
+        if request.max_tokens:
+            fields["max_tokens"] = Raw(b"%d" % request.max_tokens)
+        if prefill:
+            wire.take_out(fields, prefilled, dropped)
+    streamed(fields, request)
+    return _ENCODER.encode(fields), tuple(dropped)
 
 
 def asked(request: Request) -> Chat:

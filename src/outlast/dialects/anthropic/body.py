@@ -6,8 +6,6 @@ the results of a turn's tools must stand together at the head of the next one.
 
 from __future__ import annotations
 
-import msgspec
-from msgspec import Raw
 from msgspec.structs import replace
 
 from outlast.dialects import bodies, going_on, wire
@@ -15,8 +13,9 @@ from outlast.dialects.anthropic.blocks import blocks_of, result_block
 from outlast.model.messages import Chat, Message, Reasoning, Request, Tool, ToolCall, ToolResult
 from outlast.model.target import Target
 
-_ENCODER = msgspec.json.Encoder()
 _SAMPLING = frozenset({"temperature", "top_p", "top_k"})
+_NOT_PREFILLED = frozenset({"thinking", "output_config", "output_format"})
+"""A prefill goes with no thinking, and with no format for a whole answer."""
 _SHARED = frozenset({"top_k", "thinking"})
 """Fields without a place in `Chat` that mean the same here, whichever dialect they were asked in."""
 _MAX_TOKENS = 4096
@@ -27,29 +26,7 @@ _EFFORTS = {"minimal": "low"}
 
 def passed_on(request: Request, target: Target) -> tuple[bytes, tuple[str, ...]]:
     """The caller's own body for this target, and the names of what had to be taken out."""
-    dropped: list[str] = []
-    fields = bodies.opened(request, target, dropped)
-    if not target.sampling:
-        wire.take_out(fields, _SAMPLING, dropped)
-    if bodies.too_many(request, target):
-        fields["max_tokens"] = Raw(b"%d" % target.max_output)
-        dropped.append(f"max_tokens above {target.max_output}")
-    if request.begun is not None:
-        _pass_on_begun(fields, request, target, dropped)
-    bodies.streamed(fields, request)
-    return _ENCODER.encode(fields), tuple(dropped)
-
-
-def _pass_on_begun(fields: dict[str, Raw], request: Request, target: Target, dropped: list[str]) -> None:
-    """Ask for the rest of an answer; a prefill goes with no thinking, and with no format for a whole answer."""
-    begun, prefill = request.begun, going_on.prefills(request.begun, target)
-    if begun is None:
-        return
-    fields["messages"] = going_on.with_raw_turns(fields["messages"], begun, prefill=prefill)
-    if request.max_tokens:
-        fields["max_tokens"] = Raw(b"%d" % request.max_tokens)
-    if prefill:
-        wire.take_out(fields, frozenset({"thinking", "output_config", "output_format"}), dropped)
+    return bodies.passed_on(request, target, sampling=_SAMPLING, prefilled=_NOT_PREFILLED)
 
 
 def written(request: Request, target: Target, own: bool) -> tuple[bytes, tuple[str, ...]]:

@@ -6,8 +6,6 @@ is, when it is the only one that is offered. No format can be asked for together
 
 from __future__ import annotations
 
-import msgspec
-from msgspec import Raw
 from msgspec.structs import replace
 
 from outlast.dialects import bodies, going_on, wire
@@ -17,8 +15,9 @@ from outlast.model.errors import SCHEMA_REFUSED, Unsupported
 from outlast.model.messages import Chat, Request, Tool
 from outlast.model.target import Target
 
-_ENCODER = msgspec.json.Encoder()
 _SAMPLING = frozenset({"temperature", "p", "k"})
+_NOT_PREFILLED = frozenset({"thinking", "response_format"})
+"""A prefill goes with no thinking, and with no format for a whole answer."""
 _PENALTIES = ("frequency_penalty", "presence_penalty")
 _MOST_STOPS = 5
 _LEAST_P, _MOST_P = 0.01, 0.99
@@ -30,29 +29,7 @@ _NO_PARAMETERS: dict[str, object] = {"type": "object", "properties": {}}
 
 def passed_on(request: Request, target: Target) -> tuple[bytes, tuple[str, ...]]:
     """The caller's own body for this target, and the names of what had to be taken out."""
-    dropped: list[str] = []
-    fields = bodies.opened(request, target, dropped)
-    if not target.sampling:
-        wire.take_out(fields, _SAMPLING, dropped)
-    if bodies.too_many(request, target):
-        fields["max_tokens"] = Raw(b"%d" % target.max_output)
-        dropped.append(f"max_tokens above {target.max_output}")
-    if request.begun is not None:
-        _pass_on_begun(fields, request, target, dropped)
-    bodies.streamed(fields, request)
-    return _ENCODER.encode(fields), tuple(dropped)
-
-
-def _pass_on_begun(fields: dict[str, Raw], request: Request, target: Target, dropped: list[str]) -> None:
-    """Ask for the rest of an answer; a prefill goes with no thinking, and with no format for a whole answer."""
-    begun, prefill = request.begun, going_on.prefills(request.begun, target)
-    if begun is None:
-        return
-    fields["messages"] = going_on.with_raw_turns(fields["messages"], begun, prefill=prefill)
-    if request.max_tokens:
-        fields["max_tokens"] = Raw(b"%d" % request.max_tokens)
-    if prefill:
-        wire.take_out(fields, frozenset({"thinking", "response_format"}), dropped)
+    return bodies.passed_on(request, target, sampling=_SAMPLING, prefilled=_NOT_PREFILLED)
 
 
 def written(request: Request, target: Target, own: bool) -> tuple[bytes, tuple[str, ...]]:
