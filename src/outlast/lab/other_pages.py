@@ -237,6 +237,8 @@ def answered(
             found.shape(given, ())
         except Misfit as misfit:
             raise openai_words(misfit) from None
+    if found.form and "file" in given and "file" not in data:
+        raise Refusal("Expected a file: its part has no filename.", "file")
     asking = Asking(given, data, files, match[2] if match else name, vendor)
     return lambda: found.answer(asking)
 
