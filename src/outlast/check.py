@@ -17,6 +17,9 @@ from outlast.model.caller import PRIORITIES
 from outlast.model.rungs import name_of
 from outlast.model.target import Price, Provider, Route, Target
 
+KEPT = ("/v1/files", "/v1/uploads")
+"""What a provider keeps for its account, whoever of our callers it came from."""
+
 
 def report(config: Config) -> str:
     """The whole configuration as text of some lines."""
@@ -30,6 +33,7 @@ def report(config: Config) -> str:
             *_section("limits", [f"{name}: {_limits(limits)}" for name, limits in config.limits.items()]),
             *_section("layers", _layers(config)),
             *_section("requests", _differs(config.request)),
+            *_section("passed on unread", _passed_on(config)),
         ]
     )
 
@@ -98,6 +102,17 @@ def _keys(config: Config) -> list[str]:
 def _limits(limits: LimitConfig) -> str:
     said = [f"{name} = {value:g}" for name, value in msgspec.structs.asdict(limits).items() if value is not None]
     return ", ".join(said) or "no limits"
+
+
+def _passed_on(config: Config) -> list[str]:
+    passed = config.pass_through
+    if not passed.enabled:
+        return []
+    lines = [", ".join(passed.paths)]
+    shared = [path for path in passed.paths if path.startswith(KEPT)]
+    if len(config.keys) > 1 and shared:
+        lines.append(f"callers share {' and '.join(shared)}: leave them out of [pass_through] paths if they must not")
+    return lines
 
 
 def _layers(config: Config) -> list[str]:

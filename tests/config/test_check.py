@@ -99,3 +99,15 @@ degrade = [{static = "later"}]
     kept = "answers kept for 660 s, the same requests share a call"
     assert f"default: priority, {kept}, if nobody answers: stale, weaker, static (openai/gpt-6.1-sol)\n" in said
     assert "other: priority, answers not kept, no shared calls, if nobody answers: static\n" in said
+
+
+KEYS = '[providers.openai]\nkey = "o"\n[keys.app]\nkey = "a"\n[keys.other]\nkey = "b"\n'
+
+
+def test_callers_who_share_an_accounts_files_are_told_of():
+    """Several keys mean several callers, and what is passed on unread knows one account alone."""
+    told = report(parse(KEYS))
+    assert "callers share /v1/files and /v1/uploads: leave them out of [pass_through] paths if they must not" in told
+    assert "callers share" not in report(parse(KEYS.replace("[keys.other]", "#").replace('key = "b"', "")))
+    assert "callers share" not in report(parse(KEYS + '[pass_through]\npaths = ["/v1/images"]\n'))
+    assert "passed on unread" not in report(parse(KEYS + "[pass_through]\nenabled = false\n"))
