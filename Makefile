@@ -70,7 +70,9 @@ docs: $(test_ready) ## check links, anchors and examples of the documents
 
 .PHONY: cov
 cov: $(test_ready) ## do the core's own tests reach nearly every branch of it?
-	@$(bin)/coverage run -m pytest -q $(core_tests)
+	@$(bin)/coverage erase
+	@$(bin)/coverage run -m pytest -q -n 2 $(core_tests)
+	@$(bin)/coverage combine -q
 	@$(bin)/coverage report --include='$(core)' --fail-under=96
 
 .PHONY: mutate

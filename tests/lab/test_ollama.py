@@ -38,7 +38,7 @@ def test_whole_and_streamed(provider, client):
     parts = list(client.chat("m", HI, stream=True))
     assert "".join(part.message.content for part in parts) == "one two three"
     assert [part.done for part in parts] == [False, False, False, True]
-    seen = provider.requests("alpha")
+    seen = provider.wait(2, "alpha", ended=True)
     assert [(one.bill.prompt > 0, one.bill.completion, one.complete) for one in seen] == [(True, 3, True)] * 2
 
 
