@@ -19,7 +19,7 @@ from outlast.layers.rewrite import Rewrite
 from outlast.model.events import Fault
 from outlast.model.target import Route
 from outlast.operator import Operator
-from outlast.ports import Io, Sink, Store
+from outlast.ports import Io, Keeping, Sink
 from outlast.stack import Stack
 from outlast.store import Bounded, Memory
 
@@ -93,7 +93,7 @@ class Outlast:
         sinks: Iterable[Sink] = (),
         io: Io | None = None,
         find: Find = prices_of,
-        store: Store | None = None,
+        store: Keeping | None = None,
         rewrite: Rewrite | None = None,
     ) -> None:
         self.config = config
@@ -120,7 +120,7 @@ class Outlast:
         self.operator = Operator(self.engine, self.stack, self.io)
         self._pricing: asyncio.Future[Config] | None = None
 
-    def _store(self, given: Store | None) -> Store:
+    def _store(self, given: Keeping | None) -> Keeping:
         """What keeps answers: what was given, waited for no longer than it is to be, or this process's memory."""
         cache = self.config.layers.cache
         if given is not None:

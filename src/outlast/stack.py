@@ -51,7 +51,7 @@ from outlast.layers.rewrite import Rewrite, rewriting
 from outlast.layers.routing import READY, Routing, RoutingConfig, Standing
 from outlast.layers.structured import Structured, StructuredConfig
 from outlast.model.target import Target
-from outlast.ports import Dialect, Store
+from outlast.ports import Dialect, Keeping
 
 
 class LayersConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,7 +102,7 @@ class Stack:
         target_scopes: ScopesOf | None,
         hedged: bool = False,
         coalesced: bool = False,
-        store: Store | None = None,
+        store: Keeping | None = None,
         find: Find | None = None,
         rewrite: Rewrite | None = None,
     ) -> None:

@@ -9,7 +9,7 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "src" / "outlast"
 CORE = sorted(
     path
-    for floor in ("model", "ports.py", "dialects", "flow", "layers", "stack.py", "engine.py")
+    for floor in ("model", "ports", "dialects", "flow", "layers", "stack.py", "engine.py")
     for path in ([SOURCE / floor] if floor.endswith(".py") else (SOURCE / floor).rglob("*.py"))
 )
 VENDORS = {"anthropic", "cohere", "gemini", "ollama", "openai"}

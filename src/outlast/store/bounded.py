@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from outlast.ports import Store, Stored, StoreFailed
+from outlast.ports import Keeping, Stored, StoreFailed
 
 T = TypeVar("T")
 
 
 class Bounded:
-    """Another store within a time limit. Implements `Store`.
+    """Another store within a time limit. Implements `Keeping`.
 
     Args:
         store: the other one.
@@ -21,7 +21,7 @@ class Bounded:
 
     __slots__ = ("_seconds", "_store")
 
-    def __init__(self, store: Store, seconds: float) -> None:
+    def __init__(self, store: Keeping, seconds: float) -> None:
         self._store = store
         self._seconds = seconds
 

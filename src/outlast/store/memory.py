@@ -12,7 +12,7 @@ OVERHEAD = 256
 
 
 class Memory:
-    """Implements `Store`. Forgotten with the process.
+    """Implements `Keeping`. Forgotten with the process.
 
     Args:
         now: a monotonic clock, in seconds.

@@ -119,11 +119,12 @@ class Upstream:
             if not reader.finished:
                 raise
             batch = reader.complete()
-        if reader.failure is not None and reader.finished:  # what comes behind the finish takes nothing from it
-            reader.failure = None
-            batch = self._joined(batch, reader.complete())
         self._read += len(data)
-        if self._read > self._config.max_stream_bytes and not batch.last:
+        too_long = self._read > self._config.max_stream_bytes and not batch.last
+        if reader.finished and (too_long or reader.failure is not None):
+            reader.failure = None  # what comes behind the finish takes nothing from it
+            batch = self._joined(batch, reader.complete())
+        elif too_long:
             self._bounded = True
             raise BadResponse("the stream is longer than is allowed")
         if self._mask.secrets:

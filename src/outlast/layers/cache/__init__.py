@@ -34,7 +34,7 @@ from outlast.model.errors import Failure, Rejected
 from outlast.model.events import CacheKept, CacheLooked, CacheRenewed, Fault, StoreTrouble
 from outlast.model.freshness import NO_WISHES, Use, Windows, use_of
 from outlast.model.messages import Part, Reply
-from outlast.ports import Dialect, Store, Stored
+from outlast.ports import Dialect, Keeping, Stored
 
 __all__ = ["Cache", "CacheConfig", "Entry", "Record"]
 
@@ -77,7 +77,7 @@ class Cache:
     __slots__ = ("_config", "_dialects", "_outranked", "_pending", "_renewing", "_store")
 
     def __init__(
-        self, config: CacheConfig, *, store: Store, dialects: Mapping[str, Dialect], outranked: Outranked
+        self, config: CacheConfig, *, store: Keeping, dialects: Mapping[str, Dialect], outranked: Outranked
     ) -> None:
         self._config = config
         self._store = store
