@@ -210,6 +210,14 @@ def test_a_stream_of_just_its_bound_is_not_too_long():
     assert told(following(upstream)) == ("cde", True)
 
 
+def test_what_comes_behind_the_finish_may_be_too_long():
+    """All that was asked for is there: it is whole, and the rest is not waited for."""
+    upstream, wire = source(b"ab", b".", b"--", b"-", config=AttemptConfig(max_stream_bytes=4))
+    first(upstream)
+    assert told(following(upstream)) == ("", True)
+    assert wire.ends == ["released"]
+
+
 # -- its timers --------------------------------------------------------------------------------------------------------
 
 STALL = ("the stream brought no content for 10 s", "stall", 10.0, False, "failure")
