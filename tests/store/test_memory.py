@@ -86,7 +86,7 @@ def test_it_never_holds_more_than_its_bounds(puts):
         do(store.put(f"x:{name}", b"v" * size, 10.0))
         kept = [found for key in "abcdefgh" if (found := do(store.get(f"x:{key}")))]
         assert len(kept) == len(store) <= 5
-        assert sum(3 + len(found.value) + OVERHEAD for found in kept) == store.bytes <= 2_000
+        assert sum(4 + len(found.value) + OVERHEAD for found in kept) == store.size <= 2_000
 
 
 def test_a_slow_store_has_failed():
@@ -111,3 +111,18 @@ def test_a_slow_store_has_failed():
 
     asks = [lambda s: s.get("x:a"), lambda s: s.put("x:a", b"", 1.0), lambda s: s.delete("x:a")]
     assert [round(run(story(ask)), 3) for ask in asks] == [0.05] * 3
+
+
+def test_what_was_promised_stays_where_it_is_full():
+    """What was put makes room for it; another promise does not, and is refused."""
+    store = Memory(Clock(), most_entries=2)
+    for key in ("x:a", "x:b"):
+        do(store.put(key, b"one", 10.0))
+    assert do(store.claim("p:a", b"mine", 10.0)) is None
+    assert do(store.append("p:b", [b"line"], 10.0)) == 1
+    do(store.put("x:c", b"one", 10.0))
+    with pytest.raises(StoreFailed, match="is full"):
+        do(store.claim("p:c", b"mine", 10.0))
+    assert do(store.get("x:a")) is do(store.get("x:c")) is None
+    assert do(store.get("p:a")).value == b"mine"
+    assert do(store.read("p:b")) == [b"line"]

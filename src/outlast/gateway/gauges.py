@@ -28,7 +28,7 @@ def add(metrics: Prometheus, outlast: Outlast, app: App, outlet: Outlet) -> None
     metrics.measure("queue_depth", "Requests that wait for a slot.", queues, labels=("queue",))
     memory = outlast.memory
     if memory is not None:
-        metrics.measure("cache_memory_bytes", "Bytes of answers that are kept.", lambda: [((), float(memory.bytes))])
+        metrics.measure("cache_memory_bytes", "Bytes of answers that are kept.", lambda: [((), float(memory.size))])
     metrics.measure("requests_under_way", "Requests that are being answered.", lambda: [((), float(app.under_way))])
     metrics.measure(
         "log_lines_lost_total",

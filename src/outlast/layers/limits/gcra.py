@@ -7,6 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from outlast.flow.bucket import NEVER, Bucket
 from outlast.flow.call import Allowance
 from outlast.layers.limits.config import LimitConfig
 from outlast.layers.limits.lows import Lows
@@ -18,39 +19,20 @@ UNITS: Sequence[Unit] = ("requests", "tokens", "usd")
 
 MINUTE = 60.0
 DAY = 86_400.0
-NEVER = float("inf")
-EPSILON = 1e-9
 
 
-class Gcra:
-    """One limit. Costs may be fractions."""
+class Gcra(Bucket):
+    """One limit of this process, which knows how much of each charge can still be refunded."""
 
-    __slots__ = ("amount", "burst", "charges", "lows", "most", "name", "period", "place", "spacing", "tat", "unit")
+    __slots__ = ("charges", "lows", "name", "place", "unit")
 
     def __init__(self, name: str, unit: Unit, amount: float, period: float, burst: float) -> None:
+        super().__init__(amount, period, burst)
         self.name = name
         self.unit: Unit = unit
         self.place = UNITS.index(unit)
-        self.amount = amount
-        self.period = period
-        self.burst = burst
-        self.most = max(amount, burst)
-        self.spacing = period / amount
-        self.tat = 0.0
         self.charges = 0
         self.lows = Lows()
-
-    def wait(self, cost: float, now: float) -> float:
-        """Seconds until `cost` may be spent; infinite for more than a whole period's amount.
-
-        A cost above the burst waits for a full bucket, and goes into debt.
-        """
-        wait = self.tat - now
-        if cost < self.burst:
-            wait -= (self.burst - cost) * self.spacing
-        elif cost > self.most:
-            return NEVER
-        return wait if wait > EPSILON and cost > 0.0 else 0.0
 
     def take(self, cost: float, now: float) -> None:
         """Spend `cost`, or reserve it for when it may be spent; `charges` is then the number of this charge."""
@@ -68,7 +50,7 @@ class Gcra:
     def owe(self, cost: float, now: float) -> None:
         """Spend what was used beyond what was charged; it delays who comes next, not who has a place."""
         self.lows.note(self.charges, self.tat - now)
-        self.tat = (self.tat if self.tat > now else now) + cost * self.spacing  # noqa: FURB136
+        self.charge(cost, now)
 
     def refund(self, cost: float, number: int, now: float) -> None:
         """So much of a charge was not used: give back what would still be missing.
@@ -81,22 +63,12 @@ class Gcra:
             missing, unused = tat - now, cost * self.spacing
             self.tat = tat - self.lows.lower(number, unused if unused < missing else missing)  # noqa: FURB136
 
-    def remaining(self, now: float) -> float:
-        """What may be spent now, without waiting."""
-        return max(0.0, self.burst - max(0.0, self.tat - now) / self.spacing)
-
-    def reset(self, now: float) -> float:
-        """Seconds until the bucket is full again."""
-        return max(0.0, self.tat - now)
-
     def anchor(self, remaining: float, now: float) -> None:
         """The provider says what is left. That only ever tightens: what is more than we thought is not believed.
 
         Where it tightens it counts what was really used, so that earlier charges have nothing left to be refunded.
         """
-        told = now + (self.burst - max(0.0, remaining)) * self.spacing
-        if told > self.tat:
-            self.tat = told
+        if self.lower(remaining, now):
             self.lows.note(self.charges, 0.0)
 
     def hold(self, seconds: float, now: float) -> None:
