@@ -241,6 +241,7 @@ def test_an_answer_with_more_than_can_be_told_again_is_not_kept_as_a_stream(kept
     for _ in range(2):
         part, _ = asks(kept, "openai", body | {"stream": True})
         assert part.source == "primary"
+        assert kept.events(CacheKept)[-1].reason == "it is a stream with more than can be told again"
     asks(kept, "openai", body)
     again, _ = asks(kept, "openai", body)
     assert again.source == "cache"
@@ -476,6 +477,7 @@ def test_only_what_is_kept_or_nothing(kept):
     with pytest.raises(Failure) as refused:
         asks(kept, "openai", hi(), wishes="only-if-cached")
     assert (refused.value.status, refused.value.code, kept.sent()) == (504, "not_cached", 0)
+    assert refused.value.gate == "cache"
 
 
 @pytest.mark.parametrize("wishes", ["no-cache", "max-age=100", "no-store"])
@@ -555,7 +557,9 @@ def test_an_answer_that_cannot_be_kept_or_renewed_is_given_all_the_same(make, fa
     world.wait(20.0)
     assert world.hear(stream=stream).finish == "stop"
     assert world.last().source == "stale"
-    assert len(world.events(Fault)) == (2 if fails else 0)
+    assert [event.where for event in world.events(Fault)] == (
+        ["settle Record" if stream else "cache", "cache"] if fails else []
+    )
     assert "secret" not in str(world.events(Fault))
 
 

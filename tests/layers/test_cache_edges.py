@@ -15,7 +15,7 @@ from outlast.layers.cache.record import Record
 from outlast.layers.cache.worth import unworthy
 from outlast.model.caller import Caller
 from outlast.model.cut import Cut
-from outlast.model.errors import BadResponse, Transient
+from outlast.model.errors import BadResponse, InvalidOutput, Transient
 from outlast.model.messages import (
     Batch,
     Chunk,
@@ -47,7 +47,7 @@ def reply(*parts, **fields):
     return Reply(model="m", finish="stop", usage=USAGE, read=lambda: parts, target="alpha/m", **fields)
 
 
-def call(body=b"", asked=None, *, stream=False, dialect="openai", targets=(ALPHA, BETA), **more):
+def call(body=b"", asked=None, *, stream=False, dialect="openai", targets=(ALPHA, BETA), io=None, **more):
     """A call with such a question."""
 
     def read(_body):
@@ -56,7 +56,9 @@ def call(body=b"", asked=None, *, stream=False, dialect="openai", targets=(ALPHA
         return asked
 
     request = Request(model="default", read=read, body=body, dialect=dialect, stream=stream, **more)
-    return Call(request=request, route=Route("default", targets), deadline=9.0, io=Ear(), id="r", caller=Caller("k"))
+    return Call(
+        request=request, route=Route("default", targets), deadline=9.0, io=io or Ear(), id="r", caller=Caller("k")
+    )
 
 
 # -- writing down ------------------------------------------------------------------------------------------------------
@@ -93,7 +95,8 @@ def test_every_kind_of_words_is_written_down():
     """In the order in which it came, with signatures, ids and names."""
     desk = written(
         Chunk(reasoning="hm, "),
-        Chunk(reasoning="well", signature="sig"),
+        Chunk(reasoning="well"),
+        Chunk(signature="sig"),
         Chunk(text="Hel"),
         Chunk(text="lo"),
         Chunk(tool=ToolDelta(0, "c0", "f", "{")),
@@ -120,6 +123,29 @@ def test_thoughts_and_words_of_one_event_are_both_written_down():
     assert written(Chunk(text="a", reasoning="b"), Chunk(finish="stop")).parts == (Reasoning("b"), Text("a"))
 
 
+def test_words_between_thoughts_stay_where_they_were():
+    """A model may think again before it goes on."""
+    desk = written(Chunk(text="a"), Chunk(reasoning="b"), Chunk(text="c"), Chunk(finish="stop"))
+    assert desk.parts == (Text("a"), Reasoning("b"), Text("c"))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"text": "a" * 8},
+        {"reasoning": "a" * 8},
+        {"refusal": "a" * 8},
+        {"signature": "a" * 8},
+        {"tool": ToolDelta(0, "id is not counted", "name", "args")},
+    ],
+)
+def test_so_many_characters_are_written_down_and_not_one_more(kind):
+    """Of whatever kind they are."""
+    chunks = [Chunk(**kind), Chunk(text="abc"), Chunk(finish="stop")]
+    assert written(*chunks, most=11).reason is None
+    assert written(*chunks, most=10).reason == "it is too large"
+
+
 def test_an_answer_that_began_anew_is_what_came_then():
     """All before it is void."""
     desk = written(Chunk(text="old"), Chunk(text="new", restart=True), Chunk(finish="stop"))
@@ -130,6 +156,7 @@ def test_an_answer_that_began_anew_is_what_came_then():
     ("chunks", "reason"),
     [
         ([Chunk(text="a"), Chunk(text="b", choice=1), Chunk(finish="stop")], "it holds what is not kept"),
+        ([Chunk(text="a" * 20, choice=1), Chunk(text="b" * 20), Chunk(finish="stop")], "it holds what is not kept"),
         ([Chunk(audio=True), Chunk(text="a"), Chunk(finish="stop")], "it holds what is not kept"),
         ([Chunk(text="a" * 9), Chunk(text="b" * 3), Chunk(finish="stop")], "it is too large"),
         ([Chunk(tool=ToolDelta(0, "c", "f" * 6, "x" * 6)), Chunk(finish="stop")], "it is too large"),
@@ -259,7 +286,56 @@ def test_what_is_worth_keeping(finish, parts, limit, reason):
 
 def test_an_entry_is_small():
     """What it says beside the answer itself takes less than 200 bytes."""
-    assert len(packed(Entry(60.0, "alpha/m", "m", "stop", USAGE))) < 200
+    assert len(packed(Entry(60.0, "alpha/m", "m", "stop", USAGE, "a1", 7))) < 200
+
+
+def test_what_is_kept_is_kept_once():
+    """As the provider sent it, or else in our words; never both."""
+    row = {"object": "embedding", "index": 0, "embedding": [0.5] * 1_000}
+    body = json.dumps({"data": [row], "model": "m", "usage": {"prompt_tokens": 1, "total_tokens": 1}}).encode()
+    sent = DIALECTS["openai"].decode(body, call(asked=Embed(("a",)), operation="embed").request, ALPHA)
+    assert len(packed(entry_of(sent, 60.0))) < len(body) + 200
+    own = Vectors(model="m", usage=USAGE, read_vectors=lambda: [[0.5] * 1_000])
+    assert len(packed(entry_of(own, 60.0))) < 9 * 1_000 + 200
+
+
+def test_who_answered_is_told_where_the_provider_does_not_say_it():
+    """The model of the target that it was, not of the one that would be asked first."""
+    gamma = msgspec.structs.replace(BETA, name="gamma/g", model="g")
+    body = b'{"choices": [{"message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}]}'
+    answer = DIALECTS["openai"].decode(body, call(asked=Asked(())).request, gamma)
+    answer.target = "gamma/g"
+    entry = unpacked(packed(entry_of(answer, 60.0)))
+    got = given(entry, call(asked=Asked(()), targets=(ALPHA, gamma)), "cache", DIALECTS)
+    assert (got.model, got.target) == ("g", "gamma/g")
+
+
+def test_who_asks_for_a_stream_is_given_one():
+    """Of an answer that was kept whole, too."""
+
+    async def story():
+        stream = again(reply(Text("x")), stream=True)
+        assert isinstance(stream, Stream)
+        return [chunk.text async for chunk in stream if chunk.text]
+
+    assert run(story()) == ["x"]
+    assert isinstance(again(reply(Text("x"))), Reply)
+
+
+def test_what_another_caller_took_may_be_wrong_for_this_one():
+    """A schema says less than the type it was made of; what does not suit is as if nothing were kept."""
+
+    def faults_of(value):
+        return () if value == {"sum": 3} else ("the sum is wrong",)
+
+    def kept(words):
+        entry = entry_of(reply(Text(words)), 60.0)
+        return given(entry, call(asked=Asked(()), accepts=faults_of), "cache", DIALECTS)
+
+    assert kept('{"sum": 3}').text == '{"sum": 3}'
+    for words in ('{"sum": 4}', "no JSON"):
+        with pytest.raises(InvalidOutput):
+            kept(words)
 
 
 # -- what is the same --------------------------------------------------------------------------------------------------

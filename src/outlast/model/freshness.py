@@ -32,6 +32,11 @@ class Windows(Struct, frozen=True, forbid_unknown_fields=True):
     """After `fresh`, too: when nobody answers."""
 
     @property
+    def spare(self) -> float:
+        """Seconds for which it may be given when nobody answers."""
+        return self.fresh + self.stale_if_error
+
+    @property
     def life(self) -> float:
         """Seconds for which it is of any use."""
         return self.fresh + max(self.stale_while_revalidate, self.stale_if_error)
@@ -76,4 +81,4 @@ def use_of(age: float, windows: Windows, wishes: Wishes = NO_WISHES) -> Use:
         return "fresh"
     if age < windows.fresh + windows.stale_while_revalidate:
         return "renew"
-    return "spare" if age < windows.fresh + windows.stale_if_error else "none"
+    return "spare" if age < windows.spare else "none"

@@ -32,7 +32,7 @@ from outlast.layers.cache.worth import unworthy
 from outlast.model.caller import PRIORITIES, Caller
 from outlast.model.errors import Failure, Rejected
 from outlast.model.events import CacheKept, CacheLooked, CacheRenewed, Fault, StoreTrouble
-from outlast.model.freshness import NO_WISHES, Use, Windows, use_of
+from outlast.model.freshness import Use, Windows, use_of
 from outlast.model.messages import Part, Reply
 from outlast.ports import Dialect, Keeping, Stored
 
@@ -103,10 +103,12 @@ class Cache:
     async def _answer(self, call: Call, windows: Windows, inner: Handler) -> Answer:
         visit = self._visit(call, windows)
         visit.found = found = await self._find(visit)
-        if found is not None and found.use in {"fresh", "renew"} and (answer := self._given(visit, found)) is not None:
-            if found.use == "renew" and not call.wishes.only_if_cached:
-                _beside(call, lambda: self._renew(visit, inner))
-            return answer
+        if found is not None and found.use in {"fresh", "renew"}:
+            answer = self._given(visit, found, "cache" if found.use == "fresh" else "stale")
+            if answer is not None:
+                if found.use == "renew" and not call.wishes.only_if_cached:
+                    _beside(call, lambda: self._renew(visit, inner))
+                return answer
         if call.wishes.only_if_cached:
             raise Rejected(
                 "nothing is kept for this request, and it asks for nothing else: leave out only-if-cached",
@@ -147,20 +149,19 @@ class Cache:
         looked = call.story.looked = Looked(found="none", why="request" if wishes.no_cache else "miss")
         if found is not None:
             looked.found, looked.age, looked.left = found.use, found.age, found.left
-            looked.why = "request" if found.use == "none" and found.age >= wishes.max_age else "stale"
+            looked.why = "request" if found.age >= wishes.max_age else "stale"
         reason = "" if found is not None and found.use in {"fresh", "renew"} else looked.why
         call.io.emit(CacheLooked(call.id, call.route.name, looked.found, looked.age, looked.left, reason))
         return found
 
     def _judged(self, visit: Visit, stored: Stored | None) -> Found | None:
-        entry = unpacked(stored.value) if stored is not None else None
-        if stored is None or entry is None:
+        if stored is None or (entry := unpacked(stored.value)) is None:
             return None
         call, windows = visit.call, visit.windows
         age = max(0.0, entry.life - stored.left)
         use = use_of(age, windows, call.wishes)
         if use in {"fresh", "renew"} and self._outranked(call, entry.target, call.io.now()):
-            use = "spare" if age < windows.fresh + windows.stale_if_error else "none"
+            use = "spare" if age < windows.spare else "none"
         return Found(entry, use, age, windows.fresh - age)
 
     async def _get(self, visit: Visit) -> Stored | None:
@@ -175,13 +176,11 @@ class Cache:
 
     # -- giving ------------------------------------------------------------------------------------------------
 
-    def _given(self, visit: Visit, found: Found) -> Answer | None:
+    def _given(self, visit: Visit, found: Found, source: str) -> Answer | None:
         """The answer that was kept; None where it can not be read, or does not suit this caller."""
-        source = "cache" if found.left > 0 else "stale"
         try:
             answer = given(found.entry, visit.call, source, self._dialects)
         except Failure:
-            visit.found = None
             visit.call.story.looked = Looked(found="none", why="miss")
             return None
         if visit.call.story.looked is not None:
@@ -193,12 +192,11 @@ class Cache:
         found, call = visit.found, visit.call
         if found is None or call.wishes.max_age < inf:
             return None
-        age = found.age + max(0.0, now - visit.at)
-        if use_of(age, visit.windows, call.wishes) == "none":
+        age = found.age + now - visit.at
+        if age >= visit.windows.spare:
             return None
-        left = visit.windows.fresh - age
-        call.story.looked = Looked(found="spare", why="stale", age=age, left=left)
-        answer = self._given(visit, replace(found, left=min(0.0, left)))
+        call.story.looked = Looked(found="spare", why="stale", age=age, left=visit.windows.fresh - age)
+        answer = self._given(visit, found, "stale")
         if answer is not None:
             answer.attempts = call.story.made
         return answer
@@ -227,10 +225,9 @@ class Cache:
 
     def _keep(self, visit: Visit, entry: Entry, parts: Sequence[Part]) -> None:
         call = visit.call
-        reason = unworthy(entry.finish, parts, call.request.max_tokens)
-        value = b"" if reason else packed(entry)
-        if len(value) > self._config.largest:
-            reason = "it is too large"
+        value = packed(entry)
+        too_large = "it is too large" if len(value) > self._config.largest else ""
+        reason = unworthy(entry.finish, parts, call.request.max_tokens) or too_large
         if reason:
             self._not_kept(visit, reason)
             return
@@ -270,7 +267,6 @@ class Cache:
             id=f"{call.id}~",
             priority=LAST,
             story=Story(),
-            wishes=NO_WISHES,
             behind=True,
         )
         self._renewing.add(visit.key)

@@ -15,7 +15,7 @@ from outlast.flow.call import Answer, Call
 from outlast.flow.whole import as_stream
 from outlast.model.cut import Cut
 from outlast.model.errors import BadResponse, InvalidOutput
-from outlast.model.messages import Part, Reply, Request, Usage, Vectors
+from outlast.model.messages import Part, Reply, Usage, Vectors
 from outlast.model.target import Target
 from outlast.ports import Dialect
 
@@ -32,8 +32,8 @@ class Entry(Struct, frozen=True):
     model: str
     finish: str
     usage: Usage
-    id: str = ""
-    created: int = 0
+    id: str
+    created: int
     dropped: tuple[str, ...] = ()
     cut: Cut | None = None
     dialect: str = ""
@@ -61,7 +61,7 @@ def unpacked(value: bytes) -> Entry | None:
 
 def entry_of(reply: Reply, life: float) -> Entry:
     """What is to be kept of that answer."""
-    raw = bytes(reply.raw) if reply.dialect else b""
+    raw = bytes(reply.raw)
     vectors = reply.vectors if isinstance(reply, Vectors) and not raw else None
     return Entry(
         life=life,
@@ -73,9 +73,9 @@ def entry_of(reply: Reply, life: float) -> Entry:
         created=reply.created,
         dropped=reply.dropped,
         cut=reply.cut,
-        dialect=reply.dialect if raw else "",
+        dialect=reply.dialect,
         raw=raw,
-        parts=() if raw or vectors is not None else reply.parts,
+        parts=() if raw else reply.parts,
         vectors=vectors,
     )
 
@@ -95,7 +95,7 @@ def _reply(entry: Entry, call: Call, dialects: Mapping[str, Dialect]) -> Reply:
         dialect = dialects.get(entry.dialect)
         if dialect is None:
             raise BadResponse("it was kept in a dialect that nobody speaks here")
-        return dialect.decode(entry.raw, _whole(call.request), _target(entry, call))
+        return dialect.decode(entry.raw, call.request, _target(entry, call))
     facts = {"model": entry.model, "usage": entry.usage, "id": entry.id, "created": entry.created}
     vectors = entry.vectors
     if vectors is not None:
@@ -109,11 +109,6 @@ def _accepted(reply: Reply, faults_of: Callable[[object], Sequence[str]]) -> boo
         return not faults_of(msgspec.json.decode(reply.text))
     except BROKEN:
         return False
-
-
-def _whole(request: Request) -> Request:
-    """What asks for the same as a whole."""
-    return msgspec.structs.replace(request, stream=False) if request.stream else request
 
 
 def _target(entry: Entry, call: Call) -> Target:
