@@ -14,10 +14,11 @@ from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Struct, structs
+from msgspec import Meta, Struct
 
 from outlast.dialects import errors, sse, wire
 from outlast.model import estimate
+from outlast.model.cut import Cut
 from outlast.model.errors import Caller, Failure, Internal
 from outlast.model.messages import (
     AS_ASKED_FOR,
@@ -45,7 +46,7 @@ from outlast.model.messages import (
     Usage,
 )
 from outlast.model.target import Target
-from outlast.ports import Facts, Header, Outgoing, Reader, Writer
+from outlast.ports import Header, Outgoing, Reader, Writer
 
 _Model = Annotated[str, Meta(min_length=1)]
 
@@ -133,18 +134,19 @@ class Native:
 
     def render(self, reply: Reply, request: Request) -> bytes:
         """The answer with all that is known of it."""
-        facts = Facts(reply.target, reply.source, reply.cost, reply.attempts, reply.cut, reply.dropped)
+        facts = _facts(reply.target, reply.source, reply.cost, reply.attempts, reply.cut)
         return wire.dumps(
             {
                 "id": reply.id,
                 "text": reply.text,
                 "finish": reply.finish,
                 "model": reply.model,
-                **_told(facts),
+                **facts,
                 "usage": reply.usage,
                 "reasoning": "".join(part.text for part in reply.parts if isinstance(part, Reasoning)),
                 "refusal": "".join(part.text for part in reply.parts if isinstance(part, Refusal)),
                 "tool_calls": [_call(part) for part in reply.tool_calls],
+                "dropped": reply.dropped,
             }
         )
 
@@ -194,8 +196,15 @@ def _message(turn: _Turn) -> Message:
     return Message(turn.role, (Text(content),) if isinstance(content, str) else tuple(content))
 
 
-def _told(facts: Facts) -> dict[str, object]:
-    return {**structs.asdict(facts), "degraded": facts.source not in AS_ASKED_FOR}
+def _facts(target: str, source: str, cost: float | None, attempts: int, cut: Cut | None) -> dict[str, object]:
+    return {
+        "target": target,
+        "source": source,
+        "degraded": source not in AS_ASKED_FOR,
+        "cost": cost,
+        "attempts": attempts,
+        "cut": cut,
+    }
 
 
 def _call(call: ToolCall | ToolDelta) -> dict[str, object]:
@@ -211,7 +220,7 @@ class NativeWriter:
         self._opening = Opening()
         self._finish = "stop"
         self._usage: Usage | None = None
-        self._facts: Facts | None = None
+        self._facts: dict[str, object] = {}
 
     def start(self, opening: Opening) -> bytes:
         """Nothing: what is known of the answer is told at its end."""
@@ -229,9 +238,9 @@ class NativeWriter:
             self._finish = chunk.finish or self._finish
         return b"".join([_event(said) for chunk in chunks if (said := _said(chunk))])
 
-    def note(self, facts: Facts) -> None:
+    def note(self, target: str, source: str, cost: float | None, attempts: int, cut: Cut | None) -> None:
         """Keep these for the last event."""
-        self._facts = facts
+        self._facts = _facts(target, source, cost, attempts, cut)
 
     def end(self) -> bytes:
         """The last event: everything but the words."""
@@ -241,7 +250,7 @@ class NativeWriter:
                 "id": self._opening.id,
                 "finish": self._finish,
                 "model": self._opening.model,
-                **(_told(self._facts) if self._facts is not None else {}),
+                **self._facts,
                 "usage": self._usage,
             }
         )

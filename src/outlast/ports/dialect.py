@@ -22,17 +22,6 @@ class Framing(Struct, frozen=True):
     """A whole reply reads as a stream of one event."""
 
 
-class Facts(Struct, frozen=True):
-    """What is known of an answer that no provider says; as `Reply` has it."""
-
-    target: str
-    source: str
-    cost: float | None = None
-    attempts: int = 1
-    cut: Cut | None = None
-    dropped: tuple[str, ...] = ()
-
-
 class Reader(Protocol):
     """Decodes one upstream stream, however its bytes are cut.
 
@@ -76,7 +65,7 @@ class Writer(Protocol):
         """These chunks."""
         ...
 
-    def note(self, facts: Facts) -> None:
+    def note(self, target: str, source: str, cost: float | None, attempts: int, cut: Cut | None) -> None:
         """What the gateway knows of the answer, told before `end`; only the native dialect passes it on."""
         ...
 

@@ -18,6 +18,7 @@ FailureAccrual. Time is an argument: the machine can be stepped by hand, by Hypo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 
 from outlast.flow.call import Call, Layer
@@ -26,7 +27,7 @@ from outlast.flow.kept import Kept
 from outlast.flow.stream import End
 from outlast.layers.breaker.circuit import Breaker
 from outlast.layers.breaker.config import BreakerConfig
-from outlast.layers.breaker.permit import OPERATOR, RESTORED, Change, Override, Permit, Refusal, State
+from outlast.layers.breaker.permit import OF_NO_CALL, Change, Override, Permit, Refusal, State
 from outlast.layers.breaker.window import Window
 from outlast.model.errors import Failure, Rejected, TimedOut
 from outlast.model.events import BreakerChanged, Diverted, ProbeSent, Refused
@@ -91,7 +92,7 @@ def changed(change: Change, target: str, call: str) -> BreakerChanged:
         change.after,
         change.seconds,
         change.reason,
-        call="" if change.reason in {OPERATOR, RESTORED} else call,
+        call="" if change.reason in OF_NO_CALL else call,
         run=change.run,
         calls=change.calls,
         failed=change.failed,
@@ -116,15 +117,23 @@ def _refused(call: Call, refusal: Refusal) -> Rejected:
 class Breakers:
     """The circuits of all targets, by name; made when a target is first called."""
 
-    __slots__ = ("_circuits", "_config")
+    __slots__ = ("_circuits", "_config", "made")
 
     def __init__(self, config: BreakerConfig) -> None:
         self._config = config
         self._circuits: Kept[Breaker] = Kept()
+        self.made: Callable[[str, Breaker], None] | None = None
+        """Told of each circuit when it is made, where several processes share what they know."""
 
     def of(self, name: str, now: float = 0.0) -> Breaker:
         """The circuit of that target. With `now`, others that are as good as new may be forgotten for it."""
-        return self._circuits.get(name) or self._circuits.put(name, Breaker(self._config), now)
+        return self._circuits.get(name) or self._made(name, now)
+
+    def _made(self, name: str, now: float) -> Breaker:
+        circuit = self._circuits.put(name, Breaker(self._config), now)
+        if self.made is not None:
+            self.made(name, circuit)
+        return circuit
 
     def ready(self, name: str, now: float) -> float:
         """Seconds until that target's circuit may admit a call; 0 when it may now."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from outlast.layers.breaker.config import BreakerConfig
-from outlast.layers.breaker.permit import OPERATOR, RESTORED, Change, Override, Permit, Refusal, State
+from outlast.layers.breaker.permit import FOLLOWED, OPERATOR, RESTORED, Change, Override, Permit, Refusal, State
 from outlast.layers.breaker.window import Window
 from outlast.model.errors import Outcome
 
@@ -27,6 +27,9 @@ class Breaker:
         free: nothing would be refused, save by a slow start.
         level: the calls in flight that a slow start climbs to; 0 when none is under way.
         changes: transitions that nobody has taken note of yet.
+        hear: told of each transition at once, where several processes share what they know; must be quick.
+        reserved: until then another process has the right to probe it, or this one has not asked for that yet.
+        wanted: a call was refused since it opened.
     """
 
     __slots__ = (
@@ -45,11 +48,14 @@ class Breaker:
         "epoch",
         "flying",
         "free",
+        "hear",
         "level",
         "openings",
         "override",
+        "reserved",
         "state",
         "until",
+        "wanted",
     )
 
     def __init__(self, config: BreakerConfig) -> None:
@@ -64,6 +70,9 @@ class Breaker:
         self.changes: list[Change] = []
         self.free = True
         self.level = 0
+        self.hear: Callable[[Change], None] | None = None
+        self.reserved = 0.0
+        self.wanted = False
         self._streak = 0  # how often the run was broken by a success
         self._last = 0.0  # when something was last counted
         self._since = 0.0  # when the state was entered
@@ -169,7 +178,7 @@ class Breaker:
             self.operate(None, now)
             return None
         if self.state == "open":
-            return Refusal("the circuit is open", self.until - now) if now < self.until else None
+            return self._while_open(now)
         self._probes = [probe for probe in self._probes if probe.lease > now]
         config = self._config
         places = max(config.probes, config.successes) - len(self._probes) - self._successes
@@ -177,6 +186,14 @@ class Breaker:
             return None
         wait = min(probe.lease - now for probe in self._probes)
         return Refusal("the circuit is half-open and its probes are out", min(wait, 1.0))
+
+    def _while_open(self, now: float) -> Refusal | None:
+        self.wanted = True
+        if now < self.until:
+            return Refusal("the circuit is open", self.until - now)
+        if now < self.reserved:
+            return Refusal("another process probes it", self.reserved - now)
+        return None
 
     def _ramped(self, now: float) -> Refusal | None:
         """The refusal of a slow start that is under way, if it has no room."""
@@ -327,24 +344,65 @@ class Breaker:
             return f"{window.slow} of {total} calls were slow", config.slow_rate
         return None
 
+    # -- what others know --------------------------------------------------------------------------------------
+
     def restore(self, seconds: float, openings: int, now: float) -> None:
         """Open for so many seconds more, as another process knew it, where nothing is known here yet."""
-        if self._last or self.epoch or self.override is not None or seconds <= 0:
+        if not self._last and not self.epoch and self.override is None and seconds > 0:
+            self._open_as_told(seconds, openings, now, RESTORED)
+
+    def follow(self, seconds: float, openings: int, now: float) -> None:
+        """Be open for so many seconds more, as another process has opened it; never for less than it is already.
+
+        While it is half-open its own probes tell more.
+        """
+        if self.override is not None or seconds <= 0:
             return
+        if self.state == "closed":
+            self._open_as_told(seconds, openings, now, FOLLOWED)
+        elif self.state == "open":
+            self._bound(max(seconds, self.until - now), max(openings, self.openings), now)
+
+    def follow_closed(self, now: float, age: float) -> None:
+        """Close, as another process has done so long ago, unless it opened here since, or the provider asks else."""
+        if self.state == "open" and self.override is None and now - age >= self._since and not self.hinted(now):
+            self._enter("closed", now, FOLLOWED)
+
+    def troubled(self, now: float) -> bool:
+        """Has anything failed here lately?"""
+        return now - self._last <= self._config.window and (self._run > 0 or self._window.failed > 0)
+
+    def counted(self) -> tuple[int, int]:
+        """How many calls have succeeded and failed here since it was made."""
+        return self._window.counted()
+
+    def judge(self, calls: int, failed: int, now: float, dice: Callable[[], float]) -> None:
+        """All processes together have seen so many calls in the window, and so many of them fail: open if that tells.
+
+        A process to which nothing has failed stays as it is: one bad machine must not open the circuits of all.
+        """
+        config = self._config
+        if self.state != "closed" or self.override is not None or not self.troubled(now) or calls < config.min_calls:
+            return
+        if failed >= config.failure_rate * calls:
+            self._open(now, 0.0, dice, f"{failed} of {calls} calls of all processes failed", config.failure_rate)
+
+    def _open_as_told(self, seconds: float, openings: int, now: float, reason: str) -> None:
+        self._leave_closed(now)
+        self._bound(seconds, openings, now)
+        self._enter("open", now, reason)
+
+    def _bound(self, seconds: float, openings: int, now: float) -> None:
+        """Open until then, but for no longer than it would ever be by itself."""
         config = self._config
         self.openings = max(1, min(openings, 60))
         self.until = now + min(seconds, max(config.open_max * (1.0 + config.jitter), config.hint_max))
-        self._enter("open", now, RESTORED)
 
     # -- transitions -------------------------------------------------------------------------------------------
 
     def _open(self, now: float, hint: float, dice: Callable[[], float], reason: str, threshold: float) -> None:
         config = self._config
-        if self.state == "closed":
-            healthy_minutes = int((now - self._since) / 60.0)
-            self.openings = max(0, self.openings - healthy_minutes)
-            climbing = self.level if self._allowed(now) < self.level else 0
-            self.level = max(climbing, self._peak)
+        self._leave_closed(now)
         self.openings += 1
         seconds = min(config.open * 2.0 ** min(self.openings - 1, 60), config.open_max)
         seconds *= 1.0 + config.jitter * (2.0 * dice() - 1.0)
@@ -352,6 +410,14 @@ class Breaker:
         self.until = now + max(seconds, hinted)
         self._hinted_until = now + hinted
         self._enter("open", now, reason, threshold, hinted)
+
+    def _leave_closed(self, now: float) -> None:
+        """Take note of what its next slow start will have to climb to, and of the minutes in which it was healthy."""
+        if self.state == "closed":
+            healthy_minutes = int((now - self._since) / 60.0)
+            self.openings = max(0, self.openings - healthy_minutes)
+            climbing = self.level if self._allowed(now) < self.level else 0
+            self.level = max(climbing, self._peak)
 
     def _enter(self, state: State, now: float, reason: str, threshold: float = 0.0, hint: float = 0.0) -> None:
         seconds, window = self.until - now if state == "open" else 0.0, self._window
@@ -363,6 +429,9 @@ class Breaker:
         self._since = now
         self._begin()
         self._window.clear()
+        self.reserved, self.wanted = 0.0, False
+        if self.hear is not None:
+            self.hear(self.changes[-1])
 
     def operate(self, override: Override | None, now: float, *, until: float = float("inf")) -> None:
         """An operator's word: hold it open until a time of his, switch it off, only observe, or None: as usual.

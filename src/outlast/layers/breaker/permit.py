@@ -11,7 +11,9 @@ Override = Literal["forced_open", "disabled", "observe"]
 Kind = Literal["call", "probe", "early"]
 OPERATOR = "an operator's word"
 RESTORED = "as it was known before"
-"""The reason of a transition that no call has brought about."""
+FOLLOWED = "as another process has found"
+OF_NO_CALL = frozenset({OPERATOR, RESTORED, FOLLOWED})
+"""The reasons of transitions that no call has brought about."""
 
 
 class Permit(Struct, eq=False):

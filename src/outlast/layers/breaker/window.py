@@ -6,7 +6,7 @@ from __future__ import annotations
 class Window:
     """Counts of the last `span` seconds in a ring of buckets; old ones fall out by themselves."""
 
-    __slots__ = ("_bucket", "_current", "_next", "_ring", "_width", "failed", "ok", "slow")
+    __slots__ = ("_bucket", "_current", "_next", "_past", "_ring", "_width", "failed", "ok", "slow")
 
     def __init__(self, span: float, buckets: int) -> None:
         self._width = span / buckets
@@ -15,6 +15,7 @@ class Window:
         self._bucket = self._ring[0]
         self._next = self._width  # when the next bucket begins
         self.ok = self.failed = self.slow = 0
+        self._past = [0, 0]  # successes and failures that have fallen out
 
     @property
     def total(self) -> int:
@@ -31,6 +32,8 @@ class Window:
         size = len(self._ring)
         for stale in range(max(self._current, number - size) + 1, number + 1):
             bucket = self._ring[stale % size]
+            self._past[0] += bucket[0]
+            self._past[1] += bucket[1]
             self.ok -= bucket[0]
             self.failed -= bucket[1]
             self.slow -= bucket[2]
@@ -69,8 +72,14 @@ class Window:
                 bucket[2] -= 1
                 self.slow -= 1
 
+    def counted(self) -> tuple[int, int]:
+        """Successes and failures since the beginning, whether they are in the window still or not."""
+        return self._past[0] + self.ok, self._past[1] + self.failed
+
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything that the window shows."""
+        self._past[0] += self.ok
+        self._past[1] += self.failed
         for bucket in self._ring:
             bucket[0] = bucket[1] = bucket[2] = 0
         self.ok = self.failed = self.slow = 0
