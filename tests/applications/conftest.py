@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from outlast.testing import SimulatedProvider
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 
 
 class Served:

@@ -18,7 +18,7 @@ from outlast.gateway.routes import Surface
 from outlast.model.events import Shed
 from outlast.testing import RecordingSink, ok, silent
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 
 
 def left(app):

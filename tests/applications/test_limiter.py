@@ -15,7 +15,7 @@ from outlast.fastapi import Limiter, Permit, User, install
 from outlast.model.messages import Usage
 
 SECRET = "a secret of at least thirty-two bytes"
-PATIENCE = 20.0
+PATIENCE = 120.0
 
 
 class Clock:

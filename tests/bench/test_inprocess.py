@@ -219,7 +219,7 @@ class TestFootprint:
             cwd=environment.ROOT,
             capture_output=True,
             check=True,
-            timeout=50,
+            timeout=120,
         )
         held = msgspec.json.decode(done.stdout, type=Held)
         assert held.blocks_under_way > 1

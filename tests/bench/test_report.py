@@ -269,7 +269,7 @@ class TestPlots:
             "import sys; from pathlib import Path; from bench import plots; from bench.report_sheets import read\n"
             "folder = Path(sys.argv[1]); plots.main(folder, [read('full', folder)])"
         )
-        subprocess.run([environment.PYTHON, "-c", program, folder], cwd=environment.ROOT, check=True, timeout=50)
+        subprocess.run([environment.PYTHON, "-c", program, folder], cwd=environment.ROOT, check=True, timeout=120)
         return {file.stem: file.read_bytes() for file in folder.glob("*.svg")}
 
     def test_a_plot_is_drawn_where_there_are_figures(self, tmp_path):

@@ -34,7 +34,7 @@ def sdk(upstream: Upstream) -> Iterator[openai.OpenAI]:
 @pytest.fixture
 def wire(upstream: Upstream) -> Iterator[socket.socket]:
     """A raw connection to it."""
-    with socket.create_connection(("127.0.0.1", upstream.port), timeout=10) as sock:
+    with socket.create_connection(("127.0.0.1", upstream.port), timeout=120) as sock:
         yield sock
 
 

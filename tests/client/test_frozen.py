@@ -15,7 +15,7 @@ import threading
 
 import pytest
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 FREEZE = 1.5
 """Seconds; longer than every timer of the process that is frozen."""
 PROGRAM = """

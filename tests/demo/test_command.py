@@ -67,7 +67,7 @@ def test_a_log_is_plain_and_ctrl_c_ends_it_with_a_summary(tmp_path, environment)
     ) as process:  # fmt: skip
         lines = [next(process.stdout)]
         process.send_signal(signal.SIGINT)
-        rest, wrong = process.communicate(timeout=30)
+        rest, wrong = process.communicate(timeout=120)
     lines += rest.splitlines()
     assert process.returncode == 0, wrong
     assert wrong == ""
@@ -91,7 +91,7 @@ def on_terminal(tmp_path, environment, until):
             before, seen = seen, seen + data
             if until in seen and until not in before:
                 process.send_signal(signal.SIGINT)
-        return process.wait(timeout=30), seen.decode()
+        return process.wait(timeout=120), seen.decode()
     finally:
         os.close(ours)
         process.kill()
@@ -142,7 +142,7 @@ def test_what_makes_no_sense_is_refused_in_one_line(tmp_path, environment, words
         env=environment,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     assert (done.returncode, done.stdout) == (2, "")
@@ -158,7 +158,7 @@ def test_help_tells_of_every_option(tmp_path, environment):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=True,
     ).stdout
     assert [option for option in ("--seconds", "--rate", "--seed", "--json") if option not in told] == []

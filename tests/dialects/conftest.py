@@ -3,14 +3,10 @@
 import json
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from outlast.dialects import DIALECTS
 from outlast.model.messages import Batch, Chunk, Request, Usage
 from outlast.model.target import Provider, Quirks, Secret, Target
-
-settings.register_profile("dialects", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("dialects")
 
 
 class Wire:

@@ -100,7 +100,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def run(command: list[str], where: Path, environment: dict[str, str], given: str = "") -> str:
     """What the command prints. It must succeed."""
     done = subprocess.run(
-        command, cwd=where, env=environment, input=given, capture_output=True, text=True, timeout=50, check=False
+        command, cwd=where, env=environment, input=given, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
     return done.stdout

@@ -40,7 +40,7 @@ def told(log, tmp_path):
     """What the command prints."""
     (tmp_path / "outlast.log").write_bytes(log)
     command = [Path(sys.executable).parent / "outlast", "why", "checkout-1402", "--log", "outlast.log"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True)
     return done.stdout
 
 

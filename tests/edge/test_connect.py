@@ -136,7 +136,7 @@ def test_hanging_lookup(run, world, say):
     def lookup(host, port):
         asked.append(host)
         if host == "hangs.internal":
-            release.wait(20)
+            release.wait(120)
         return [(socket.AF_INET, ("127.0.0.1", port))]
 
     async def story():

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from outlast.model.errors import BadResponse, Connect, Failure
 
+FIXTURES = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 INTERIM = b"HTTP/1.1 103 Hints\r\nlink: x\r\n\r\n"
 LABELS = b"content-type: text/event-stream\r\nx-ratelimit-remaining-tokens: 5\r\n"
 ANSWERS = {
@@ -63,7 +64,7 @@ def test_every_cut(run, world, name):
 
 
 @given(st.sampled_from(sorted(ANSWERS)), st.lists(st.integers(0, 500), max_size=40))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=FIXTURES)
 def test_any_cuts(world, name, cuts):
     """The same for any number of pieces."""
     data = ANSWERS[name]
@@ -101,7 +102,7 @@ def test_every_end(run, world, name):
 
 
 @given(st.binary(max_size=300), st.booleans())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=FIXTURES)
 def test_any_bytes(world, junk, headed):
     """Whatever bytes come, there is an answer or a failure of the right class; nothing hangs."""
 

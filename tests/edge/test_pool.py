@@ -334,7 +334,7 @@ def test_closing_while_connecting(run, world, say):
     wanted = threading.Event()
 
     def lookup(host, port):
-        wanted.wait(20)
+        wanted.wait(120)
         return [(socket.AF_INET, ("127.0.0.1", port))]
 
     async def story():

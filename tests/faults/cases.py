@@ -16,7 +16,7 @@ from .terms import DIALECTS, USUAL
 
 SPARE = "spare"
 """The account that always answers; its models have the cases' names."""
-PATIENCE = 20.0
+PATIENCE = 120.0
 """Longer than anything here may take."""
 ECHOES = (
     *("simulat", "canary", "<html", "<!doctype", "nginx", "SSH-", "random bytes", "FORGED", "Traceback", "sk-"),

@@ -55,7 +55,7 @@ def test_an_application_works_unchanged(name, gateway, tmp_path):
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANGSMITH_TRACING": "false"},
         capture_output=True,
         text=True,
-        timeout=55,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -25,8 +25,8 @@ def open_house(provider, tmp_path):
     """Makes gateways with more configuration; `providers` are tried in this order."""
     with contextlib.ExitStack() as houses:
 
-        def opened(more="", *, providers=("alpha", "beta"), dialects=None, keys=None, **options):
-            toml = toml_of(provider.url, more, providers=providers, dialects=dialects, keys=keys)
+        def opened(more="", *, providers=("alpha", "beta"), dialects=None, keys=None, timers=None, **options):
+            toml = toml_of(provider.url, more, providers=providers, dialects=dialects, keys=keys, timers=timers)
             return houses.enter_context(House(toml, tmp_path, **options))
 
         yield opened

@@ -25,20 +25,36 @@ from outlast.gateway.server import assemble, listen
 from outlast.model.events import RequestEnded
 from outlast.telemetry.outlet import Outlet
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 """Longer than anything here may take."""
 PROVIDERS = ("alpha", "beta")
+SILENT = {"first_content": 0.3, "whole": 0.3}
+"""Timers of an account that says nothing. Who does answer must never have them: a busy machine takes that long."""
+STALLS = {"stall": 0.3}
+"""Timers of an account that falls silent in the middle."""
 
 
-def toml_of(url, more="", *, providers=PROVIDERS, dialects=None, keys=None):
-    """A gateway on a free port with one route `default` over these providers, which live at `url`."""
+def timers_for(played):
+    """The timers of an account that plays this: short ones only for what is silence."""
+    if played.name in {"silent", "stall-0"}:
+        return SILENT
+    return STALLS if played.name.startswith("stall-") else {}
+
+
+def toml_of(url, more="", *, providers=PROVIDERS, dialects=None, keys=None, timers=None):
+    """A gateway on a free port with one route `default` over these providers, which live at `url`.
+
+    `timers` are accounts' own ones; the others have the usual, which nothing here takes.
+    """
     tables = []
     for name in providers:
         dialect = (dialects or {}).get(name, "openai")
         account = f'[providers.{name}]\ntype = "openai-compatible"\ndialect = "{dialect}"'
         key = (keys or {}).get(name, f"sk-{name}-0123456789")
         version = "/v1" if dialect in {"openai", "responses"} else ""
-        tables.append(f'{account}\nbase_url = "{url}/{name}{version}"\nkey = "{key}"')
+        own = ", ".join(f"{phase} = {seconds}" for phase, seconds in (timers or {}).get(name, {}).items())
+        limits = f"\ntimers = {{ {own} }}" if own else ""
+        tables.append(f'{account}\nbase_url = "{url}/{name}{version}"\nkey = "{key}"{limits}')
     targets = json.dumps([f"{name}/m" for name in providers])
     routes = "" if "[routes." in more else f"[routes.default]\ntargets = {targets}"
     server = "" if "[server]" in more else "[server]\nport = 0\ndrain = 0.0"

@@ -6,8 +6,9 @@ import pytest
 
 from outlast.testing import behaviour, cut, ended, error_event, ok, pings, stall, status, throttled
 
+from .house import timers_for
 from .sdks import CLAUDE_TOOL, HI
-from .test_openai_sdk import DOWN, FAST, WHOLE
+from .test_openai_sdk import DOWN, WHOLE
 
 THEIRS = {"alpha": "anthropic", "beta": "anthropic"}
 
@@ -15,7 +16,7 @@ THEIRS = {"alpha": "anthropic", "beta": "anthropic"}
 @pytest.fixture
 def gateway(open_house):
     """A gateway whose providers speak Anthropic's dialect."""
-    return open_house(FAST, dialects=THEIRS)
+    return open_house(dialects=THEIRS)
 
 
 @pytest.fixture
@@ -77,8 +78,9 @@ def test_models(provider, sdk):
 
 @pytest.mark.parametrize("how", DOWN)
 @pytest.mark.parametrize("kind", ["whole", "stream"])
-def test_the_first_provider_fails_and_nobody_notices(provider, sdk, how, kind):
+def test_the_first_provider_fails_and_nobody_notices(provider, open_house, claude_of, how, kind):
     """The second one answers; the SDK has asked once."""
+    sdk = claude_of(open_house(dialects=THEIRS, timers={"alpha": timers_for(DOWN[how])}))
     provider.script("alpha", default=DOWN[how])
     provider.script("beta", default=ok("from beta"))
     assert (sdk.whole().content[0].text if kind == "whole" else sdk.streamed().text) == "from beta"
@@ -93,8 +95,10 @@ BREAKS = pytest.mark.parametrize(
 
 
 @BREAKS
-def test_a_stream_that_breaks_is_gone_on_with(provider, sdk, gateway, how):
+def test_a_stream_that_breaks_is_gone_on_with(provider, open_house, claude_of, how):
     """The SDK sees one message with one block, one start and one end; the usage is that of both pieces."""
+    gateway = open_house(dialects=THEIRS, timers={"alpha": timers_for(how)})
+    sdk = claude_of(gateway)
     provider.script("alpha", how)
     part = sdk.streamed()
     assert (part.text, part.finish, part.error) == (WHOLE.format("beta"), "end_turn", None)
@@ -106,8 +110,10 @@ def test_a_stream_that_breaks_is_gone_on_with(provider, sdk, gateway, how):
 
 
 @BREAKS
-def test_a_stream_that_breaks_is_never_taken_for_whole(provider, sdk, gateway, how):
+def test_a_stream_that_breaks_is_never_taken_for_whole(provider, open_house, claude_of, how):
     """With nobody left what came is kept, then the SDK raises an error of a type that it knows."""
+    gateway = open_house(dialects=THEIRS, timers={"alpha": timers_for(how)})
+    sdk = claude_of(gateway)
     provider.script("alpha", default=how)
     provider.script("beta", default=status(401))
     part = sdk.streamed()
@@ -163,7 +169,7 @@ def test_both_headers_of_its_versions_are_taken(provider, sdk):
 
 def test_an_openai_provider_behind_it(provider, open_house, claude_of):
     """Whole, streamed, tools and cuts, rendered in Anthropic's words."""
-    sdk = claude_of(open_house(FAST, providers=("alpha",)))
+    sdk = claude_of(open_house(providers=("alpha",)))
     provider.script("alpha", ok("Hello there."), ok("one two three"))
     reply = sdk.whole()
     assert (reply.content[0].text, reply.stop_reason) == ("Hello there.", "end_turn")

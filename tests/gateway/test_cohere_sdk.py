@@ -7,8 +7,9 @@ from cohere.core.api_error import ApiError
 
 from outlast.testing import cut, ended, error_event, ok, pings, stall, status, throttled
 
+from .house import timers_for
 from .sdks import CLAUDE_TOOL, HI, OPENAI_TOOL, WEATHER, Part, Sdk
-from .test_openai_sdk import DOWN, FAST, WHOLE
+from .test_openai_sdk import DOWN, WHOLE
 
 THEIRS = {"alpha": "cohere", "beta": "cohere"}
 FORMAT = {"type": "json_object", "json_schema": WEATHER}
@@ -56,7 +57,7 @@ def cohere_of(fashion, driven):
 @pytest.fixture
 def gateway(open_house):
     """A gateway whose providers speak Cohere's dialect."""
-    return open_house(FAST, dialects=THEIRS)
+    return open_house(dialects=THEIRS)
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def sdk(gateway, cohere_of):
 @pytest.fixture(params=["cohere", "openai", "anthropic"])
 def any_house(request, open_house):
     """Gateways whose only provider speaks this dialect."""
-    return open_house(FAST, providers=("alpha",), dialects={"alpha": request.param})
+    return open_house(providers=("alpha",), dialects={"alpha": request.param})
 
 
 def test_a_whole_answer(provider, sdk):
@@ -186,8 +187,9 @@ def test_what_is_not_there_is_told_as_cohere_would(gateway):
 
 @pytest.mark.parametrize("how", DOWN)
 @pytest.mark.parametrize("kind", ["whole", "stream"])
-def test_the_first_provider_fails_and_nobody_notices(provider, sdk, how, kind):
+def test_the_first_provider_fails_and_nobody_notices(provider, open_house, cohere_of, how, kind):
     """The second one answers; the SDK has asked once."""
+    sdk = cohere_of(open_house(dialects=THEIRS, timers={"alpha": timers_for(DOWN[how])}))
     provider.script("alpha", default=DOWN[how])
     provider.script("beta", default=ok("from beta"))
     assert (sdk.whole().message.content[0].text if kind == "whole" else sdk.streamed().text) == "from beta"
@@ -203,7 +205,7 @@ BREAKS = pytest.mark.parametrize(
 @pytest.mark.parametrize("second", ["cohere", "openai"])
 def test_a_stream_that_breaks_is_gone_on_with(provider, open_house, cohere_of, how, second):
     """The SDK sees one message with one block, one start and one end, whoever goes on with it."""
-    house = open_house(FAST, dialects={"alpha": "cohere", "beta": second})
+    house = open_house(dialects={"alpha": "cohere", "beta": second}, timers={"alpha": timers_for(how)})
     provider.script("alpha", how)
     part = cohere_of(house).streamed()
     assert (part.text, part.finish, part.error) == (WHOLE.format("beta"), "COMPLETE", None)
@@ -213,8 +215,10 @@ def test_a_stream_that_breaks_is_gone_on_with(provider, open_house, cohere_of, h
 
 
 @BREAKS
-def test_a_stream_that_breaks_is_never_taken_for_whole(provider, sdk, gateway, how):
+def test_a_stream_that_breaks_is_never_taken_for_whole(provider, open_house, cohere_of, how):
     """With nobody left what came is kept, then it ends with an error, as Cohere's do."""
+    gateway = open_house(dialects=THEIRS, timers={"alpha": timers_for(how)})
+    sdk = cohere_of(gateway)
     provider.script("alpha", default=how)
     provider.script("beta", default=status(401))
     part = sdk.streamed()
@@ -276,7 +280,7 @@ def test_a_key_is_asked_for_and_taken(provider, open_house, cohere_of):
 
 def test_openai_s_callers_are_answered_by_cohere(provider, open_house, openai_of):
     """Text, stream, tools and schema, strictly as Cohere wants them."""
-    sdk = openai_of(open_house(FAST, providers=("alpha",), dialects=THEIRS))
+    sdk = openai_of(open_house(providers=("alpha",), dialects=THEIRS))
     assert sdk.whole(seed=1, n=1, temperature=0.3, stop=["END"]).choices[0].message.content == WHOLE.format("alpha")
     part = sdk.streamed(stream_options={"include_usage": True})
     assert (part.text, part.finish) == (WHOLE.format("alpha"), "stop")
@@ -294,7 +298,7 @@ def test_openai_s_callers_are_answered_by_cohere(provider, open_house, openai_of
 
 def test_anthropic_s_callers_are_answered_by_cohere(provider, open_house, claude_of):
     """The same."""
-    sdk = claude_of(open_house(FAST, providers=("alpha",), dialects=THEIRS))
+    sdk = claude_of(open_house(providers=("alpha",), dialects=THEIRS))
     assert sdk.whole(system="be kind", extra_body={"top_k": 3}).content[0].text == WHOLE.format("alpha")
     part = sdk.streamed()
     assert (part.text, part.finish, part.error) == (WHOLE.format("alpha"), "end_turn", None)
@@ -312,8 +316,8 @@ def test_anthropic_s_callers_are_answered_by_cohere(provider, open_house, claude
 @pytest.mark.parametrize("held", [True, False])
 def test_tools_and_a_schema(provider, open_house, openai_of, held):
     """Cohere takes one of them: it is asked for the schema in words, or the next target for both."""
-    more = "" if held else "\n[structured]\nenabled = false"
-    sdk = openai_of(open_house(FAST + more, dialects={"alpha": "cohere"}))
+    more = "" if held else "[structured]\nenabled = false"
+    sdk = openai_of(open_house(more, dialects={"alpha": "cohere"}))
     schema = {"type": "json_schema", "json_schema": {"name": "w", "schema": WEATHER}}
     answer = sdk.do(
         sdk.client.chat.completions.with_raw_response.create(

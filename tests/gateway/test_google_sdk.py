@@ -9,8 +9,9 @@ from google.genai import errors, types
 
 from outlast.testing import behaviour, cut, ended, error_event, ok, pings, stall, status, throttled
 
+from .house import timers_for
 from .sdks import CLAUDE_TOOL, HI, OPENAI_TOOL, WEATHER, Part, Sdk
-from .test_openai_sdk import DOWN, FAST, WHOLE
+from .test_openai_sdk import DOWN, WHOLE
 
 THEIRS = {"alpha": "gemini", "beta": "gemini"}
 TOOLS = [{"function_declarations": [{"name": "get_weather", "parameters_json_schema": WEATHER}]}]
@@ -71,7 +72,7 @@ def google_of(fashion, driven):
 @pytest.fixture
 def gateway(open_house):
     """A gateway whose providers speak Google's dialect."""
-    return open_house(FAST, dialects=THEIRS)
+    return open_house(dialects=THEIRS)
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ def sdk(gateway, google_of):
 @pytest.fixture(params=["gemini", "openai", "anthropic"])
 def any_house(request, open_house):
     """Gateways whose only provider speaks this dialect."""
-    return open_house(FAST, providers=("alpha",), dialects={"alpha": request.param})
+    return open_house(providers=("alpha",), dialects={"alpha": request.param})
 
 
 @pytest.mark.parametrize("version", ["v1", "v1beta"])
@@ -248,8 +249,9 @@ def test_anthropic_s_callers_give_back_gemini_s_signatures(provider, open_house,
 
 @pytest.mark.parametrize("how", DOWN)
 @pytest.mark.parametrize("kind", ["whole", "stream"])
-def test_the_first_provider_fails_and_nobody_notices(provider, sdk, how, kind):
+def test_the_first_provider_fails_and_nobody_notices(provider, open_house, google_of, how, kind):
     """The second one answers; the SDK has asked once."""
+    sdk = google_of(open_house(dialects=THEIRS, timers={"alpha": timers_for(DOWN[how])}))
     provider.script("alpha", default=DOWN[how])
     provider.script("beta", default=ok("from beta"))
     assert (sdk.whole().text if kind == "whole" else sdk.streamed().text) == "from beta"
@@ -265,7 +267,7 @@ BREAKS = pytest.mark.parametrize(
 @pytest.mark.parametrize("second", ["gemini", "openai"])
 def test_a_stream_that_breaks_is_gone_on_with(provider, open_house, google_of, how, second):
     """The SDK sees one answer with one end, whoever goes on with it."""
-    house = open_house(FAST, dialects={"alpha": "gemini", "beta": second})
+    house = open_house(dialects={"alpha": "gemini", "beta": second}, timers={"alpha": timers_for(how)})
     provider.script("alpha", how)
     part = google_of(house).streamed()
     assert (part.text, part.finish, part.error) == (WHOLE.format("beta"), "STOP", None)
@@ -276,15 +278,17 @@ def test_a_stream_that_breaks_is_gone_on_with(provider, open_house, google_of, h
 @BREAKS
 def test_gemini_goes_on_with_what_another_has_begun(provider, open_house, openai_of, how):
     """Asked to repeat the last words, which are dropped."""
-    house = open_house(FAST, dialects={"alpha": "openai", "beta": "gemini"})
+    house = open_house(dialects={"alpha": "openai", "beta": "gemini"}, timers={"alpha": timers_for(how)})
     provider.script("alpha", how)
     part = openai_of(house).streamed()
     assert (part.text, part.finish, part.error) == (WHOLE.format("beta"), "stop", None)
 
 
 @BREAKS
-def test_a_stream_that_breaks_is_never_taken_for_whole(provider, sdk, gateway, how):
+def test_a_stream_that_breaks_is_never_taken_for_whole(provider, open_house, google_of, how):
     """With nobody left what came is kept, then the SDK raises an error of a type that it knows."""
+    gateway = open_house(dialects=THEIRS, timers={"alpha": timers_for(how)})
+    sdk = google_of(gateway)
     provider.script("alpha", default=how)
     provider.script("beta", default=status(401))
     part = sdk.streamed()

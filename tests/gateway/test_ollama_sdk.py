@@ -7,9 +7,9 @@ import pytest
 
 from outlast.testing import behaviour, cut, ended, error_event, garbled, ok, stall, status, throttled
 
-from .house import chat
+from .house import chat, timers_for
 from .sdks import CLAUDE_TOOL, HI, OPENAI_TOOL, WEATHER, Part, Sdk
-from .test_openai_sdk import DOWN, FAST, WHOLE
+from .test_openai_sdk import DOWN, WHOLE
 
 THEIRS = {"alpha": "ollama", "beta": "ollama"}
 MIXED = [{"alpha": "ollama"}, {"alpha": "openai"}, {"alpha": "anthropic"}]
@@ -217,7 +217,7 @@ def test_anthropic_s_callers_are_answered_by_it(provider, gateway, claude_of):
 @pytest.mark.parametrize("kind", ["whole", "stream"])
 def test_the_first_provider_fails_and_nobody_notices(provider, open_house, llama_of, how, kind):
     """The second one answers; the client has asked once."""
-    sdk = llama_of(open_house(FAST, dialects=THEIRS))
+    sdk = llama_of(open_house(dialects=THEIRS, timers={"alpha": timers_for(DOWN[how])}))
     provider.script("alpha", default=DOWN[how])
     assert asked_for(sdk, kind) == WHOLE.format("beta")
 
@@ -252,7 +252,7 @@ def test_a_stream_that_breaks_is_gone_on_with(provider, sdk, how):
 def test_a_broken_stream_never_looks_whole(provider, open_house, llama_of, how):
     """Where nobody can go on, an error line is the last one."""
     provider.script("alpha", how, default=503)
-    part = llama_of(open_house(FAST, providers=("alpha",), dialects=THEIRS)).streamed()
+    part = llama_of(open_house(providers=("alpha",), dialects=THEIRS)).streamed()
     assert part.finish is None
     assert "stream" in str(part.error)
 
@@ -268,7 +268,7 @@ def test_a_broken_stream_never_looks_whole(provider, open_house, llama_of, how):
 def test_errors(provider, open_house, llama_of, how, code, kind):
     """With the status that its clients know, and a text of ours, before any answer has begun."""
     provider.script("alpha", default=how)
-    sdk = llama_of(open_house(FAST, providers=("alpha",), dialects=THEIRS))
+    sdk = llama_of(open_house(providers=("alpha",), dialects=THEIRS, timers={"alpha": timers_for(how)}))
     with pytest.raises(ollama.ResponseError) as failed:
         asked_for(sdk, kind)
     assert failed.value.status_code == code

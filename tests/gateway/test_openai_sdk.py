@@ -8,9 +8,9 @@ import pytest
 
 from outlast.testing import behaviour, cut, ended, garbled, ok, reset, silent, stall, status, throttled
 
+from .house import timers_for
 from .sdks import HI, OPENAI_TOOL, WEATHER
 
-FAST = "[timers]\nfirst_content = 0.3\nwhole = 0.3\nstall = 0.3"
 WHOLE = "This is the simulated provider {}, no model at all. You said: hi"
 DOWN = {
     "down": status(503),
@@ -28,7 +28,7 @@ DOWN = {
 @pytest.fixture
 def gateway(open_house):
     """A gateway whose first choice is alpha, its second beta."""
-    return open_house(FAST)
+    return open_house()
 
 
 @pytest.fixture
@@ -111,8 +111,9 @@ def test_models(provider, sdk):
 
 @pytest.mark.parametrize("how", DOWN)
 @pytest.mark.parametrize("kind", ["whole", "stream"])
-def test_the_first_provider_fails_and_nobody_notices(provider, sdk, how, kind):
+def test_the_first_provider_fails_and_nobody_notices(provider, open_house, openai_of, how, kind):
     """The second one answers; the SDK has asked once."""
+    sdk = openai_of(open_house(timers={"alpha": timers_for(DOWN[how])}))
     provider.script("alpha", default=DOWN[how])
     provider.script("beta", default=ok("from beta"))
     text = sdk.whole().choices[0].message.content if kind == "whole" else sdk.streamed().text
@@ -126,8 +127,10 @@ BREAKS = pytest.mark.parametrize(
 
 
 @BREAKS
-def test_a_stream_that_breaks_is_gone_on_with(provider, sdk, gateway, how):
+def test_a_stream_that_breaks_is_gone_on_with(provider, open_house, openai_of, how):
     """The SDK sees one answer, under one id, with one role and one finish; the usage is that of both pieces."""
+    gateway = open_house(timers={"alpha": timers_for(how)})
+    sdk = openai_of(gateway)
     provider.script("alpha", how)
     part = sdk.streamed(stream_options={"include_usage": True})
     assert (part.text, part.finish, part.error) == (WHOLE.format("beta"), "stop", None)
@@ -143,8 +146,10 @@ def test_a_stream_that_breaks_is_gone_on_with(provider, sdk, gateway, how):
 
 
 @BREAKS
-def test_a_stream_that_breaks_is_never_taken_for_whole(provider, sdk, gateway, how):
+def test_a_stream_that_breaks_is_never_taken_for_whole(provider, open_house, openai_of, how):
     """With nobody left what came is kept, then the SDK raises; also where the provider would have deceived it."""
+    gateway = open_house(timers={"alpha": timers_for(how)})
+    sdk = openai_of(gateway)
     provider.script("alpha", default=how)
     provider.script("beta", default=status(401))
     part = sdk.streamed()
@@ -227,7 +232,7 @@ def test_the_sdks_timeout_is_the_deadline(provider, open_house, openai_of):
 
 def test_an_anthropic_provider_behind_it(provider, open_house, openai_of):
     """Whole, streamed, tools and errors, rendered in OpenAI's words."""
-    house = open_house(FAST, dialects={"alpha": "anthropic"}, providers=("alpha",))
+    house = open_house(dialects={"alpha": "anthropic"}, providers=("alpha",))
     sdk = openai_of(house)
     provider.script("alpha", ok("Hello there."), ok("one two three"))
     reply = sdk.whole()

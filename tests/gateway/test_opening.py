@@ -68,5 +68,5 @@ if child:
 def test_a_forked_child_gives_ids_of_its_own():
     """What the parent had in stock belongs to the parent."""
     words = [sys.executable, "-W", "ignore", "-c", FORKING]
-    given = subprocess.run(words, capture_output=True, check=True, timeout=30).stdout.split()
+    given = subprocess.run(words, capture_output=True, check=True, timeout=120).stdout.split()
     assert len(set(given)) == 600

@@ -268,7 +268,7 @@ def test_it_starts_without_standard_streams(provider, tmp_path, closed):
                 answer = caller.answer()
         assert answer.status == 200
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
 
 
 def test_a_closed_stderr_stops_nothing(provider, tmp_path):
@@ -292,7 +292,7 @@ def test_a_closed_stderr_stops_nothing(provider, tmp_path):
                 answer = caller.answer()
         assert answer.status == 200
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
 
 
 def test_the_log_is_complete_when_the_process_has_ended(provider, started, tmp_path):

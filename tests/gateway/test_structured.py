@@ -200,7 +200,7 @@ def test_our_own_surface_has_schemas_too(provider, gateway):
     provider.script("alpha", default=bad_json("learns"))
     body = json.dumps({"prompt": "hi", "schema": SCHEMA}).encode()
     request = urllib.request.Request(f"{gateway.url}/v1/generate", body, {"content-type": "application/json"})
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=120) as answer:
         told = json.load(answer)
     assert json.loads(told["text"]).keys() == {"city", "days"}
     assert told["attempts"] == 2

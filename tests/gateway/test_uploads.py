@@ -104,7 +104,7 @@ def test_it_is_handed_on_before_it_is_whole(houses):
     body = form(4 * MB)
     with Sink(serve) as sink, houses(sink.url) as house, house.caller() as caller:
         caller.send(caller.head("POST", PATH, FORM, f"content-length: {len(body)}") + body[: 3 * MB])
-        assert has_begun.wait(20)
+        assert has_begun.wait(120)
         caller.send(body[3 * MB :])
         assert caller.answer().body == ANSWER
 
@@ -115,7 +115,7 @@ def test_a_provider_that_takes_nothing_holds_the_caller_back(houses):
 
     def serve(line):
         line.head()
-        assert go_on.wait(20)
+        assert go_on.wait(120)
         assert line.digest(len(renamed(body))) == hashlib.sha256(renamed(body)).hexdigest()
         line.say()
 
@@ -128,7 +128,7 @@ def test_a_provider_that_takes_nothing_holds_the_caller_back(houses):
         assert turn.size < len(body) / 4
         go_on.set()
         assert caller.answer().body == ANSWER
-        sending.join(20)
+        sending.join(120)
 
 
 def test_refused_connections_cost_nothing(provider, houses):
@@ -208,9 +208,9 @@ def test_who_leaves_in_the_middle_takes_the_upstream_connection_along(houses):
     with Sink(serve) as sink, houses(sink.url, dead()) as house:
         with house.caller() as caller:
             caller.send(caller.head("POST", PATH, FORM, f"content-length: {len(body)}") + body[: 3 * MB])
-            assert has_begun.wait(20)
+            assert has_begun.wait(120)
             caller.leave()
-        assert left.wait(20)
+        assert left.wait(120)
         assert [ended.kind for ended in house.heard()] == ["cancelled"]
 
 
@@ -248,7 +248,7 @@ def test_a_provider_that_stops_taking_is_timed_out(houses):
 
     def serve(line):
         line.head()
-        over.wait(20)
+        over.wait(120)
 
     over = threading.Event()
     body = form(32 * MB)

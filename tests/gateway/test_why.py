@@ -65,7 +65,7 @@ def a_bad_day(provider, gateway):
     for one in both:
         one.start()
     for one in both:
-        one.join(20)
+        one.join(120)
     assert post(gateway, "limited", key=SMALL).status == 200
     assert post(gateway, "limited", key=SMALL).status == 429
     assert post(gateway, "wrong", messages=7).status == 400
@@ -219,7 +219,7 @@ def test_a_log_may_come_through_a_pipe(log, tmp_path):
     for data in (log.read_bytes(), gzip.compress(log.read_bytes())):
         done = subprocess.run(
             [OUTLAST, "why", "failover", "--log", "-"], cwd=tmp_path, env=environment(tmp_path), input=data,
-            capture_output=True, check=False, timeout=20,
+            capture_output=True, check=False, timeout=120,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert b"moves on from alpha/m to beta/m" in done.stdout

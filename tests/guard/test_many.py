@@ -31,7 +31,7 @@ def test_sixteen_threads_are_inside_at_once():
 
     @search
     def meet(number):
-        barrier.wait(20)
+        barrier.wait(120)
         return number
 
     assert at_once(THREADS, meet) == list(range(THREADS))
@@ -54,7 +54,7 @@ def test_backing_off_holds_nobody_up():
             return getattr(search_io, name)
 
         async def sleep(self, seconds):
-            assert others.wait(20)
+            assert others.wait(120)
 
     search_io = BlockingIo()
     search = guard(Retry(attempts=2, base=60, cap=60), Slots(1), Breaker(), sinks=[heard], io=Io())
@@ -67,7 +67,7 @@ def test_backing_off_holds_nobody_up():
 
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(search.call, fails_once)
-        assert backs_off.wait(20)
+        assert backs_off.wait(120)
         assert [search.call(max, number, 1) for number in range(5)] == [1, 1, 2, 3, 4]
         others.set()
         assert slow.result(20) == "well"
@@ -147,7 +147,7 @@ def test_several_loops_share_one_guard():
 
     with ThreadPoolExecutor(9) as pool:
         first = pool.submit(lambda: asyncio.run(search.call(hold)))
-        assert began.wait(20)
+        assert began.wait(120)
         waiting = [pool.submit(on_a_loop if number % 2 else plain, number) for number in range(8)]
         while search.state().waiting < 8:
             os.sched_yield()
@@ -203,7 +203,7 @@ def test_a_function_in_a_thread_is_left_behind(blocking):
     @search
     def hang():
         assert time_left() is not None
-        end.wait(20)
+        end.wait(120)
         over.set()
 
     with pytest.raises(OutOfTime, match=r"no answer within 0\.01 s"):
@@ -214,7 +214,7 @@ def test_a_function_in_a_thread_is_left_behind(blocking):
     with pytest.raises(Rejected):
         hang()
     end.set()
-    assert over.wait(20)
+    assert over.wait(120)
     while search.state().in_flight:
         os.sched_yield()
 

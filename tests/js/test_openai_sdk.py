@@ -23,7 +23,7 @@ def test_the_javascript_sdk_works_unchanged(served, tmp_path):
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 OUTLAST = Path(sys.executable).parent / "outlast"
 SAYS = "outlast sim listens on "
-PATIENCE = 30
+PATIENCE = 120
 
 
 def environment(folder):

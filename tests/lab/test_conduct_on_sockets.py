@@ -58,7 +58,7 @@ class Caller:
     """Plain requests; a status of 0 stands for a connection that broke."""
 
     def __init__(self, provider):
-        self._client = httpx2.Client(base_url=provider.url, timeout=20, trust_env=False)
+        self._client = httpx2.Client(base_url=provider.url, timeout=120, trust_env=False)
 
     def __enter__(self):
         return self
@@ -145,7 +145,7 @@ def test_as_many_requests_run_at_once_as_may(provider, caller):
     """One more is refused; a place is free when a caller has left."""
     provider.conduct("alpha", Conduct(default="silent", limits=Limits(concurrent=2)))
     place = provider.url.removeprefix("http://")
-    links = [http.client.HTTPConnection(place, timeout=20) for _ in range(2)]
+    links = [http.client.HTTPConnection(place, timeout=120) for _ in range(2)]
     for link in links:
         body = json.dumps({"model": "m", "messages": HI})
         link.request("POST", "/alpha/v1/chat/completions", body, {"content-type": "application/json"})

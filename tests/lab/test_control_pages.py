@@ -26,7 +26,7 @@ def provider():
 def ask(provider, method, path, body=None, **headers):
     """Status and answer of any page."""
     told = {"content-type": "application/json"} | {name.replace("_", "-"): value for name, value in headers.items()}
-    with contextlib.closing(http.client.HTTPConnection(provider.url.removeprefix("http://"), timeout=10)) as link:
+    with contextlib.closing(http.client.HTTPConnection(provider.url.removeprefix("http://"), timeout=120)) as link:
         link.request(method, path, body if body is None or isinstance(body, bytes) else json.dumps(body), told)
         answer = link.getresponse()
         return answer.status, json.loads(answer.read())
@@ -137,7 +137,7 @@ def test_it_waits_until_so_many_have_come(provider):
     asking.start()
     chat(provider)
     chat(provider)
-    asking.join(10)
+    asking.join(120)
     code, told = found[0]
     assert (code, len(told["requests"])) == (200, 2)
     assert all(one["ended"] for one in told["requests"])
@@ -153,7 +153,7 @@ def test_waiting_in_vain_ends_with_408(provider):
 def test_who_leaves_while_he_waits_leaves_nothing_behind(provider):
     """The page is not served on, and the provider still ends in peace."""
     host, _, port = provider.url.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=10) as link:
+    with socket.create_connection((host, int(port)), timeout=120) as link:
         link.sendall(b"GET /_sim/requests?wait=9 HTTP/1.1\r\nhost: localhost\r\n\r\n")
         assert ask(provider, "GET", "/_sim")[0] == 200
     assert chat(provider)[0] == 200

@@ -30,7 +30,7 @@ def provider():
 
 def ask(provider, name="alpha", **fields):
     """One request, on a connection of its own; whatever comes of it."""
-    link = http.client.HTTPConnection(provider.url.removeprefix("http://"), timeout=10)
+    link = http.client.HTTPConnection(provider.url.removeprefix("http://"), timeout=120)
     try:
         link.request("POST", f"/{name}/v1/chat/completions", json.dumps({**BODY, **fields}), HEAD)
         link.getresponse().read()
@@ -42,7 +42,7 @@ def ask(provider, name="alpha", **fields):
 
 def control(provider, method, path, body=None):
     """Status and answer of a control page."""
-    link = http.client.HTTPConnection(provider.url.removeprefix("http://"), timeout=10)
+    link = http.client.HTTPConnection(provider.url.removeprefix("http://"), timeout=120)
     link.request(method, path, None if body is None else json.dumps(body), HEAD)
     answer = link.getresponse()
     found = answer.status, json.loads(answer.read())
@@ -215,7 +215,7 @@ def test_it_waits_for_what_is_still_under_way(provider):
     provider.script("alpha", silent())
     host, _, port = provider.url.removeprefix("http://").partition(":")
     data = json.dumps(BODY).encode()
-    with socket.create_connection((host, int(port)), timeout=10) as link:
+    with socket.create_connection((host, int(port)), timeout=120) as link:
         head = (
             f"POST /alpha/v1/chat/completions HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: {len(data)}"
         )

@@ -42,7 +42,7 @@ def received(provider, name, size, end):
     data = json.dumps(BODY).encode()
     head = f"POST /v1/chat/completions HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: {len(data)}"
     got = b""
-    with socket.create_connection((host, int(port)), timeout=10) as link:
+    with socket.create_connection((host, int(port)), timeout=120) as link:
         link.sendall(head.encode() + b"\r\n\r\n" + data)
         try:
             while len(got) < size and (piece := link.recv(size - len(got))):

@@ -30,7 +30,7 @@ def provider():
 def ask(provider, body=BODY, *, path="/v1/chat/completions", link=None, **headers):
     """One request on a connection of its own, or on the one that is given; gives all bytes that come."""
     host = provider.url.removeprefix("http://")
-    own = link or http.client.HTTPConnection(host, timeout=10)
+    own = link or http.client.HTTPConnection(host, timeout=120)
     told = {"content-type": "application/json", **{name.replace("_", "-"): value for name, value in headers.items()}}
     own.request("POST", path, json.dumps(body), told)
     try:
@@ -47,7 +47,7 @@ def read_until(provider, words, body=BODY):
     head = (
         f"POST /v1/chat/completions HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: {len(data)}\r\n\r\n"
     )
-    with socket.create_connection((host, int(port)), timeout=10) as link:
+    with socket.create_connection((host, int(port)), timeout=120) as link:
         link.sendall(head.encode() + data)
         got = b""
         while words not in got:
@@ -62,7 +62,7 @@ def leave_at_once(provider, body=BODY):
     head = (
         f"POST /v1/chat/completions HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: {len(data)}\r\n\r\n"
     )
-    with socket.create_connection((host, int(port)), timeout=10) as link:
+    with socket.create_connection((host, int(port)), timeout=120) as link:
         link.sendall(head.encode() + data)
         provider.wait(1)
     return provider.wait(1, ended=True)[0]
@@ -94,7 +94,7 @@ def test_whoever_has_the_answer_finds_it_in_the_record(provider):
 
 def test_a_connection_that_is_used_again_says_so(provider):
     """The second request of a connection is told from the first of another."""
-    with contextlib.closing(http.client.HTTPConnection(provider.url.removeprefix("http://"), timeout=10)) as link:
+    with contextlib.closing(http.client.HTTPConnection(provider.url.removeprefix("http://"), timeout=120)) as link:
         ask(provider, link=link)
         ask(provider, link=link)
     ask(provider)
@@ -196,7 +196,7 @@ def test_a_hedge_has_no_gap(provider):
     host, _, port = provider.url.removeprefix("http://").partition(":")
     data = json.dumps(BODY).encode()
     head = "POST /v1/chat/completions HTTP/1.1\r\ncontent-type: application/json\r\nidempotency-key: k\r\n"
-    with socket.create_connection((host, int(port)), timeout=10) as link:
+    with socket.create_connection((host, int(port)), timeout=120) as link:
         link.sendall(f"{head}content-length: {len(data)}\r\n\r\n".encode() + data)
         provider.wait(1)
         ask(provider, idempotency_key="k")
@@ -329,7 +329,7 @@ def test_a_model_of_the_catalog_has_its_price_and_others_have_none(provider):
 def test_embeddings_cost_their_input(provider):
     """There is no completion; asking for the models is free."""
     ask(provider, {"model": "e", "input": ["one", "two"]}, path="/v1/embeddings")
-    link = http.client.HTTPConnection(provider.url.removeprefix("http://"), timeout=10)
+    link = http.client.HTTPConnection(provider.url.removeprefix("http://"), timeout=120)
     link.request("GET", "/v1/models")
     link.getresponse().read()
     link.close()

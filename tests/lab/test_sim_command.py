@@ -35,7 +35,7 @@ def test_without_a_file_two_providers_answer_and_what_is_printed_works(tmp_path)
     """The command as it is printed, and both official SDKs at the printed base URLs."""
     with SimProcess(tmp_path, "--port", "0") as running:
         done = subprocess.run(
-            shlex.split(running.hears("try:").removeprefix("try:")), capture_output=True, timeout=30, check=True
+            shlex.split(running.hears("try:").removeprefix("try:")), capture_output=True, timeout=120, check=True
         )
         assert "simulated provider alpha" in json.loads(done.stdout)["choices"][0]["message"]["content"]
         line = running.hears("  beta")

@@ -62,7 +62,7 @@ def test_the_commands_of_the_page_print_what_it_says(tmp_path):
                 command, _, expected = re.fullmatch(r"((?:[^\n]*\\\n)*[^\n]*)(\n?)(.*)", part, re.DOTALL).groups()
                 done = subprocess.run(
                     ["bash", "-euo", "pipefail", "-c", command.replace(PLACE, running.url)],
-                    cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, timeout=30, check=True,
+                    cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, timeout=120, check=True,
                 )  # fmt: skip
                 pattern = ".*".join(re.escape(piece) for piece in expected.strip().split("..."))
                 assert re.search(pattern, done.stdout, re.DOTALL), done.stdout

@@ -27,7 +27,7 @@ class Link:
 
     def __init__(self, provider):
         host, _, port = provider.url.removeprefix("http://").partition(":")
-        self.socket = socket.create_connection((host, int(port)), timeout=10)
+        self.socket = socket.create_connection((host, int(port)), timeout=120)
 
     def __enter__(self):
         return self
@@ -354,7 +354,7 @@ def test_it_speaks_tls():
         provider.script("", ok("one"), cut(after=1))
         port = int(provider.url.rpartition(":")[2])
         with (
-            socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
+            socket.create_connection(("127.0.0.1", port), timeout=120) as plain,
             trusting.wrap_socket(plain, server_hostname="127.0.0.1") as secured,
         ):
             link = Link.__new__(Link)

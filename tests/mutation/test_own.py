@@ -19,6 +19,6 @@ def test_what_is_kept_by_name_is_held_by_its_tests(tmp_path):
         check=False,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr

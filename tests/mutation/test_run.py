@@ -115,7 +115,7 @@ def run(shop, *args):
     place = ["--source", "src/shop", "--tests", "checks", "--list", "survivors.md", "--jobs", "2", "--grace", "0.3"]
     command = [sys.executable, "-m", "tests.mutation", *place, *args]
     env = {**os.environ, "PYTHONPATH": path}
-    done = subprocess.run(command, cwd=shop, env=env, check=False, capture_output=True, text=True, timeout=50)
+    done = subprocess.run(command, cwd=shop, env=env, check=False, capture_output=True, text=True, timeout=120)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -18,7 +18,7 @@ from outlast.model.errors import Rejected
 from outlast.model.events import Fault
 from outlast.testing import RecordingSink
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 
 
 @pytest.fixture
@@ -238,7 +238,7 @@ queue = Queue(concurrency=1, name="mail")
 queue.start()
 for _ in range(3):
     queue.submit("normal", waits)
-begun.wait(20)
+begun.wait(120)
 """
 
 
@@ -253,6 +253,6 @@ begun.wait(20)
 def test_a_process_that_ends_without_ending_its_queue_is_told(seconds, end, says):
     """What nobody will do any more is lost, but not without a word."""
     program = ENDS.replace("SECONDS", str(seconds)) + end
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=40, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE, check=True)
     assert says in done.stderr
     assert bool(says) == bool(done.stderr)

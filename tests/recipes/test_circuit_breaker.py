@@ -329,7 +329,7 @@ def test_an_operator_has_the_last_word(world, circuit):
 def test_no_lock_is_held_while_it_calls():
     """Sixteen threads are inside at once, or the barrier would break."""
     breaker = CircuitBreaker()
-    barrier = Barrier(16, timeout=30)
+    barrier = Barrier(16, timeout=120)
     wait = breaker(barrier.wait)
     with ThreadPoolExecutor(16) as threads:
         assert sorted(threads.map(lambda _: wait(), range(16))) == list(range(16))
@@ -341,7 +341,7 @@ def test_no_stampede_of_threads():
     breaker = CircuitBreaker(1, 10, half_open_max_calls=2, success_threshold=2, io=world.io)
     world.fails(breaker(world.dependency(OSError)))
     world.wait(10)
-    go_on, begun = Event(), Barrier(16, timeout=30)
+    go_on, begun = Event(), Barrier(16, timeout=120)
 
     def call():
         begun.wait()
@@ -351,7 +351,7 @@ def test_no_stampede_of_threads():
             return False
 
     with ThreadPoolExecutor(16) as threads:
-        ends = as_completed([threads.submit(call) for _ in range(16)], timeout=30)
+        ends = as_completed([threads.submit(call) for _ in range(16)], timeout=120)
         refused = [next(ends).result() for _ in range(14)]
         go_on.set()
         let_through = [end.result() for end in ends]

@@ -257,7 +257,7 @@ def test_a_kept_answer_needs_no_time(world):
 def test_plain_functions_that_hang_are_left_behind():
     """In their threads, where they have so long."""
     go_on = Event()
-    answer = degrade(lambda: go_on.wait(30), static="sorry", within=0.05)()
+    answer = degrade(lambda: go_on.wait(120), static="sorry", within=0.05)()
     go_on.set()
     assert (answer.value, answer.source) == ("sorry", "static")
 

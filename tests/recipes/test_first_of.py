@@ -185,7 +185,7 @@ def test_plain_functions_that_hang_are_left_behind():
     go_on = Event()
 
     def hangs(prompt):
-        go_on.wait(30)
+        go_on.wait(120)
         return prompt
 
     def answers(prompt):
@@ -198,7 +198,7 @@ def test_plain_functions_that_hang_are_left_behind():
 
 def test_threads_may_ask_at_the_same_time():
     """Sixteen are inside at once: no lock is held while anybody is asked."""
-    barrier = Barrier(16, timeout=30)
+    barrier = Barrier(16, timeout=120)
     ask = first_of(barrier.wait, barrier.wait, max_latency=60)
     with ThreadPoolExecutor(16) as threads:
         answers = list(threads.map(lambda _: ask(), range(16)))
@@ -213,7 +213,7 @@ def test_threads_that_are_left_behind_are_bounded(monkeypatch):
 
     def hangs():
         asked.append(1)
-        go_on.wait(30)
+        go_on.wait(120)
 
     def answers():
         return "well"

@@ -123,14 +123,14 @@ def test_a_fork_leaves_no_lock_behind():
 
         def __hash__(self):
             inside.set()
-            go_on.wait(30)
+            go_on.wait(120)
             return 1
 
     recent = Recent()
     ask = first_of(len, len, max_latency=1)
     writes = Thread(target=recent.__setitem__, args=(Slow("a"), 1))
     writes.start()
-    inside.wait(30)
+    inside.wait(120)
     if not (child := os.fork()):
         recent["b"] = 2
         os._exit(0 if recent.get("b") == 2 and ask("four").value == 4 else 1)

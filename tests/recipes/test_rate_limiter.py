@@ -137,7 +137,7 @@ def test_threads_get_no_more_than_there_is():
     """Sixteen at once, five places."""
     world = World("plain")
     limiter = RateLimiter(5, per=60, burst=5, io=world.io)
-    begun = Barrier(16, timeout=30)
+    begun = Barrier(16, timeout=120)
 
     def ask(_):
         begun.wait()

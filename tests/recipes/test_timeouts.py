@@ -65,7 +65,7 @@ def test_a_plain_function_is_not_tried_again_after_its_time(blocking):
 def test_a_plain_function_in_a_thread_is_left_behind():
     """Whoever called it goes on."""
     go_on = Event()
-    ask = timeouts(each=0.01, in_thread=True)(lambda: go_on.wait(30))
+    ask = timeouts(each=0.01, in_thread=True)(lambda: go_on.wait(120))
     with pytest.raises(TimeoutError):
         ask()
     go_on.set()
@@ -75,7 +75,7 @@ def test_threads_that_are_left_behind_are_bounded(monkeypatch):
     """What hangs for ever would have threads without end."""
     monkeypatch.setattr("outlast.recipes.in_time.LEFT_BEHIND", 2)
     go_on = Event()
-    ask = timeouts(each=0.01, in_thread=True)(lambda: go_on.wait(30))
+    ask = timeouts(each=0.01, in_thread=True)(lambda: go_on.wait(120))
     ends = []
     for _ in range(4):
         with pytest.raises((TimeoutError, Rejected)) as raised:

@@ -97,7 +97,7 @@ class Conformance:
             self.run(store.put("cache:a", value, 10.0))
             assert self.run(store.get("cache:a")).value == value
 
-    @settings(deadline=None, suppress_health_check=[HealthCheck.differing_executors])
+    @settings(deadline=None, suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow])
     @given(STEPS)
     def test_it_is_a_dictionary_whose_entries_end(self, steps):
         """Over any steps: what is there is what was put last, unless it was forgotten or its time is over."""

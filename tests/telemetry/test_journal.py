@@ -166,7 +166,7 @@ def test_it_can_be_asked_from_another_thread_while_calls_go_on():
     for number in range(3_000):
         told(journal, TargetSkipped(str(number), "a/m", "x"), end(str(number), "transient"))
     over.set()
-    asking.join(20)
+    asking.join(120)
     assert not asking.is_alive()
     assert not wrong
 

@@ -18,7 +18,7 @@ def test_lines_arrive_in_order(tmp_path):
     outlet = Outlet(fd)
     for line in lines:
         outlet.put(line)
-    outlet.close(timeout=30.0)
+    outlet.close(timeout=120.0)
     os.close(fd)
     assert path.read_bytes() == b"".join(lines)
     assert outlet.lost == 0
@@ -31,7 +31,7 @@ def test_a_closed_pipe_costs_lines_and_nothing_else():
     outlet = Outlet(writer)
     outlet.put(b"one\n")
     outlet.put(b"two\n")
-    outlet.close(timeout=30.0)
+    outlet.close(timeout=120.0)
     os.close(writer)
     assert outlet.lost == 2
 
@@ -42,7 +42,7 @@ def test_a_full_disk_costs_lines_and_nothing_else():
     fd = os.open("/dev/full", os.O_WRONLY)
     outlet = Outlet(fd)
     outlet.put(b"one\n")
-    outlet.close(timeout=30.0)
+    outlet.close(timeout=120.0)
     os.close(fd)
     assert outlet.lost == 1
 
@@ -101,7 +101,7 @@ outlet = Outlet(1)
 outlet.put(b"parent, before\\n")
 child = os.fork()
 outlet.put(b"parent, after\\n" if child else b"child\\n")
-outlet.close(timeout=30.0)
+outlet.close(timeout=120.0)
 if child:
     os.waitpid(child, 0)
 os._exit(0)
@@ -111,7 +111,7 @@ os._exit(0)
 def test_a_forked_child_writes_its_own_lines():
     """The thread does not survive a fork, the log does; what the parent had queued is written once, by the parent."""
     words = [sys.executable, "-W", "ignore", "-c", FORKING]
-    said = subprocess.run(words, capture_output=True, check=True, timeout=30)
+    said = subprocess.run(words, capture_output=True, check=True, timeout=120)
     assert sorted(said.stdout.splitlines()) == [b"child", b"parent, after", b"parent, before"]
 
 
@@ -122,6 +122,6 @@ def test_a_line_put_just_before_closing_is_written(tmp_path):
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         outlet = Outlet(fd)
         outlet.put(b"x\n")
-        outlet.close(timeout=30.0)
+        outlet.close(timeout=120.0)
         os.close(fd)
     assert path.read_bytes() == b"x\n" * 200
