@@ -162,7 +162,7 @@ class RedisStore:
 
     async def append(self, key: str, entries: Sequence[bytes], seconds: float) -> int:
         """Add these to the log's end, and keep all of it for so many seconds from now. How many it holds then."""
-        args = (self._names.news(key), _milliseconds(seconds), *entries)
+        args: Wire = (self._names.news(key), _milliseconds(seconds), *entries)
         held: int = await self._do(Command(APPEND, (self._names.of("l", key),), args, "l"))
         return held
 

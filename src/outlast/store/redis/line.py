@@ -20,6 +20,7 @@ from redis.exceptions import ResponseError
 from outlast.store.redis.commands import Command, Reply, Wire, set_aside
 from outlast.store.redis.failures import failed
 from outlast.store.redis.remedies import refuses_names, remedy
+from outlast.store.redis.scripts import Script
 
 AT_ONCE = 4
 """Batches under way; what is asked meanwhile goes with the next."""
@@ -48,7 +49,7 @@ class Line:
         moved: hears how many keys were set aside, because what they held was not ours.
     """
 
-    __slots__ = ("_asked", "_loop", "_moved", "_pool", "_tasks", "_timer", "_told", "_whole")
+    __slots__ = ("_asked", "_known", "_loop", "_moved", "_nameless", "_pool", "_tasks", "_timer", "_told")
 
     def __init__(self, pool: ConnectionPool, moved: Callable[[int], None]) -> None:
         self._pool = pool
@@ -58,7 +59,8 @@ class Line:
         self._told: deque[Command] = deque(maxlen=MOST_TOLD)
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.Handle | None = None
-        self._whole = False  # scripts by name are refused there
+        self._known: set[Script] = set()  # scripts that may be called by their names
+        self._nameless = False  # no script may be
 
     async def ask(self, *commands: Command) -> list[Reply]:
         """An answer or a `ResponseError` for each. Raises `StoreFailed` when there are none."""
@@ -142,17 +144,27 @@ class Line:
     async def _answers(self, commands: Sequence[Command]) -> list[Reply]:
         """An answer or an error for each. What there is a remedy for is sent again, once for each remedy."""
         answers: list[Reply] = [None] * len(commands)
-        tried: list[set[str]] = [{"whole"} if self._whole else set() for _ in commands]
+        tried: list[set[str]] = [set() for _ in commands]
         due = list(range(len(commands)))
         while due:
-            came = await self._exchange([commands[at].wire(whole="whole" in tried[at]) for at in due])
+            came = await self._exchange([self._wire(commands[at]) for at in due])
             again = []
             for at, answer in zip(due, came, strict=True):
                 answers[at] = answer
-                if isinstance(answer, ResponseError) and await self._mended(commands[at], answer, tried[at]):
+                if not isinstance(answer, ResponseError):
+                    self._learn(commands[at])
+                elif await self._mended(commands[at], answer, tried[at]):
                     again.append(at)
             due = again
         return answers
+
+    def _wire(self, command: Command) -> Wire:
+        """The first time a script goes as a whole: then what it is to be done before is not done after it."""
+        return command.wire(whole=command.script not in self._known)
+
+    def _learn(self, command: Command) -> None:
+        if command.script is not None and not self._nameless:
+            self._known.add(command.script)
 
     async def _mended(self, command: Command, error: ResponseError, tried: set[str]) -> bool:
         """Is the command worth sending again?"""
@@ -161,7 +173,8 @@ class Line:
             return False
         tried.add(found)
         if found == "whole":
-            self._whole = self._whole or refuses_names(error)
+            self._known.clear()
+            self._nameless = self._nameless or refuses_names(error)
         elif found == "reconnect":
             await self._pool.disconnect(inuse_connections=False)
         else:

@@ -1,0 +1,83 @@
+"""The store in Redis keeps the promises of every store that several processes share, on a real server."""
+
+import asyncio
+import itertools
+
+import pytest
+
+from outlast.store.redis import RedisStore
+
+from .conformance import Shared
+
+EARLIER = """
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  local left = redis.call('PTTL', key)
+  if string.find(key, ':t:{', 1, true) then
+    local tat = tonumber(redis.call('GET', key)) - ARGV[2] * 1000
+    redis.call('SET', key, string.format('%.17g', tat), 'PX', math.max(1, math.floor(left - ARGV[2])))
+  elseif left > 0 then
+    redis.call('PEXPIRE', key, math.floor(left - ARGV[1]))
+  end
+end
+"""
+"""Milliseconds by which all that is kept is made older, and all limits."""
+
+
+class TestRedis(Shared):
+    """As every store. Time stands still between what is done, and jumps when it is to pass; for limits it goes on."""
+
+    alike = 0.5
+    numbers = itertools.count()
+
+    @pytest.fixture(autouse=True)
+    def on(self, redis_server):
+        """A loop and a clean database."""
+        self.server = redis_server
+        self.client = redis_server.client()
+        self.client.flushdb()
+        self.stores = []
+        self.frozen = self.clock()
+        with asyncio.Runner() as self.runner:
+            yield
+            self.close()
+        self.client.close()
+
+    def close(self):
+        for store in self.stores:
+            self.runner.run(store.aclose())
+        self.stores = []
+
+    def clock(self):
+        """Milliseconds, by the server."""
+        seconds, micros = self.client.time()
+        return seconds * 1000 + micros / 1000
+
+    def make(self):
+        self.close()
+        self.client.flushdb()
+        return self.open(f"test{next(self.numbers)}")
+
+    def other(self, store):
+        return self.open(store._names._start.partition(":")[0])
+
+    def open(self, prefix):
+        store = RedisStore.from_url(self.server.url, prefix=prefix)
+        self.stores.append(store)
+        return store
+
+    def run(self, coroutine):
+        try:
+            return self.runner.run(coroutine)
+        finally:
+            self.freeze()
+
+    def freeze(self, seconds=0.0):
+        """What has passed has not passed, but for so much."""
+        now = self.clock()
+        self.client.eval(EARLIER, 0, str(seconds * 1000 - (now - self.frozen)), str(seconds * 1000))
+        self.frozen = now
+
+    def pass_(self, seconds):
+        for store in self.stores:
+            self.runner.run(store.check())  # what waits to be sent belongs to the time before
+        self.freeze(seconds)
