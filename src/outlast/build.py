@@ -19,9 +19,10 @@ from outlast.layers.rewrite import Rewrite
 from outlast.model.events import Fault
 from outlast.model.target import Route
 from outlast.operator import Operator
-from outlast.ports import Io, Keeping, Sink
+from outlast.ports import Io, Keeping, Sink, Store
 from outlast.stack import Stack
 from outlast.store import Bounded, Memory
+from outlast.store.opening import check_place, opened
 
 UNLIMITED = LimitConfig()
 
@@ -76,11 +77,12 @@ class Outlast:
         sinks: who hears of every event.
         io: the world; the real one unless a test brings its own.
         find: finds the prices of models.
-        store: keeps answers; this process's memory unless given.
+        store: keeps what outlives a request; the configured one unless given.
         rewrite: asked once for other messages when a content filter refuses a request; None where nobody has any.
 
     Attributes:
-        memory: keeps answers in this process; None where none are kept here.
+        store: keeps what outlives a request.
+        memory: the same where it is this process's memory, and answers are kept; else None.
 
     Raises:
         ConfigError: a provider cannot be called as configured, for example because its certificates cannot be read.
@@ -93,17 +95,20 @@ class Outlast:
         sinks: Iterable[Sink] = (),
         io: Io | None = None,
         find: Find = prices_of,
-        store: Keeping | None = None,
+        store: Store | None = None,
         rewrite: Rewrite | None = None,
     ) -> None:
         self.config = config
-        self.store = store
         self.rewrite = rewrite
-        self.memory: Memory | None = None
         self._find = find
+        self._given = store
         if io is None:
             check_providers(config)
         self.io: Io = io or AsyncIo(sinks)
+        cache = config.layers.cache
+        self.store: Store = opened(config.store, self.io.now, cache.memory) if store is None else store
+        keeps = _keeps_answers(config)
+        self.memory: Memory | None = self.store if keeps and isinstance(self.store, Memory) else None
         scopes = Scopes(config)
         self.stack = Stack(
             config.layers,
@@ -113,20 +118,20 @@ class Outlast:
             hedged=any(route.hedge for route in config.routes),
             coalesced=any(route.coalesce for route in config.routes),
             find=self._route if any(route.degrade for route in config.routes) else None,
-            store=self._store(store) if _keeps_answers(config) else None,
+            store=self._cached(cache.patience) if keeps else None,
             rewrite=rewrite,
         )
         self.engine = Engine(self.stack.handler, config.routes, self.io, config.request)
         self.operator = Operator(self.engine, self.stack, self.io)
         self._pricing: asyncio.Future[Config] | None = None
 
-    def _store(self, given: Keeping | None) -> Keeping:
-        """What keeps answers: what was given, waited for no longer than it is to be, or this process's memory."""
-        cache = self.config.layers.cache
-        if given is not None:
-            return Bounded(given, cache.patience)
-        self.memory = Memory(self.io.now, most_bytes=cache.memory)
-        return self.memory
+    def _cached(self, patience: float) -> Keeping:
+        """What keeps answers: memory, or another store that is waited for no longer than it is to be."""
+        return Bounded(self.store, patience) if self.memory is None else self.memory
+
+    def renewed(self) -> Outlast:
+        """The same for a forked child: of what the parent's machines know, and of its connections, it has nothing."""
+        return Outlast(self.config, io=self.io, store=self._given, rewrite=self.rewrite)
 
     def _route(self, name: str) -> Route:
         """The route of that name, as it is now. Raises `Caller` when there is none."""
@@ -155,7 +160,9 @@ class Outlast:
             await asyncio.wait([self._pricing])
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection, and the store unless it was given."""
+        if self._given is None:
+            await self.store.aclose()
         if isinstance(self.io, AsyncIo):
             await self.io.aclose()
 
@@ -168,6 +175,10 @@ def _keeps_answers(config: Config) -> bool:
 
 def check_providers(config: Config) -> None:
     """Fail now, not at the first call; and read the trusted certificates now, which takes tens of milliseconds."""
+    try:
+        check_place(config.store)
+    except ConfigError as error:
+        raise ConfigError(error.problem, error.path, source=config.source) from None
     for name, provider in config.providers.items():
         try:
             check(provider)

@@ -27,6 +27,7 @@ def report(config: Config) -> str:
         [
             f"configuration: {config.source or 'from the environment'}",
             *_section("server", [f"listens on {config.server.host}:{config.server.port}", *_differs(config.server)]),
+            *_section("store", [config.store.shown] if config.store.kind != "memory" else []),
             *_section("providers", _providers(config)),
             *_section("routes", [line for route in config.routes for line in _route(route)]),
             *_section("keys", _keys(config)),

@@ -41,8 +41,7 @@ class Home:
     def _move(self, loop: asyncio.AbstractEventLoop) -> None:
         if Process.pid != self._pid:
             # A slot that was held in the parent would never be given back here: the child begins with fresh machines.
-            old = self.outlast
-            self.outlast = Outlast(old.config, io=old.io, store=old.store, rewrite=old.rewrite)
+            self.outlast = self.outlast.renewed()
         elif self._loop is not None and not self._loop.is_closed():
             raise RuntimeError(
                 "this client works on the event loop that used it first: make one for each loop, or use the blocking "

@@ -24,7 +24,7 @@ def test_every_example_of_the_configuration_is_a_whole_file_that_loads(docs, tmp
     for name in ("groq.key", "backend.key", "ca.pem", "idp.pem"):
         (tmp_path / "secrets" / name).write_text("content")
     blocks = BLOCK.findall((docs / "configuration.md").read_text("utf-8"))
-    assert len(blocks) == 10
+    assert len(blocks) == 11
     for block in blocks:
         (tmp_path / "outlast.toml").write_text(block)
         assert load(tmp_path / "outlast.toml", KEYS).providers

@@ -22,6 +22,8 @@ PLACES = [
     '[providers.openai]\nkey = "k"\nproxy = "http://user:{0}@proxy:3128"',
     '[keys.app]\nkey = "{0}"',
     '[keys.app]\nkey = "${{KEY}}"',
+    'store = "redis://user:{0}@cache:6379/0"',
+    'store = "rediss://:${{KEY}}@cache"',
 ]
 
 FAULTS = [
@@ -46,6 +48,11 @@ WRONG = [
     '[providers.openai]\nkey = "k"\nheaders = {{ "X-Key" = "{0}\\n" }}',
     '[providers.openai]\nkey = "k"\nheaders = "{0}"',
     '[keys.app]\nsha256 = "{0}"',
+    'store = "{0}"',
+    'store = "redes://user:{0}@cache"',
+    'store = "redis://user:{0}@cache:x"',
+    'store = "redis://user:{0}@ca che"',
+    'store = ["redis://user:{0}@cache"]',
     '[server]\nport = "${{KEY}}"',
     '[server]\nerrors = "${{KEY}}"',
     '[providers.openai]\nkey = "k"\nauth = "${{KEY}}"',

@@ -22,6 +22,7 @@ from outlast.catalog.prices import Find, prices_of
 from outlast.config.environment import Environment, discovered
 from outlast.config.errors import ConfigError
 from outlast.config.ladders import check_ladders
+from outlast.config.place import StorePlace, store_place
 from outlast.config.reader import Reader
 from outlast.config.resolve import CallerKey, Resolver, caller_key, marked, route
 from outlast.config.routes import Routes, Shelf
@@ -44,6 +45,7 @@ class Config(Struct, frozen=True):
     Attributes:
         source: the file; empty when the environment was asked.
         server: the gateway's socket and manners.
+        store: where things are kept that outlive a request.
         providers: the accounts, by name, in order.
         kinds: name of a provider → the catalog's row that it follows.
         routes: finds the route that a caller's `model` means.
@@ -70,6 +72,7 @@ class Config(Struct, frozen=True):
     request: EngineConfig
     pass_through: PassThroughConfig = PassThroughConfig()
     simulated: bool = False
+    store: StorePlace = StorePlace()
 
     def demand_providers(self) -> None:
         """Raise `ConfigError` when there is nobody to ask."""
@@ -215,6 +218,7 @@ def _resolved(file: File, source: str, folder: FilePath, environment: Environmen
         request=file.request,
         pass_through=file.pass_through,
         simulated=not file.providers,
+        store=store_place(file.store),
     )
 
 

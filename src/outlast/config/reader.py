@@ -23,7 +23,7 @@ from outlast.model.target import Secret
 Shape = TypeVar("Shape", bound=Struct)
 
 _EXPECTED = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
-_HIDDEN = {"key", "sha256", "headers", "proxy", "base_url"}
+_HIDDEN = {"key", "sha256", "headers", "proxy", "base_url", "store"}
 _TOKEN = re.compile(r"(?=[A-Za-z0-9_-]*[0-9])(?=[A-Za-z0-9_-]*[A-Za-z])[A-Za-z0-9_-]{16}")
 
 

@@ -1,5 +1,6 @@
 """The shape of `outlast.toml`: one frozen struct for each table. Layers bring their own tables.
 
+store = "…"
 [server]                       [retry] [breaker] [bulkhead] [admission] [pause] [routing] …
 [providers.NAME] ── models     one table for each layer
 [routes.NAME]                  [request] [timers] [reasoning_timers]
@@ -234,6 +235,9 @@ class File(LayersConfig, frozen=True, forbid_unknown_fields=True):
     """`outlast.toml`."""
 
     server: ServerConfig = ServerConfig()
+    store: str = "memory"
+    """Where things are kept that outlive a request: `"memory"`, each process its own, or a Redis that many processes
+    share: `"redis://user:password@host:6379/0"`, `"rediss://…"` with TLS, `"unix:///path/to.sock"`."""
     providers: dict[str, ProviderSection] = field(default_factory=dict)
     routes: dict[str, RouteSection] = field(default_factory=dict)
     keys: dict[str, KeySection] = field(default_factory=dict)

@@ -87,7 +87,7 @@ class Keeping(Protocol):
 class Store(Keeping, Protocol):
     """Keeps what must outlive a request; it may be memory, a file, or a server that many processes share.
 
-    Every kind of store behaves as `tests/store/conformance.py` says. What `put` and `add` kept may be lost at any time.
+    Every kind of store behaves as `tests/store/conformance` says. What `put` and `add` kept may be lost at any time.
     What `claim`, `swap` and `append` said that they did outlives this process, and is on the disk where there is one.
 
     Attributes:

@@ -31,7 +31,7 @@ class CacheConfig(Struct, frozen=True, forbid_unknown_fields=True):
     largest: AtLeastOne = 1024 * 1024
     """Bytes of an answer; a larger one is not kept."""
     memory: AtLeastOne = 64 * 1024 * 1024
-    """Bytes of all answers that this process keeps; those that were not used for longest are forgotten first."""
+    """Bytes of all that this process keeps; answers that were not used for longest are forgotten first."""
     patience: AboveZero = 0.05
     """The store is waited for no longer than this; then the request goes on without it."""
     renewal: AboveZero = 180.0
