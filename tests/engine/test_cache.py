@@ -593,7 +593,7 @@ def test_names_are_fit_for_every_store(kept):
     """Short, printable, in a namespace; nothing of what was asked stands in them."""
     kept.ask("my secret")
     (key,) = keys(kept.stack.cache._store)
-    assert key.startswith("cache:")
+    assert key.startswith("cache2:")
     assert key.isascii()
     assert len(key) < 100
     assert "secret" not in key

@@ -22,11 +22,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from outlast.flow.call import Answer, Call, Handler, Layer, Looked, Story
+from outlast.flow.entry import Entry, entry_of, given, packed, unpacked
 from outlast.flow.faults import told
 from outlast.flow.likeness import comparable, likeness
 from outlast.flow.stream import Stream
 from outlast.layers.cache.config import CacheConfig
-from outlast.layers.cache.entry import Entry, entry_of, given, packed, unpacked
 from outlast.layers.cache.record import Record
 from outlast.layers.cache.worth import unworthy
 from outlast.model.caller import PRIORITIES, Caller
@@ -40,7 +40,8 @@ __all__ = ["Cache", "CacheConfig", "Entry", "Record"]
 
 Outranked = Callable[[Call, str, float], bool]
 """Would a better model than that of this target answer the call now?"""
-SPACE = "cache:"
+SPACE = "cache2:"
+"""The names of answers begin so; another number for each way of writing them down."""
 LAST = len(PRIORITIES) - 1
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from outlast.flow.call import Call
+from outlast.flow.entry import Entry
 from outlast.flow.stream import End, Stream
-from outlast.layers.cache.entry import Entry
 from outlast.model.messages import Batch, Chunk, Part, Reasoning, Refusal, Text, ToolCall, Usage
 
 Keep = Callable[[Entry, tuple[Part, ...]], None]

@@ -1,4 +1,4 @@
-"""An answer as bytes for a store, and back: whole or as a stream, in any dialect.
+"""An answer as JSON for a store, and back: whole or as a stream, in any dialect.
 
 A whole answer is kept as the provider sent it, so that nothing is lost to callers of that dialect; what was streamed,
 or made by ourselves, in the model's words.
@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from outlast.flow.call import Answer, Call
+from outlast.flow.octets import NONE, Octets, octets
 from outlast.flow.whole import as_stream
 from outlast.model.cut import Cut
 from outlast.model.errors import BadResponse, InvalidOutput
@@ -20,10 +21,10 @@ from outlast.model.target import Target
 from outlast.ports import Dialect
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, omit_defaults=True):
     """One answer that was kept.
 
-    `life` is for how many seconds it was; `raw` are the provider's bytes in `dialect`, or empty: then `parts`, or
+    `life` is for how many seconds it was; `sent` are the provider's bytes in `dialect`, or none: then `parts`, or
     `vectors`, say what it said.
     """
 
@@ -37,18 +38,18 @@ class Entry(Struct, frozen=True):
     dropped: tuple[str, ...] = ()
     cut: Cut | None = None
     dialect: str = ""
-    raw: bytes = b""
+    sent: Octets = NONE
     parts: tuple[Part, ...] = ()
     vectors: list[list[float]] | None = None
 
 
-_DECODER = msgspec.msgpack.Decoder(Entry)
+_DECODER = msgspec.json.Decoder(Entry)
 BROKEN = (msgspec.MsgspecError, RecursionError, ValueError)
 
 
 def packed(entry: Entry) -> bytes:
-    """It as bytes."""
-    return msgspec.msgpack.encode(entry)
+    """It as JSON."""
+    return msgspec.json.encode(entry)
 
 
 def unpacked(value: bytes) -> Entry | None:
@@ -74,7 +75,7 @@ def entry_of(reply: Reply, life: float) -> Entry:
         dropped=reply.dropped,
         cut=reply.cut,
         dialect=reply.dialect,
-        raw=raw,
+        sent=octets(raw),
         parts=() if raw else reply.parts,
         vectors=vectors,
     )
@@ -91,11 +92,12 @@ def given(entry: Entry, call: Call, source: str, dialects: Mapping[str, Dialect]
 
 
 def _reply(entry: Entry, call: Call, dialects: Mapping[str, Dialect]) -> Reply:
-    if entry.raw:
+    raw = entry.sent.raw
+    if raw:
         dialect = dialects.get(entry.dialect)
         if dialect is None:
             raise BadResponse("it was kept in a dialect that nobody speaks here")
-        return dialect.decode(entry.raw, call.request, _target(entry, call))
+        return dialect.decode(raw, call.request, _target(entry, call))
     facts = {"model": entry.model, "usage": entry.usage, "id": entry.id, "created": entry.created}
     vectors = entry.vectors
     if vectors is not None:
