@@ -1,4 +1,4 @@
-"""What a type checker knows of what is extracted: the very type that was asked for. Read by mypy, see test_typing."""
+"""What a type checker knows of what is extracted and counted. Read by mypy, see test_typing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, TypedDict, assert_type
 import outlast
 from outlast import AsyncClient, Client, Extracted, Extracting
 from outlast.extraction import ReadExtracting
+from outlast.model.messages import Counted
 
 
 @dataclass
@@ -36,6 +37,10 @@ async def asynchronously(client: AsyncClient) -> None:
         assert_type(part, object)
     assert_type(extracting.value, Invoice)
     await client.extract("hi")  # type: ignore[call-overload]
+    counted = await client.count([{"role": "user", "content": "hi"}], model="fast", tools=[])
+    assert_type(counted, Counted)
+    assert_type((counted.tokens, counted.estimated), tuple[int, bool])
+    await client.count("hi", model=1)  # type: ignore[arg-type]
 
 
 def blocking(client: Client) -> None:
@@ -43,3 +48,5 @@ def blocking(client: Client) -> None:
     assert_type(client.extract("hi", schema=SCHEMA), Extracted[Any])
     assert_type(client.extract_stream("hi", schema=Invoice), ReadExtracting[Invoice])
     client.extract("hi", schema=Invoice, timeout="soon")  # type: ignore[call-overload]
+    assert_type(client.count("hi", timeout=3.0), Counted)
+    client.count("hi", timeout="soon")  # type: ignore[arg-type]

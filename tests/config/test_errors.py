@@ -172,6 +172,18 @@ WRONG = {
         OPENAI + 'headers = { "X-A" = "b\\r\\nX-C: d" }',
         ":3: providers.openai.headers.X-A: no header can look like this",
     ),
+    "name of a header": (
+        OPENAI + 'quirks = { deadline_header = "time left" }',
+        ":3: providers.openai.quirks.deadline_header: a header's name has letters, digits, - and _ alone",
+    ),
+    "name of another header": (
+        OPENAI + 'quirks = { attempt_header = "x:y" }',
+        ":3: providers.openai.quirks.attempt_header: a header's name has letters, digits, - and _ alone",
+    ),
+    "version of two lines": (
+        OPENAI + 'quirks = { version = "a\\r\\nx: y" }',
+        ":3: providers.openai.quirks.version: a version is one line of plain signs",
+    ),
     "name of a provider": (
         '[providers."a/b"]\ntype = "vllm"',
         ':1: providers."a/b": a provider\'s name must not hold "/"',

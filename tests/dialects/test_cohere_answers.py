@@ -23,6 +23,7 @@ from outlast.model.errors import (
     Unsupported,
 )
 from outlast.model.messages import Chunk, ToolDelta, Usage
+from outlast.ports import Facts
 
 COHERE, OPENAI = DIALECTS["cohere"], DIALECTS["openai"]
 GOLDEN = Path(__file__).parent / "golden" / "cohere"
@@ -374,7 +375,7 @@ def test_a_writer_goes_on_in_the_open_block(blocks, block, kinds):
     told = events(writer.go_on(m.Opening(ID, blocks=blocks, block=block)) + writer.write([Chunk(" rest")]))
     assert [one["type"] for one in told] == kinds
     assert told[-1]["index"] == (blocks - 1 if block == "text" else blocks)
-    writer.note("a/m", "primary", None, 1, None)
+    writer.note(Facts("a/m", "primary"))
     writer.write([Chunk(finish="stop", usage=Usage(9, 8))])
     assert [one["type"] for one in events(writer.end())] == ["content-end", "message-end"]
 

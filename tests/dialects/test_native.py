@@ -9,6 +9,7 @@ from outlast.model.cut import Cut
 from outlast.model.errors import BadResponse, Caller, Failure, Throttled, TimedOut
 from outlast.model.messages import Chunk, Embed, Message, Opening, Reply, Request, Text, ToolCall, ToolDelta, Usage
 from outlast.model.target import Quirks
+from outlast.ports import Facts
 
 NATIVE = DIALECTS["native"]
 
@@ -108,7 +109,7 @@ def test_a_stream_ends_with_all_facts():
         [Chunk("he"), Chunk("llo"), Chunk(tool=ToolDelta(0, "c", "f"))]
     )
     data += writer.write([Chunk(finish="length", usage=Usage(3, 2))])
-    writer.note("a/m", "stale", None, 3, Cut("drop_oldest", 2, 5, 900, 400))
+    writer.note(Facts("a/m", "stale", None, 3, Cut("drop_oldest", 2, 5, 900, 400), ("seed",)))
     events = [json.loads(line[6:]) for line in (data + writer.end()).split(b"\n\n") if line]
     assert [event.get("text") for event in events] == ["he", "llo", None, None]
     assert events[2]["tool_call"]["name"] == "f"
@@ -122,6 +123,7 @@ def test_a_stream_ends_with_all_facts():
             "degraded": True,
             "attempts": 3,
             "model": "m",
+            "dropped": ["seed"],
         }.items()
     )
     assert events[3]["usage"]["output"] == 2

@@ -11,6 +11,7 @@ from outlast.dialects import DIALECTS
 from outlast.model import messages as m
 from outlast.model.errors import BadResponse, Caller, ContentFilter, Failure, Throttled, Transient
 from outlast.model.messages import Chunk, Opening, ToolDelta, Usage
+from outlast.ports import Facts
 
 RESPONSES, OPENAI, ANTHROPIC = (DIALECTS[name] for name in ("responses", "openai", "anthropic"))
 GOLDEN = Path(__file__).parent / "golden" / "responses"
@@ -355,7 +356,7 @@ def written(chunks, opening=None, request=None):
     """The events of a whole stream with these chunks."""
     writer = RESPONSES.writer(request or asked())
     data = writer.start(opening or Opening("chatcmpl-1", "m", 7)) + writer.write(chunks)
-    writer.note("a/m", "primary", None, 1, None)
+    writer.note(Facts("a/m", "primary"))
     return data + writer.end()
 
 

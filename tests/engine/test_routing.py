@@ -45,12 +45,12 @@ def price(provider, dollars):
     [
         ("tools", {"tools": [TOOL]}, "it takes no tools"),
         ("vision", {"messages": PICTURE}, "it takes no images"),
-        ("schema", {"response_format": SCHEMA, "n": 2}, "it cannot be held to a schema"),
+        ("schema", {"response_format": SCHEMA}, "it cannot be held to a schema"),
     ],
 )
 def test_a_target_that_cannot_is_passed_by(make, ability, fields, reason):
     """A target is never asked for what it cannot do, and the reason is told."""
-    world = make(more=model("alpha", **{ability: False}))
+    world = make(more="[structured]\nenabled = false\n" + model("alpha", **{ability: False}))
     assert world.ask(**fields).target == "beta/m"
     assert world.sent("alpha/m") == 0
     assert [event.reason for event in world.events(TargetSkipped)] == [reason]

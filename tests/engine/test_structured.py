@@ -40,6 +40,18 @@ def asked(world, at=-1):
     return world.io.sent[at].json["messages"]
 
 
+def test_several_answers_at_once_are_held_to_nothing_and_refused(make):
+    """Whoever they would be asked of, and however; without a schema they are nobody's business here."""
+    world = make()
+    for wanted in (FORMAT, ANY):
+        failure = world.fail(response_format=wanted, n=2)
+        assert (failure.kind, failure.status, world.sent()) == ("caller", 400, 0)
+        assert "leave n out" in failure.message
+    world.ask(n=2)
+    assert world.sent() == 1
+    world.ask(response_format=FORMAT, n=1)
+
+
 # -- asking ------------------------------------------------------------------------------------------------------------
 
 

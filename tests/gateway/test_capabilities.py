@@ -28,14 +28,16 @@ ASKING = {
     "our tools": ("tools", OURS, {"prompt": "hi", "tools": [{"name": "look"}]}, "it takes no tools"),
     "a picture": ("vision", CHAT, {"messages": PICTURE}, "it takes no images"),
     "a document": ("documents", CHAT, {"messages": PAPER}, "it takes no documents"),
-    "a schema": ("schema", CHAT, {"messages": HI, "response_format": SCHEMA, "n": 2}, "it cannot be held to a schema"),
+    "a schema": ("schema", CHAT, {"messages": HI, "response_format": SCHEMA}, "it cannot be held to a schema"),
     "an embedding": ("embeds", EMBED, {"input": "hi"}, "it makes no embeddings"),
 }
 
 
 def without(ability, *providers):
-    """The models there lack that ability."""
-    return "\n".join(f"[providers.{name}.models.m]\n{ability} = false" for name in providers)
+    """The models there lack that ability, and nobody is held to a schema in words."""
+    return "[structured]\nenabled = false\n" + "\n".join(
+        f"[providers.{name}.models.m]\n{ability} = false" for name in providers
+    )
 
 
 @pytest.mark.parametrize("case", ASKING)

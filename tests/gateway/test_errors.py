@@ -126,7 +126,7 @@ def test_a_long_wait_is_told_truly_and_not_to_be_slept_out(provider, lone):
         ("DELETE", "/v1/models/default", 405, "GET, HEAD"),
         ("POST", "/metrics", 405, "GET, HEAD"),
         ("OPTIONS", OPENAI, 405, "POST"),
-        ("GET", "/", 404, None),
+        ("GET", "/nothing", 404, None),
         ("POST", "/v1/nothing", 404, None),
         ("OPTIONS", "/nothing", 404, None),
     ],

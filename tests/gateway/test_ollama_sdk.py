@@ -330,6 +330,16 @@ def test_pages(gateway):
     assert (nothing.status, "/api/tags" in nothing.error) == (404, True)
 
 
+def test_somebody_is_there(gateway):
+    """`HEAD /` is the first thing that Ollama's command asks, and it sends no key with it."""
+    with gateway.caller() as caller:
+        caller.request("HEAD", "/", b"", "connection: close")
+        there = caller.answer_head()
+        assert (there.status, there.headers["content-length"], caller.more()) == (200, "19", False)
+    assert gateway.get("/").body == b"outlast is running\n"
+    assert (gateway.post("/", b"").status, gateway.get("//").status) == (405, 404)
+
+
 def test_a_key_is_asked_for(provider, open_house, llama_of):
     """At every path, in the header that the client has for it."""
     keyed = open_house('[keys.app]\nkey = "sk-app-0123456789abcdef"', dialects=THEIRS)

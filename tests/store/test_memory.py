@@ -11,7 +11,7 @@ from outlast.store import Bounded, Memory
 from outlast.store.memory import OVERHEAD
 from outlast.testing import run
 
-from .conformance import Conformance
+from .conformance import Keeping, Store
 
 
 def do(coroutine):
@@ -33,7 +33,7 @@ class Clock:
         return self.time
 
 
-class TestMemory(Conformance):
+class TestMemory(Store):
     """As every store."""
 
     clock = Clock()
@@ -42,20 +42,25 @@ class TestMemory(Conformance):
         return Memory(self.clock)
 
     def run(self, coroutine):
-        return do(coroutine)
+        return asyncio.run(coroutine)
 
     def pass_(self, seconds):
         self.clock.time += seconds
 
 
-class TestBounded(TestMemory):
-    """And so is one that is not waited for long."""
+class TestBounded(Keeping):
+    """And so does one that is not waited for long keep what it is given."""
+
+    clock = Clock()
 
     def make(self):
-        return Bounded(super().make(), 1.0)
+        return Bounded(Memory(self.clock), 10.0)
 
     def run(self, coroutine):
         return asyncio.run(coroutine)
+
+    def pass_(self, seconds):
+        self.clock.time += seconds
 
 
 def test_what_was_not_used_for_longest_goes_first():

@@ -19,13 +19,13 @@ from outlast.config.routes import Shelf
 from outlast.config.schema import File, KeySection, ModelSection, ProviderSection, RouteSection
 from outlast.layers.limits import LimitConfig
 from outlast.model.caller import PRIORITIES
-from outlast.model.target import Auth, Provider, Route, Secret, Target
+from outlast.model.target import Auth, Provider, Quirks, Route, Secret, Target
 from outlast.model.tokens import vocabulary_of
 from outlast.model.vocabularies import Vocabulary
 
 Changed = TypeVar("Changed", bound=Struct)
 
-_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
+_HEADER = re.compile(r"[A-Za-z0-9_-]+\Z")
 
 CAPABILITIES = ("window", "max_output", "tools", "vision", "schema", "documents", "embeds", "sampling", "dialect")
 
@@ -105,7 +105,7 @@ class Resolver:
             key=key,
             auth=_auth(section, row, key),
             headers=_headers(section.headers, path),
-            quirks=changed(row.quirks, section.quirks),
+            quirks=_quirks(row, section, path),
             proxy=_proxy(section.proxy, path),
             ca_file=self._ca_file(section.ca_file, path),
         )
@@ -308,6 +308,17 @@ def _headers(said: Mapping[str, Secret], path: Path) -> Headers:
         if not _HEADER.match(name) or not value.reveal().isprintable() or not value.reveal().isascii():
             raise ConfigError("no header can look like this", (*path, "headers", name))
     return Headers({name: value.reveal() for name, value in said.items()})
+
+
+def _quirks(row: ProviderRow, section: ProviderSection, path: Path) -> Quirks:
+    quirks = changed(row.quirks, section.quirks)
+    for name in ("deadline_header", "attempt_header"):
+        said = getattr(quirks, name)
+        if said and not _HEADER.match(said):
+            raise ConfigError("a header's name has letters, digits, - and _ alone", (*path, "quirks", name))
+    if not (quirks.version.isascii() and quirks.version.isprintable()):
+        raise ConfigError("a version is one line of plain signs", (*path, "quirks", "version"))
+    return quirks
 
 
 def _with_scheme(said: str) -> str:

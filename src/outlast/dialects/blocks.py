@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from outlast.model.cut import Cut
 from outlast.model.messages import Chunk, Opening, Request, ToolDelta, Usage
+from outlast.ports import Facts
 
 
 class Block(Struct):
@@ -135,7 +135,7 @@ class BlockWriter:
             events.append(self._closed(self._open))
             self._open = ""
 
-    def note(self, target: str, source: str, cost: float | None, attempts: int, cut: Cut | None) -> None:
+    def note(self, facts: Facts) -> None:
         """These streams have no place for it."""
 
     def end(self) -> bytes:

@@ -14,11 +14,10 @@ from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from outlast.dialects import errors, sse, wire
 from outlast.model import estimate
-from outlast.model.cut import Cut
 from outlast.model.errors import Caller, Failure, Internal
 from outlast.model.messages import (
     AS_ASKED_FOR,
@@ -46,7 +45,7 @@ from outlast.model.messages import (
     Usage,
 )
 from outlast.model.target import Target
-from outlast.ports import Header, Outgoing, Reader, Writer
+from outlast.ports import Facts, Header, Outgoing, Reader, Writer
 
 _Model = Annotated[str, Meta(min_length=1)]
 
@@ -134,19 +133,18 @@ class Native:
 
     def render(self, reply: Reply, request: Request) -> bytes:
         """The answer with all that is known of it."""
-        facts = _facts(reply.target, reply.source, reply.cost, reply.attempts, reply.cut)
+        facts = Facts(reply.target, reply.source, reply.cost, reply.attempts, reply.cut, reply.dropped)
         return wire.dumps(
             {
                 "id": reply.id,
                 "text": reply.text,
                 "finish": reply.finish,
                 "model": reply.model,
-                **facts,
+                **_told(facts),
                 "usage": reply.usage,
                 "reasoning": "".join(part.text for part in reply.parts if isinstance(part, Reasoning)),
                 "refusal": "".join(part.text for part in reply.parts if isinstance(part, Refusal)),
                 "tool_calls": [_call(part) for part in reply.tool_calls],
-                "dropped": reply.dropped,
             }
         )
 
@@ -196,15 +194,8 @@ def _message(turn: _Turn) -> Message:
     return Message(turn.role, (Text(content),) if isinstance(content, str) else tuple(content))
 
 
-def _facts(target: str, source: str, cost: float | None, attempts: int, cut: Cut | None) -> dict[str, object]:
-    return {
-        "target": target,
-        "source": source,
-        "degraded": source not in AS_ASKED_FOR,
-        "cost": cost,
-        "attempts": attempts,
-        "cut": cut,
-    }
+def _told(facts: Facts) -> dict[str, object]:
+    return {**structs.asdict(facts), "degraded": facts.source not in AS_ASKED_FOR}
 
 
 def _call(call: ToolCall | ToolDelta) -> dict[str, object]:
@@ -220,7 +211,7 @@ class NativeWriter:
         self._opening = Opening()
         self._finish = "stop"
         self._usage: Usage | None = None
-        self._facts: dict[str, object] = {}
+        self._facts: Facts | None = None
 
     def start(self, opening: Opening) -> bytes:
         """Nothing: what is known of the answer is told at its end."""
@@ -238,9 +229,9 @@ class NativeWriter:
             self._finish = chunk.finish or self._finish
         return b"".join([_event(said) for chunk in chunks if (said := _said(chunk))])
 
-    def note(self, target: str, source: str, cost: float | None, attempts: int, cut: Cut | None) -> None:
+    def note(self, facts: Facts) -> None:
         """Keep these for the last event."""
-        self._facts = _facts(target, source, cost, attempts, cut)
+        self._facts = facts
 
     def end(self) -> bytes:
         """The last event: everything but the words."""
@@ -250,7 +241,7 @@ class NativeWriter:
                 "id": self._opening.id,
                 "finish": self._finish,
                 "model": self._opening.model,
-                **self._facts,
+                **(_told(self._facts) if self._facts is not None else {}),
                 "usage": self._usage,
             }
         )

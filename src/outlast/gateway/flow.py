@@ -12,7 +12,7 @@ from outlast.flow.stream import Stream
 from outlast.model.errors import Cancelled, Failure, Internal
 from outlast.model.events import Event, Fault
 from outlast.model.messages import Batch
-from outlast.ports import Writer
+from outlast.ports import Facts, Writer
 
 
 class Flow:
@@ -75,7 +75,8 @@ class Flow:
         if batch.last:
             self.over = True
             stream = self._stream
-            self._writer.note(stream.target, stream.source, stream.cost, stream.attempts, stream.cut)
+            facts = Facts(stream.target, stream.source, stream.cost, stream.attempts, stream.cut, stream.dropped)
+            self._writer.note(facts)
             piece += self._writer.end()
         return piece
 

@@ -32,10 +32,12 @@ from outlast.model.passed import Head, Passed
 from outlast.ports import Dialect
 
 MODELS = ("/v1/models", "/v1beta/models")
-PLAIN = ("/livez", "/readyz", "/healthz", "/metrics", *MODELS)
+HEALTH = ("/", "/livez", "/readyz", "/healthz")
+PLAIN = (*HEALTH, "/metrics", *MODELS)
 MODEL = tuple(f"{path}/" for path in MODELS)
 KEPT = "/v1/responses/"
 METRICS = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+TEXT = (b"content-type", b"text/plain; charset=utf-8")
 
 
 class Surface:
@@ -189,7 +191,7 @@ class Surface:
         path = inbound.path
         if not self._is_plain(inbound):
             return self.failed(inbound, self._nothing_here(inbound))
-        if path in {"/livez", "/readyz", "/healthz"}:
+        if path in HEALTH:
             return self._health(inbound)
         try:
             self._door.caller(inbound.headers)
@@ -225,6 +227,8 @@ class Surface:
 
     def _health(self, inbound: Inbound) -> Outbound:
         head = with_headers.request_id("", inbound.id)
+        if inbound.path == "/":  # Ollama's command asks for it before anything else
+            return _whole(200, head, b"outlast is running\n", TEXT)
         if self.draining and inbound.path != "/livez":
             return _whole(503, [(b"retry-after", b"5"), *head], b'{"status":"draining"}')
         return _whole(200, head, b'{"status":"ok"}')

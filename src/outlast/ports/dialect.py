@@ -22,6 +22,17 @@ class Framing(Struct, frozen=True):
     """A whole reply reads as a stream of one event."""
 
 
+class Facts(Struct, frozen=True):
+    """What is known of an answer that no provider says; as `Reply` has it."""
+
+    target: str
+    source: str
+    cost: float | None = None
+    attempts: int = 1
+    cut: Cut | None = None
+    dropped: tuple[str, ...] = ()
+
+
 class Reader(Protocol):
     """Decodes one upstream stream, however its bytes are cut.
 
@@ -65,7 +76,7 @@ class Writer(Protocol):
         """These chunks."""
         ...
 
-    def note(self, target: str, source: str, cost: float | None, attempts: int, cut: Cut | None) -> None:
+    def note(self, facts: Facts) -> None:
         """What the gateway knows of the answer, told before `end`; only the native dialect passes it on."""
         ...
 

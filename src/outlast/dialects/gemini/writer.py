@@ -14,9 +14,9 @@ from outlast.dialects import signatures, sse, wire
 from outlast.dialects.gemini import contents as gemini_contents
 from outlast.dialects.gemini import errors as gemini_errors
 from outlast.dialects.gemini.reply import finish_told, thought_told, usage_told
-from outlast.model.cut import Cut
 from outlast.model.errors import Failure
 from outlast.model.messages import Chunk, Opening, Request, ToolCall, ToolDelta, Usage
+from outlast.ports import Facts
 
 _Json = dict[str, object]
 
@@ -87,7 +87,7 @@ class GeminiWriter:
         candidate = {"content": {"role": "model", "parts": parts}, "index": index}
         return sse.render(b"", wire.dumps({"candidates": [candidate], **self._head}))
 
-    def note(self, target: str, source: str, cost: float | None, attempts: int, cut: Cut | None) -> None:
+    def note(self, facts: Facts) -> None:
         """Google's streams have no place for these."""
 
     def end(self) -> bytes:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from outlast.dialects import wire
 from outlast.dialects.ollama import errors as ollama_errors
 from outlast.dialects.ollama.reply import call_told, finish_told, moment_told, usage_told
-from outlast.model.cut import Cut
 from outlast.model.errors import Failure
 from outlast.model.messages import Chunk, Opening, Request, ToolCall, ToolDelta, Usage
+from outlast.ports import Facts
 
 
 class OllamaWriter:
@@ -66,7 +66,7 @@ class OllamaWriter:
     def _line(self, said: dict[str, object], more: dict[str, object]) -> bytes:
         return b"%b,%b\n" % (self._front, wire.dumps(said | more)[1:])
 
-    def note(self, target: str, source: str, cost: float | None, attempts: int, cut: Cut | None) -> None:
+    def note(self, facts: Facts) -> None:
         """Ollama's streams have no place for these."""
 
     def end(self) -> bytes:

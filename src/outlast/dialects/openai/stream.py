@@ -33,10 +33,10 @@ from outlast.dialects.openai.reply import (
 )
 from outlast.dialects.stream import EventReader
 from outlast.model import estimate
-from outlast.model.cut import Cut
 from outlast.model.errors import BadResponse, Failure
 from outlast.model.messages import Chunk, Opening, Request, ToolDelta, Usage
 from outlast.model.target import Target
+from outlast.ports import Facts
 
 
 class _Call(Struct, gc=False):
@@ -357,7 +357,7 @@ class OpenAIWriter:
             delta["tool_calls"] = [_call(chunk.tool)]
         return delta
 
-    def note(self, target: str, source: str, cost: float | None, attempts: int, cut: Cut | None) -> None:
+    def note(self, facts: Facts) -> None:
         """OpenAI's streams have no place for these."""
 
     def end(self) -> bytes:

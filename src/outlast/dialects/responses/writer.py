@@ -11,9 +11,9 @@ import msgspec
 from outlast.dialects import errors, sse, wire
 from outlast.dialects.responses.reply import answer_id, ended, head_of, usage_told
 from outlast.dialects.responses.so_far import Kind, Open, SoFar
-from outlast.model.cut import Cut
 from outlast.model.errors import Failure
 from outlast.model.messages import Chunk, Opening, Request, ToolDelta, Usage
+from outlast.ports import Facts
 
 _Json = dict[str, object]
 _PREFIX: dict[Kind, str] = {"message": "msg", "reasoning": "rs", "function_call": "fc"}
@@ -179,7 +179,7 @@ class ResponsesWriter:
         data = wire.dumps({"type": name, "sequence_number": self._state.next(), **fields})
         return sse.render(name.encode(), data)
 
-    def note(self, target: str, source: str, cost: float | None, attempts: int, cut: Cut | None) -> None:
+    def note(self, facts: Facts) -> None:
         """These streams have no place for these."""
 
     def end(self) -> bytes:

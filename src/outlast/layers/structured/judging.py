@@ -125,10 +125,12 @@ def wanted_of(request: Request, config: StructuredConfig) -> Wanted | None:
     """What the request wants of its answer; None where that is anything.
 
     Raises:
-        Caller: its schema is none.
+        Caller: its schema is none, or several answers are asked for at once.
     """
-    if not request.json or request.operation != "chat" or request.choices > 1 or request.begun is not None:
+    if not request.json or request.operation != "chat" or request.begun is not None:
         return None
+    if request.choices > 1:
+        raise Caller("n: one answer at a time is held to its schema; leave n out, and ask once for each answer")
     chat = request.content()
     if not isinstance(chat, Chat) or chat.schema is None:
         return None

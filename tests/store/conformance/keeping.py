@@ -1,7 +1,4 @@
-"""What every kind of store promises. A kind is held to it by a test class that inherits `Conformance`.
-
-The class says how to `make` a store, how to `run` something on it, and how to let time `pass_` for it.
-"""
+"""Bytes are kept under keys, each for its time."""
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -21,24 +18,10 @@ STEPS = st.lists(
     ),
     max_size=30,
 )
-ALIKE = 0.05
-"""Seconds by which a store may be off."""
 
 
-class Conformance:
+class Kept:
     """One promise in each test."""
-
-    def make(self):
-        """A new store, with nothing in it."""
-        raise NotImplementedError
-
-    def run(self, coroutine):
-        """What the coroutine gives."""
-        raise NotImplementedError
-
-    def pass_(self, seconds):
-        """Let so much time pass for the stores that were made."""
-        raise NotImplementedError
 
     def test_what_is_put_is_there(self):
         """With the time that it has left."""
@@ -47,7 +30,7 @@ class Conformance:
         self.pass_(4.0)
         found = self.run(store.get("cache:a"))
         assert found.value == b"\x00\xffone"
-        assert abs(found.left - 6.0) <= ALIKE
+        assert abs(found.left - 6.0) <= self.alike
 
     def test_what_was_never_put_is_not_there(self):
         """And to forget it does no harm."""
@@ -61,7 +44,7 @@ class Conformance:
         self.run(store.put("cache:a", b"one", 10.0))
         self.pass_(9.0)
         assert self.run(store.get("cache:a")) is not None
-        self.pass_(1.0 + ALIKE)
+        self.pass_(1.0 + self.alike)
         assert self.run(store.get("cache:a")) is None
 
     def test_the_last_put_counts(self):
@@ -70,7 +53,7 @@ class Conformance:
         self.run(store.put("cache:a", b"one", 100.0))
         self.run(store.put("cache:a", b"two", 5.0))
         assert self.run(store.get("cache:a")).value == b"two"
-        self.pass_(5.0 + ALIKE)
+        self.pass_(5.0 + self.alike)
         assert self.run(store.get("cache:a")) is None
 
     def test_to_keep_something_for_no_time_is_to_forget_it(self):
@@ -116,6 +99,6 @@ class Conformance:
             else:
                 found = self.run(store.get(rest[0]))
                 value, ends = model.get(rest[0], (None, now))
-                if abs(ends - now) <= ALIKE and value is not None:
+                if abs(ends - now) <= self.alike and value is not None:
                     continue  # too close to tell
                 assert (found and found.value) == (value if ends > now else None)
