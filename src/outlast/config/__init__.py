@@ -4,11 +4,12 @@ from outlast.config.errors import ConfigError
 from outlast.config.json_schema import schema
 from outlast.config.load import Config, load, parse, simulated, with_prices
 from outlast.config.place import StorePlace
+from outlast.config.remembering import ResponsesConfig
 from outlast.config.resolve import CallerKey
 from outlast.config.routes import Routes
 from outlast.config.schema import File, PassThroughConfig, ServerConfig
 
 __all__ = [
-    "CallerKey", "Config", "ConfigError", "File", "PassThroughConfig", "Routes", "ServerConfig", "StorePlace", "load",
-    "parse", "schema", "simulated", "with_prices",
+    "CallerKey", "Config", "ConfigError", "File", "PassThroughConfig", "ResponsesConfig", "Routes", "ServerConfig",
+    "StorePlace", "load", "parse", "schema", "simulated", "with_prices",
 ]  # fmt: skip

@@ -24,6 +24,7 @@ from outlast.config.errors import ConfigError
 from outlast.config.ladders import check_ladders
 from outlast.config.place import StorePlace, store_place
 from outlast.config.reader import Reader
+from outlast.config.remembering import ResponsesConfig
 from outlast.config.resolve import CallerKey, Resolver, caller_key, marked, route
 from outlast.config.routes import Routes, Shelf
 from outlast.config.schema import File, ModelSection, PassThroughConfig, ProviderSection, ServerConfig
@@ -56,6 +57,7 @@ class Config(Struct, frozen=True):
         layers: the tables of the layers.
         request: how long a request may take.
         pass_through: paths that are passed on unread.
+        responses: what is remembered of answers that later requests may refer to.
         simulated: no provider is configured, so that a simulated one should answer.
     """
 
@@ -71,6 +73,7 @@ class Config(Struct, frozen=True):
     layers: LayersConfig
     request: EngineConfig
     pass_through: PassThroughConfig = PassThroughConfig()
+    responses: ResponsesConfig = ResponsesConfig()
     simulated: bool = False
     store: StorePlace = StorePlace()
 
@@ -217,6 +220,7 @@ def _resolved(file: File, source: str, folder: FilePath, environment: Environmen
         layers=_layers(file),
         request=file.request,
         pass_through=file.pass_through,
+        responses=file.responses,
         simulated=not file.providers,
         store=store_place(file.store),
     )

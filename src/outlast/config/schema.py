@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
+from outlast.config.remembering import ResponsesConfig
 from outlast.engine import EngineConfig
 from outlast.flow.bounds import AboveZero, AtLeastOne
 from outlast.layers.limits import LimitConfig
@@ -253,3 +254,5 @@ class File(LayersConfig, frozen=True, forbid_unknown_fields=True):
     """How long a request may take."""
     pass_through: PassThroughConfig = PassThroughConfig()
     """Paths that are passed on unread."""
+    responses: ResponsesConfig = ResponsesConfig()
+    """Answers that later requests may refer to."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from outlast.dialects import wire
-from outlast.model.errors import ContextLength, Failure, Rejected
+from outlast.model.errors import Caller, ContextLength, Failure, Rejected
 
 
 class _Told(NamedTuple):
@@ -92,7 +92,8 @@ def openai(failure: Failure, request_id: str) -> tuple[int, bytes]:
     message = failure.message
     if isinstance(failure, ContextLength):
         message = f"Input tokens exceed the configured limit: {_too_long(message)}. Please reduce the length."
-    error = {"message": message, "type": kind, "param": None, "code": told.code or failure.code}
+    param = failure.param if isinstance(failure, Caller) else None
+    error = {"message": message, "type": kind, "param": param, "code": told.code or failure.code}
     return status, wire.dumps({"error": error | ours(failure, request_id)})
 
 

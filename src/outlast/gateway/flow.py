@@ -24,12 +24,13 @@ class Flow:
         dialect: the caller's.
         id_: of the request.
         emit: hears of faults of our own.
+        whole: hears the last piece of an answer that is whole, and whether all of it is the provider's own bytes.
 
     Attributes:
         over: the last piece has been given.
     """
 
-    __slots__ = ("_emit", "_id", "_passed", "_passes", "_started", "_stream", "_writer", "over")
+    __slots__ = ("_emit", "_id", "_passed", "_passes", "_started", "_stream", "_whole", "_writer", "over")
 
     def __init__(
         self,
@@ -38,10 +39,12 @@ class Flow:
         dialect: str,
         id_: str,
         emit: Callable[[Event], None],
+        whole: Callable[[bytes, bool], None] | None = None,
     ) -> None:
         self._stream = stream
         self._writer = writer
         self._emit = emit
+        self._whole = whole
         self._passes = stream.dialect == dialect
         self._id = id_
         self._passed = False
@@ -78,6 +81,8 @@ class Flow:
             facts = Facts(stream.target, stream.source, stream.cost, stream.attempts, stream.cut, stream.dropped)
             self._writer.note(facts)
             piece += self._writer.end()
+            if self._whole is not None:
+                self._whole(piece, not self._started)
         return piece
 
     def _rendered(self, batch: Batch) -> bytes:

@@ -3,6 +3,7 @@
 There is no server and no socket here, so that an application can have the same in-process (`outlast.transport`).
 
     POST /v1/chat/completions · /v1/embeddings     as OpenAI        GET /v1/models · /v1/models/{id}   as any of them
+    GET, DELETE /v1/responses/{id}                 what is remembered of answers (`recall`)
     POST /v1/messages                              as Anthropic     GET /livez · /readyz · /healthz
     POST /v1/generate                              our own          GET /metrics
     GET, POST, DELETE of what `[pass_through]` lists: passed on unread to whoever speaks the caller's dialect
@@ -12,6 +13,7 @@ There is no server and no socket here, so that an application can have the same 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from outlast.build import Outlast
 from outlast.dialects import wire
@@ -19,17 +21,20 @@ from outlast.edge.deadline import smaller
 from outlast.engine import Asked
 from outlast.flow.stream import Stream
 from outlast.gateway import headers as with_headers
-from outlast.gateway import models, ollama_pages
+from outlast.gateway import kept_answers, models, ollama_pages
 from outlast.gateway.auth import WISHES, Door, fit, priority, timeout, wishes
 from outlast.gateway.endpoints import all_paths, endpoint_at
 from outlast.gateway.exchange import Headers, Inbound, Outbound
 from outlast.gateway.flow import Flow
 from outlast.gateway.passage import Passage
 from outlast.gateway.passing import METHODS, PassThrough
+from outlast.gateway.recall import Asking, Recall
 from outlast.gateway.tokens import Tokens
 from outlast.model.errors import Caller, Failure
 from outlast.model.passed import Head, Passed
+from outlast.model.target import Route
 from outlast.ports import Dialect
+from outlast.store import Bounded, Memory
 
 MODELS = ("/v1/models", "/v1beta/models")
 HEALTH = ("/", "/livez", "/readyz", "/healthz")
@@ -53,7 +58,7 @@ class Surface:
         ConfigError: the configuration asks for tokens that cannot be verified here.
     """
 
-    __slots__ = ("_dialects", "_door", "_metrics", "_outlast", "_passing", "_semantic", "draining")
+    __slots__ = ("_dialects", "_door", "_metrics", "_outlast", "_passing", "_recall", "_semantic", "draining")
 
     def __init__(
         self,
@@ -68,20 +73,26 @@ class Surface:
         self._door = door or _door(outlast)
         self._semantic = outlast.config.server.errors == "semantic"
         self._passing = PassThrough(outlast.config.pass_through)
+        self._recall = recall_of(outlast, dialects)
         self.draining = False
 
     async def answer(self, inbound: Inbound) -> Outbound:
         """The answer to a request. Raises nothing but a cancellation."""
         endpoint = endpoint_at(inbound.path)
         if endpoint is None or inbound.method != "POST":
+            if self._recall is not None and kept_answers.asked_for(inbound):
+                return await self._kept(inbound, self._recall)
             passes = inbound.path in self._passing and not self._is_plain(inbound)
             return await self._passed(inbound) if passes else self._plain(inbound)
         dialect = self._dialects[endpoint.dialect]
         asked = Asked(inbound.id)
+        asking: Asking | None = None
         try:
             self._note_caller(asked, inbound.headers)
             request = dialect.parse(endpoint.operation, inbound.body, inbound.asked)
             inbound.body = b""  # the request has it, and lets go of it when a stream has begun
+            if self._recall is not None and dialect.name == "responses":
+                request, asking = await self._recall.begin(request, asked.caller, inbound.id)
             answer = await self._outlast.engine.answer(request, asked)
         except Failure as failure:
             return self._failed(dialect, failure, asked)
@@ -89,9 +100,25 @@ class Surface:
         if isinstance(answer, Stream):
             head += with_headers.of_stream(dialect.streams.media_type)
             emit = self._outlast.io.emit
-            flow = Flow(answer, dialect.writer(request), dialect.name, inbound.id, emit)
+            keep = None if asking is None else partial(asking.streamed, answer.target)
+            flow = Flow(answer, dialect.writer(request), dialect.name, inbound.id, emit, keep)
             return Outbound(200, head, flow=flow)
-        return _whole(200, head, dialect.render(answer, request))
+        body = dialect.render(answer, request)
+        if asking is not None:
+            asking.whole(answer.target, body, native=body is answer.raw)
+        return _whole(200, head, body)
+
+    async def _kept(self, inbound: Inbound, recall: Recall) -> Outbound:
+        """An answer that is remembered, or what is done about it; as ever where it is not."""
+        dialect, asked = self._dialects["responses"], Asked(inbound.id)
+        try:
+            self._note_caller(asked, inbound.headers)
+            body = await kept_answers.page(recall, inbound, asked.caller)
+        except Failure as failure:
+            return self._failed(dialect, failure, asked)
+        if body is not None:
+            return _whole(200, with_headers.request_id(dialect.name, inbound.id), body)
+        return await self._passed(inbound) if inbound.path in self._passing else self._plain(inbound)
 
     async def _passed(self, inbound: Inbound) -> Outbound:
         """The answer to what is passed on unread."""
@@ -142,13 +169,19 @@ class Surface:
             wrong = self._passing.refusal(inbound)
             if wrong is not None:
                 return wrong
-        elif endpoint_at(inbound.path) is None or inbound.method != "POST":
+        elif not self._answers(inbound):
             return self._nothing_here(inbound)
         try:
             self._door.caller(inbound.headers)
         except Failure as failure:
             return failure
         return None
+
+    def _answers(self, inbound: Inbound) -> bool:
+        """Is there something here that looks at who asks, and answers?"""
+        if self._recall is not None and kept_answers.asked_for(inbound):
+            return True
+        return endpoint_at(inbound.path) is not None and inbound.method == "POST"
 
     def _is_plain(self, inbound: Inbound) -> bool:
         """Is there something here that needs no engine?"""
@@ -218,8 +251,8 @@ class Surface:
             return refused
         if path.startswith(KEPT):
             return Caller(
-                "answers are kept by the provider that gave them, if at all; to have requests for them passed on, "
-                "list /v1/responses under paths in [pass_through]",
+                "no answer of that id is remembered here for this caller; a provider may keep it: to have requests for "
+                "it passed on, list /v1/responses under paths in [pass_through]",
                 status=404,
             )
         there = ", ".join((*all_paths(), *PLAIN, *ollama_pages.PATHS, *self._passing.config.paths))
@@ -242,6 +275,21 @@ class Surface:
 def _door(outlast: Outlast) -> Door:
     rules = outlast.config.tokens
     return Door(outlast.config.keys, Tokens(rules) if rules is not None else None)
+
+
+def recall_of(outlast: Outlast, dialects: Mapping[str, Dialect]) -> Recall | None:
+    """What remembers answers, as the configuration says; None where nothing is remembered."""
+    config, io = outlast.config.responses, outlast.io
+    if not config.enabled:
+        return None
+    kept = outlast.store
+    store = kept if isinstance(kept, Memory) else Bounded(kept, config.patience)
+    most = outlast.config.server.max_body
+
+    def find(model: str) -> Route:
+        return outlast.engine.routes.find(model)
+
+    return Recall(config, store=store, io=io, dialect=dialects["responses"], find=find, most=most)
 
 
 def _vendor(inbound: Inbound) -> str:

@@ -22,7 +22,7 @@ which HTTP status tells it best (`status`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 if TYPE_CHECKING:
     from outlast.model.events import AttemptEnded
@@ -215,11 +215,17 @@ SCHEMA_REFUSED = "schema_refused"
 
 
 class Caller(Failure):
-    """The request itself is wrong, and would be so anywhere."""
+    """The request itself is wrong, and would be so anywhere; `param` names the field, where a vendor would."""
 
     kind = "caller"
     replaceable = False
     status = 400
+    param: str | None = None
+
+    def about(self, param: str) -> Self:
+        """The same, told of this field."""
+        self.param = param
+        return self
 
 
 class ContextLength(Failure):

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from outlast.model.continuing import Beginning
 from outlast.model.cut import Cut
 from outlast.model.forwarding import Forward
+from outlast.model.remembered import Remembered
 from outlast.model.vocabularies import Vocabulary
 
 Operation = Literal["chat", "embed", "count", "raw"]
@@ -181,6 +182,7 @@ class Request(Struct, kw_only=True, eq=False):
         partial: is the answer wanted as it comes, before it is known to match its schema?
         forward: what is passed on unread; None where a dialect reads it.
         counted: how many tokens this content has by closer estimates: see `tokens.tokens_of`.
+        remembered: that we will know its answer again, and as what; None where we will not.
         read: reads the whole content in `body`; `content()` calls it once.
     """
 
@@ -203,6 +205,7 @@ class Request(Struct, kw_only=True, eq=False):
     partial: bool = False
     forward: Forward | None = None
     counted: tuple[Content, dict[Vocabulary, int]] | None = None
+    remembered: Remembered | None = None
     _content: Content | None = None
 
     def content(self) -> Content:

@@ -183,6 +183,10 @@ class Target(Struct, frozen=True, eq=False):
         provider = self.provider
         return asked if asked in provider.quirks.also else self.dialect or provider.dialect
 
+    def keeps(self, asked: str) -> bool:
+        """Does its provider keep what callers of dialect `asked` may refer to later?"""
+        return self.provider.quirks.keeps_state and self.speaks(asked) == asked
+
 
 OnBreak = Literal["resume", "error", "restart"]
 """What happens when a stream breaks after content was handed over: another target goes on with the answer; the stream
@@ -228,6 +232,10 @@ class Route(Struct, frozen=True, eq=False, dict=True):
     """What happens when a target's answers do not match the schema: an error, or the next target is asked."""
     fit: Fit = "error"
     """What happens to a request that is too long for every window that is left."""
+
+    def keeper(self, asked: str) -> str:
+        """The provider that has what callers of dialect `asked` refer to: the first that keeps anything, or nobody."""
+        return next((target.provider.name for target in self.targets if target.keeps(asked)), "")
 
     def limit(self, streamed: bool) -> float:
         """Seconds that the longest attempt on its first targets has."""

@@ -16,6 +16,7 @@ from outlast.dialects.wire import Count
 from outlast.model import estimate
 from outlast.model.errors import BadResponse
 from outlast.model.messages import Part, Reasoning, Refusal, Reply, Request, Text, ToolCall, Usage
+from outlast.model.remembered import Remembered
 from outlast.model.target import Target
 
 _Json = dict[str, object]
@@ -211,8 +212,9 @@ def call_of(item: Output) -> ToolCall:
 
 def render(reply: Reply, request: Request) -> bytes:
     """A response that says what the reply says."""
-    id_ = answer_id(reply.id, reply.raw)
-    head = head_of(id_, reply.model, reply.created) | _echo(request)
+    known = request.remembered
+    id_ = answer_id(reply.id if known is None else known.id, reply.raw)
+    head = head_of(id_, reply.model, reply.created, known) | _echo(request)
     output = [item_of(part, f"{id_[5:]}{place}") for place, part in enumerate(_joined(reply.parts))]
     return wire.dumps(head | ended(reply.finish) | {"output": output, "usage": usage_told(reply.usage)})
 
@@ -225,7 +227,7 @@ def answer_id(id_: str, seed: bytes) -> str:
     return f"resp_{own}"
 
 
-def head_of(id_: str, model: str, created: int) -> _Json:
+def head_of(id_: str, model: str, created: int, known: Remembered | None) -> _Json:
     """A response of which nothing has been said; what the caller asked for is not repeated."""
     return {
         "id": id_,
@@ -241,9 +243,9 @@ def head_of(id_: str, model: str, created: int) -> _Json:
         "model": model,
         "output": [],
         "parallel_tool_calls": True,
-        "previous_response_id": None,
+        "previous_response_id": (known.previous or None) if known is not None else None,
         "reasoning": {"effort": None, "summary": None},
-        "store": False,
+        "store": known is not None,
         "temperature": None,
         "text": {"format": {"type": "text"}},
         "tool_choice": "auto",

@@ -39,21 +39,23 @@ class ResponsesWriter:
 
     def start(self, opening: Opening) -> bytes:
         """The response as it begins."""
-        self._name(opening)
+        known = self._request.remembered
+        self._name(opening, opening.id if known is None else known.id)
         return self._event("created", response=self._head) + self._event("in_progress", response=self._head)
 
     def go_on(self, opening: Opening) -> bytes:
         """Nothing yet: words go on in the message that is open, and whatever else comes ends it first."""
-        self._name(opening)
+        self._name(opening, opening.id)
         if isinstance(opening.so_far, SoFar):
             self._state = opening.so_far
         speaking = [item for item in self._state.open.values() if item.kind in {"message", "reasoning"}]
         self._speaking = speaking[-1] if speaking else None
         return b""
 
-    def _name(self, opening: Opening) -> None:
-        id_ = answer_id(opening.id, self._request.body)
-        self._head = head_of(id_, opening.model or self._request.model, opening.created)
+    def _name(self, opening: Opening, own: str) -> None:
+        request = self._request
+        id_ = answer_id(own, request.body)
+        self._head = head_of(id_, opening.model or request.model, opening.created, request.remembered)
 
     def write(self, chunks: list[Chunk]) -> bytes:
         """Events for what the chunks say; of several answers only the first."""

@@ -112,9 +112,14 @@ def _ended(said: Said) -> Json:
 def _item(asked: Asked, said: Said) -> Json:
     status = _ended(said)["status"]
     if said.tool:
-        item: Json = {"id": f"fc_sim{asked.number:06d}", "type": "function_call", "status": status}
+        item: Json = {"id": f"fc_sim{asked.provider}{asked.number:06d}", "type": "function_call", "status": status}
         return item | {"call_id": f"call_sim{asked.number:06d}", "name": said.tool, "arguments": said.text}
-    item = {"id": f"msg_sim{asked.number:06d}", "type": "message", "status": status, "role": "assistant"}
+    item = {
+        "id": f"msg_sim{asked.provider}{asked.number:06d}",
+        "type": "message",
+        "status": status,
+        "role": "assistant",
+    }
     return item | {"content": [_words(said.text)]}
 
 

@@ -106,7 +106,7 @@ class Routing:
             return OFF
         lack = unable(target, call.request)
         if lack is None and call.request.needs.state:
-            lack = kept_elsewhere(target, call.request, call.route.targets)
+            lack = kept_elsewhere(target, call.route.keeper(call.request.dialect))
         if lack is None and call.route.max_cost is not None:
             return too_dear(target, call.request, call.route.max_cost, self.config)
         return lack

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from msgspec import Struct
 
@@ -53,7 +53,7 @@ def unable(target: Target, request: Request) -> Lack | None:
     needs = request.needs
     if needs is NOTHING_SPECIAL or needs == NOTHING_SPECIAL:
         return None
-    if needs.state and not keeps_state(target, request):
+    if needs.state and not target.keeps(request.dialect):
         return NO_STATE
     if needs.native and not native(target, request):
         return NOT_NATIVE
@@ -65,14 +65,8 @@ def native(target: Target, request: Request) -> bool:
     return target.speaks(request.dialect) == request.dialect
 
 
-def keeps_state(target: Target, request: Request) -> bool:
-    """Does it keep what callers of this dialect may refer to?"""
-    return target.provider.quirks.keeps_state and native(target, request)
-
-
-def kept_elsewhere(target: Target, request: Request, targets: Sequence[Target]) -> Lack | None:
-    """That another provider has what the request refers to: the first of the route's that keeps anything."""
-    keeper = next((other.provider.name for other in targets if keeps_state(other, request)), "")
+def kept_elsewhere(target: Target, keeper: str) -> Lack | None:
+    """That another provider has what the request refers to."""
     return None if target.provider.name == keeper else ELSEWHERE
 
 
