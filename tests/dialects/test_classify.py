@@ -77,6 +77,8 @@ ROWS = [
     ("B6-402-empty", 402, b"", "quota"),
     ("B6-402-billing", 402, anthropic("billing_error"), "quota"),
     ("B7-403-region", 403, openai("request_forbidden", "unsupported_country_region_territory"), "permission"),
+    ("B7-400-place", 400, openai(message="User location is not supported for the API use."), "permission"),
+    ("B7-400-country", 400, openai(message="Gemini API free tier is not available in your country."), "permission"),
     ("B7-403-permission", 403, anthropic("permission_error"), "permission"),
     ("B7-403-waf", 403, HTML, "permission"),
     ("403-authentication", 403, anthropic("authentication_error"), "credential"),

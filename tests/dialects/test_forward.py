@@ -122,6 +122,7 @@ def test_a_model_in_the_query_is_replaced_there():
 def test_paths_stand_below_the_base_url():
     assert sent(asked(), target()).path == b"/files"
     assert sent(asked(dialect="anthropic"), target(dialect="anthropic")).path == b"/v1/files"
+    assert sent(asked(path="/v10/files"), target()).path == b"/v10/files"
     there = target("m", query="api-version=1")
     assert sent(asked(query="a=1"), there).path == b"/files?api-version=1&a=1"
     placed = target("a b", path_chat="/deployments/{model}/chat/completions")

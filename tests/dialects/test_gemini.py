@@ -1,5 +1,6 @@
 """Google's dialect beyond its golden files: what passes through, what is refused, what breaks, and the laws."""
 
+import contextlib
 import json
 
 import pytest
@@ -79,6 +80,30 @@ def test_what_is_wrong_is_named(path, body, words):
     """In words that say where, and what to do."""
     with pytest.raises(Caller, match=words):
         GEMINI.parse("chat", json.dumps(body).encode(), path or "/v1/models/m:generateContent")
+
+
+DEPTHS = [30, 400, 600, 900, 2000, 20_000]
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize("deep", ['{"anyOf":[', '{"items":', '{"properties":{"a":'])
+def test_what_is_too_deep_for_us_is_the_caller_s(wire, deep, depth):
+    """However deep: read, or refused in words; in names of either spelling, and in schemas of both kinds."""
+    closing = deep.translate(str.maketrans("{[", "}]", '":,abcdefghijklmnopqrstuvwxyzO'))[::-1]
+    schema = deep * depth + "{}" + closing * depth
+    asked = json.dumps({"contents": [HI], "safety_settings": "HERE", "generationConfig": {"responseSchema": "HERE"}})
+    theirs = json.dumps({"model": "m", "messages": [{"role": "user", "content": "hi"}], "tools": ["HERE"]})
+    tool = f'{{"type":"function","function":{{"name":"f","parameters":{schema}}}}}'
+    for dialect, body in (
+        ("gemini", asked.replace('"HERE"', schema, 1).replace('"HERE"', "{}")),
+        ("gemini", asked.replace('"HERE"', "[]", 1).replace('"HERE"', schema)),
+        ("openai", theirs.replace('"HERE"', tool)),
+    ):
+        refusing = contextlib.nullcontext() if depth == DEPTHS[0] else contextlib.suppress(Caller)
+        with refusing:
+            request = DIALECTS[dialect].parse("chat", body.encode(), "/v1/models/m:generateContent")
+            request.content()
+            assert GEMINI.encode(request, wire.target("gemini")).body
 
 
 @pytest.mark.parametrize(
@@ -249,6 +274,30 @@ def test_an_answer_that_is_none(wire, body, kind):
     if body not in {b"", b'{"candidates":[]}'}:  # of which a stream may have any number
         with pytest.raises(kind):
             wire.read("gemini", b"data: " + body + b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("reason", ["", "FINISH_REASON_UNSPECIFIED"])
+def test_a_finish_reason_that_says_nothing_finishes_nothing(wire, reason):
+    """The stream goes on behind it, and is whole only once there is one that says why."""
+    event = wire.candidate("hel", finish=None).replace(b'"index"', b'"finishReason": "%b", "index"' % reason.encode())
+    assert not wire.read("gemini", wire.candidates(event))[0].last
+    batch, _ = wire.read("gemini", wire.candidates(event, wire.candidate("lo")))
+    assert (wire.text(batch.chunks), [chunk.finish for chunk in batch.chunks if chunk.finish]) == ("hello", ["stop"])
+    assert GEMINI.decode(event, wire.ask(), wire.target("gemini")).finish == "stop"
+
+
+@pytest.mark.parametrize("blocked", ["SAFETY", "OTHER", "LATER"])
+def test_a_prompt_is_blocked_with_an_empty_list_too(wire, blocked):
+    """Nobody is asked again; and feedback that blocks nothing is none of anybody's business."""
+    told = b'{"candidates":[],"promptFeedback":{"blockReason":"%b"}}' % blocked.encode()
+    with pytest.raises(ContentFilter):
+        wire.read("gemini", wire.candidates(told))
+    with pytest.raises(ContentFilter):
+        GEMINI.decode(told, wire.ask(), wire.target("gemini"))
+    usage = '"usageMetadata":{"promptTokenCount":3}'
+    for feedback in ('{"safetyRatings":[]}', '{"blockReason":"BLOCK_REASON_UNSPECIFIED"}', "null"):
+        event = f'{{"promptFeedback":{feedback},{usage}}}'.encode()
+        assert wire.read("gemini", wire.candidates(event, wire.candidate("hi")))[0].last
 
 
 def test_a_stream_without_a_finish_reason_is_not_whole(wire):

@@ -68,6 +68,9 @@ def test_messages_may_be_sent(wire):
         (b'{"messages":[]}', "messages must not be empty"),
         (b'{"messages":[{"role":"tool","content":"x"}]}', "tool_result"),
         (b'{"messages":[{"role":"user","content":[{"type":"song"}]}]}', "messages[0].content[0].type"),
+        (b'{"messages":[{"role":"user","content":[{"type":"image","data":"AAAA"}]}]}', "media_type"),
+        (b'{"messages":[{"role":"user","content":[{"type":"document"}]}]}', "document must have either url or data"),
+        (b'{"messages":[{"role":"user","content":[{"type":"image","url":"x","data":"AAAA"}]}]}', "either url or data"),
         (b"[]", "object"),
     ],
 )

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from outlast.model.messages import Chunk, Opening, Request, ToolDelta, Usage
-from outlast.ports import Facts
+from outlast.dialects.speaking import OneAnswerWriter
+from outlast.model.messages import Chunk, Opening, Request, ToolDelta
 
 
 class Block(Struct):
@@ -23,20 +23,18 @@ class Block(Struct):
     text: str = ""
 
 
-class BlockWriter:
+class BlockWriter(OneAnswerWriter):
     """Writes one stream of blocks. A dialect says how the events look."""
 
-    __slots__ = ("_finish", "_held", "_index", "_open", "_request", "_started", "_tool", "_usage")
+    __slots__ = ("_held", "_index", "_open", "_started", "_tool")
 
     def __init__(self, request: Request) -> None:
-        self._request = request
+        super().__init__(request)
         self._started = False
         self._index = -1  # of the last block
         self._open = ""  # kind of the block being written
         self._tool = -1  # number of the tool call being written
         self._held: dict[str | int, Block] = {}
-        self._finish = "stop"
-        self._usage = Usage(input=request.tokens, estimated=True)
 
     # -- what the dialect says -----------------------------------------------------------------------------------
 
@@ -77,25 +75,8 @@ class BlockWriter:
             self._close(events)
         return b"".join(events)
 
-    def write(self, chunks: list[Chunk]) -> bytes:
-        """Events for what the chunks say; of several answers only the first."""
-        events: list[bytes] = []
-        for chunk in chunks:
-            if chunk.usage is not None:
-                self._usage = chunk.usage
-            if chunk.choice == 0:
-                self._write(chunk, events)
-        return b"".join(events)
-
-    def _write(self, chunk: Chunk, events: list[bytes]) -> None:
-        if chunk.finish is not None:
-            self._finish = chunk.finish
-        if chunk.reasoning or chunk.signature:
-            self._think(chunk, events)
-        if chunk.text or chunk.refusal:
-            self._say("text", chunk.text + chunk.refusal, events)
-        if chunk.tool is not None:
-            self._call(chunk.tool, events)
+    def _speak(self, chunk: Chunk, events: list[bytes]) -> None:
+        self._say("text", chunk.text + chunk.refusal, events)
 
     def _think(self, chunk: Chunk, events: list[bytes]) -> None:
         """Thoughts, without their signature where the dialect has no place for one."""
@@ -134,9 +115,6 @@ class BlockWriter:
         if self._open:
             events.append(self._closed(self._open))
             self._open = ""
-
-    def note(self, facts: Facts) -> None:
-        """These streams have no place for it."""
 
     def end(self) -> bytes:
         """The blocks that waited, and what stands behind the last; nothing when the events were not ours."""

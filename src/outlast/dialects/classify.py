@@ -120,6 +120,8 @@ PHRASES: tuple[tuple[type[Failure], frozenset[int], re.Pattern[str]], ...] = (
         r"|tokens \+ .?max_new_tokens|input is too long|input token count|prompt (?:contains|has) .{0,20}tokens")),
     (Credential, frozenset({200, 400, 403}), re.compile(
         r"(?:invalid|incorrect|expired|missing) api.?key|api.?key (?:not valid|expired|not found|is invalid)")),
+    (Permission, frozenset({200, 400}), re.compile(
+        r"user location is not supported|not available in your (?:country|region)")),
     (ContentFilter, frozenset({200, 400, 403, 422, 498}), re.compile(
         r"content (?:management |usage )?policy|usage guidelines|content.?filter|safety (?:system|filter|policy)"
         r"|blocked by (?:our )?(?:content|safety|moderation)|flagged (?:by|as)")),

@@ -19,7 +19,7 @@ from outlast.model.messages import Content, Request
 from outlast.model.target import Target
 from outlast.ports import Outgoing
 
-BELOW = {"openai": "/v1"}
+BELOW = {"openai": "/v1/"}
 """What of a caller's path the base URLs of a dialect's providers hold already."""
 NO_MODEL = "*"
 """The model of a target that is a provider as a whole: nothing in a request names it."""
@@ -152,7 +152,7 @@ def _with_model(query: str, model: str) -> str:
 
 def _path(path: str, query: str, dialect: str, target: Target) -> str:
     quirks = target.provider.quirks
-    below = path.removeprefix(BELOW.get(dialect, ""))
+    below = f"/{path.removeprefix(BELOW.get(dialect, '/')).removeprefix('/')}"
     if quirks.path_chat.endswith(_CHAT):  # where the model stands in the path, it does so in every path
         below = quirks.path_chat.removesuffix(_CHAT).replace("{model}", quote(target.model, safe="")) + below
     query = "&".join(part for part in (quirks.query, query) if part)

@@ -191,7 +191,20 @@ def _message(turn: _Turn) -> Message:
         isinstance(content, list) and all(isinstance(part, ToolResult) for part in content)
     ):
         raise Caller("a message of role tool must have content of type tool_result")
-    return Message(turn.role, (Text(content),) if isinstance(content, str) else tuple(content))
+    if isinstance(content, str):
+        return Message(turn.role, (Text(content),))
+    for part in content:
+        if isinstance(part, (Image, Document)):
+            _demand_whole(part)
+    return Message(turn.role, tuple(content))
+
+
+def _demand_whole(part: Image | Document) -> None:
+    kind = "image" if isinstance(part, Image) else "document"
+    if bool(part.url) == bool(part.data):
+        raise Caller(f"content of type {kind} must have either url or data")
+    if part.data and not part.media_type:
+        raise Caller(f"content of type {kind} must have a media_type beside its data")
 
 
 def _told(facts: Facts) -> dict[str, object]:

@@ -7,6 +7,7 @@ the fields that no caller may pass on, because they name an address or a key.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -14,6 +15,7 @@ from msgspec import Meta, Raw
 
 from outlast.model.errors import BadResponse, Caller
 
+A = TypeVar("A")
 T = TypeVar("T")
 
 Count = Annotated[int, Meta(ge=0, le=10**12)]
@@ -39,6 +41,7 @@ _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 _ANY = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
 
+_TOO_DEEP = "the body is nested too deeply"
 _PLACE = re.compile(r"^(.*?)(?: - at `\$(.*)`)?$", re.DOTALL)
 _MISSING = re.compile(r"missing required field `(\w+)`")
 _EXPECTED = re.compile(r"^Expected `([^`]+)`(?: (?:of length )?([<>]=? -?\d+))?(?:, got `([^`]+)`)?")
@@ -84,6 +87,14 @@ def value(raw: Raw | bytes) -> object:
     return ask(_ANY, bytes(raw))
 
 
+def nested(make: Callable[[A], T], content: A) -> T:
+    """What `make`, which looks into all that is nested, makes of this. Raises `Caller` where it is too deep."""
+    try:
+        return make(content)
+    except RecursionError:
+        raise Caller(_TOO_DEEP) from None
+
+
 def take_out(fields: dict[str, Raw], names: frozenset[str], dropped: list[str]) -> None:
     """Remove these fields, and name in `dropped` those that were there."""
     for name in sorted(names & fields.keys()):
@@ -126,7 +137,7 @@ def _refusal(error: Exception, body: bytes) -> Caller:
     if not body.strip():
         return Caller("the body is empty; send a JSON object")
     if isinstance(error, RecursionError):
-        return Caller("the body is nested too deeply")
+        return Caller(_TOO_DEEP)
     if not isinstance(error, msgspec.ValidationError):
         return Caller("the body is not valid JSON in UTF-8")
     match = _PLACE.match(str(error))

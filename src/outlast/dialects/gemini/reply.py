@@ -42,6 +42,11 @@ class Candidate(Struct, rename="camel"):
     finish_reason: str | None = None
     index: int | None = None
 
+    @property
+    def reason(self) -> str:
+        """Why it ended; empty where that is not said."""
+        return "" if self.finish_reason in _UNSAID else self.finish_reason or ""
+
 
 class Feedback(Struct, rename="camel"):
     """Why there is no answer."""
@@ -72,6 +77,7 @@ _SPOILT = frozenset({
     "UNEXPECTED_TOOL_CALL",
 })  # fmt: skip
 """The model went wrong, and what it has said is of no use: to ask again may help."""
+_UNSAID = frozenset({"FINISH_REASON_UNSPECIFIED", "BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED"})
 _TOLD = {"stop": "STOP", "tool_calls": "STOP", "length": "MAX_TOKENS", "content_filter": "SAFETY", "refusal": "SAFETY"}
 
 
@@ -89,7 +95,7 @@ def decode(body: bytes, request: m.Request, target: Target, dialect: str) -> m.R
     return m.Reply(
         id=said.response_id or "",
         model=said.model_version or target.model,
-        finish=finish_read(candidates[0].finish_reason or "STOP", called=called),
+        finish=finish_read(candidates[0].reason or "STOP", called=called),
         usage=usage_in(said.usage_metadata) or _counted(parts, request, target),
         raw=body,
         dialect=dialect,
@@ -97,9 +103,16 @@ def decode(body: bytes, request: m.Request, target: Target, dialect: str) -> m.R
     )
 
 
+def blocked(said: Answer) -> bool:
+    """Is there no answer because of what was asked?"""
+    feedback = said.prompt_feedback
+    reason = feedback.block_reason if feedback is not None else None
+    return not said.candidates and bool(reason) and reason not in _UNSAID
+
+
 def unanswered(said: Answer, target: Target) -> BadResponse | ContentFilter:
     """Why there are no candidates: the prompt was blocked, or this is no answer."""
-    if said.prompt_feedback is not None and said.prompt_feedback.block_reason:
+    if blocked(said):
         return ContentFilter(f"{target.name} will not answer this for reasons of content", code="content_filter")
     return BadResponse("an answer without candidates")
 

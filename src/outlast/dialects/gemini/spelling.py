@@ -27,7 +27,7 @@ def tidied(body: bytes) -> bytes:
     if not _SNAKE.search(body):
         return body
     content = wire.value(body)
-    return wire.dumps(_tidied(content))
+    return wire.dumps(wire.nested(_tidied, content))
 
 
 def _tidied(content: object) -> object:

@@ -14,7 +14,7 @@ import msgspec
 from outlast.dialects import signatures, wire
 from outlast.dialects.classify import in_band
 from outlast.dialects.gemini import turns as gemini_turns
-from outlast.dialects.gemini.reply import Answer, Candidate, call_id, finish_read, unanswered, usage_in
+from outlast.dialects.gemini.reply import Answer, Candidate, blocked, call_id, finish_read, unanswered, usage_in
 from outlast.dialects.gemini.turns import Call, Part
 from outlast.dialects.stream import EventReader
 from outlast.model import estimate
@@ -50,7 +50,7 @@ class GeminiReader(EventReader):
             raise in_band(said.error, self._target)
         usage = usage_in(said.usage_metadata) if bytes(said.usage_metadata) else None
         self._usage = usage or self._usage
-        if said.candidates is None and (usage is None or said.prompt_feedback is not None):
+        if blocked(said) or (said.candidates is None and usage is None):
             raise unanswered(said, self._target)
         if not self.opening.model:
             self.opening.id, self.opening.model = said.response_id or "", said.model_version or ""
@@ -63,9 +63,8 @@ class GeminiReader(EventReader):
         self._finished.setdefault(index, False)
         for part in (candidate.content.parts if candidate.content is not None else None) or ():
             self._part(part, index, chunks)
-        reason = candidate.finish_reason
-        if reason is not None and not self._finished[index]:
-            finish = finish_read(reason, called=index in self._calls)
+        if candidate.reason and not self._finished[index]:
+            finish = finish_read(candidate.reason, called=index in self._calls)
             self._finished[index] = True
             chunks.append(Chunk(finish=finish, choice=index))
         self.finished = all(self._finished.values())

@@ -11,9 +11,9 @@ import msgspec
 from outlast.dialects import errors, sse, wire
 from outlast.dialects.responses.reply import answer_id, ended, head_of, usage_told
 from outlast.dialects.responses.so_far import Kind, Open, SoFar
+from outlast.dialects.speaking import OneAnswerWriter
 from outlast.model.errors import Failure
-from outlast.model.messages import Chunk, Opening, Request, ToolDelta, Usage
-from outlast.ports import Facts
+from outlast.model.messages import Chunk, Opening, Request, ToolDelta
 
 _Json = dict[str, object]
 _PREFIX: dict[Kind, str] = {"message": "msg", "reasoning": "rs", "function_call": "fc"}
@@ -23,19 +23,17 @@ _EMPTY: dict[str, _Json] = {
 }
 
 
-class ResponsesWriter:
+class ResponsesWriter(OneAnswerWriter):
     """Writes one stream of response events."""
 
-    __slots__ = ("_finish", "_head", "_request", "_speaking", "_state", "_tools", "_usage")
+    __slots__ = ("_head", "_speaking", "_state", "_tools")
 
     def __init__(self, request: Request) -> None:
-        self._request = request
+        super().__init__(request)
         self._head: _Json | None = None
         self._state = SoFar()
         self._speaking: Open | None = None  # the message or the thoughts that are being written
         self._tools: dict[int, Open] = {}  # number of a call ─▶ its item
-        self._finish = "stop"
-        self._usage = Usage(input=request.tokens, estimated=True)
 
     def start(self, opening: Opening) -> bytes:
         """The response as it begins."""
@@ -57,29 +55,12 @@ class ResponsesWriter:
         id_ = answer_id(own, request.body)
         self._head = head_of(id_, opening.model or request.model, opening.created, request.remembered)
 
-    def write(self, chunks: list[Chunk]) -> bytes:
-        """Events for what the chunks say; of several answers only the first."""
-        events: list[bytes] = []
-        for chunk in chunks:
-            if chunk.usage is not None:
-                self._usage = chunk.usage
-            if chunk.choice == 0:
-                self._write(chunk, events)
-        return b"".join(events)
-
-    def _write(self, chunk: Chunk, events: list[bytes]) -> None:
-        if chunk.finish is not None:
-            self._finish = chunk.finish
-        if chunk.reasoning or chunk.signature:
-            self._think(chunk, events)
-        if chunk.text:
-            self._say("text", chunk.text, events)
-        if chunk.refusal:
-            self._say("refusal", chunk.refusal, events)
-        if chunk.tool is not None:
-            self._call(chunk.tool, events)
-
     # -- words -------------------------------------------------------------------------------------------------
+
+    def _speak(self, chunk: Chunk, events: list[bytes]) -> None:
+        for piece, words in (("text", chunk.text), ("refusal", chunk.refusal)):
+            if words:
+                self._say(piece, words, events)
 
     def _say(self, piece: str, words: str, events: list[bytes]) -> None:
         item = self._speaking
@@ -180,9 +161,6 @@ class ResponsesWriter:
         name = f"response.{kind}"
         data = wire.dumps({"type": name, "sequence_number": self._state.next(), **fields})
         return sse.render(name.encode(), data)
-
-    def note(self, facts: Facts) -> None:
-        """These streams have no place for these."""
 
     def end(self) -> bytes:
         """What is open is finished, and the response repeats it all; nothing when the events were not ours."""
