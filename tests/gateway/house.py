@@ -11,6 +11,7 @@ On leaving, nothing may be held for anybody: no slot, permit, reservation, conne
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -154,6 +155,22 @@ class House:
                 await asyncio.sleep(0)
 
         asyncio.run_coroutine_threadsafe(turning(), self._loop).result(PATIENCE)
+
+    @contextlib.contextmanager
+    def held(self):
+        """The gateway does nothing meanwhile: what is sent to it is all there when it looks."""
+        stands, go_on = threading.Event(), threading.Event()
+
+        def stand():
+            stands.set()
+            go_on.wait(PATIENCE)
+
+        self._loop.call_soon_threadsafe(stand)
+        assert stands.wait(PATIENCE)
+        try:
+            yield
+        finally:
+            go_on.set()
 
     def heard(self, count=1):
         """How the requests ended, once so many have."""

@@ -63,8 +63,8 @@ def test_a_connection_without_requests_is_closed_after_a_while(provider, house, 
     """Without a word, since nothing was asked."""
     monkeypatch.setattr("outlast.gateway.protocol.KEEP_ALIVE", 0.2)
     with house.caller() as caller:
+        caller.send(caller.head("GET", "/livez") * 2)
         for _ in range(2):
-            caller.request("GET", "/livez")
             assert caller.answer().status == 200
         assert caller.rest() == b""
     house.until(lambda: house.connections == 0)
@@ -75,9 +75,9 @@ def test_a_long_answer_is_no_idle_connection(provider, house, monkeypatch):
     monkeypatch.setattr("outlast.gateway.protocol.KEEP_ALIVE", 0.1)
     provider.script("alpha", ok("one two three four", between=0.1))
     with house.caller() as caller:
-        caller.request("GET", "/livez")
+        with house.held():
+            caller.send(caller.head("GET", "/livez") + asked(caller, "a", stream=True))
         assert caller.answer().status == 200
-        caller.post(PATH, chat(stream=True))
         assert caller.answer().body.endswith(b"data: [DONE]\n\n")
         assert caller.rest() == b""
 

@@ -1,5 +1,8 @@
 """Errors in the words of whoever is asked: the vendor's status and shape, our hints beside them, one id everywhere."""
 
+import math
+import re
+
 import pytest
 
 from outlast.testing import behaviour, html, throttled
@@ -82,12 +85,13 @@ def test_what_cannot_change_is_not_to_be_repeated(provider, open_house):
 def test_a_short_wait_is_told_truly_and_may_be_slept_out(provider, open_house):
     """Retry-After in whole seconds, rounded up, and in milliseconds beside it."""
     house = open_house("[retry]\nenabled = false", providers=("alpha",))
-    provider.script("alpha", throttled(7.5))
+    provider.script("alpha", throttled(50.5))
     answer = house.chat()
     assert (answer.status, answer.error["code"]) == (429, "rate_limit_exceeded")
-    assert 7 < answer.error["retry_after"] <= 8.5
-    assert int(answer.headers["retry-after"]) in {8, 9}
-    assert 7000 < int(answer.headers["retry-after-ms"]) <= 8500
+    wait = answer.error["retry_after"]
+    assert 40 < wait <= 56
+    assert int(answer.headers["retry-after"]) == math.ceil(wait)
+    assert int(answer.headers["retry-after-ms"]) / 1000 == pytest.approx(wait, abs=0.002)
     assert "x-should-retry" not in answer.headers
 
 
@@ -212,7 +216,7 @@ def test_an_answer_tells_what_is_left_of_the_limits(provider, open_house):
     house = open_house(LIMITED)
     answer = house.chat("hi", f"x-api-key: {KEY}")
     assert answer.headers["ratelimit-policy"] == '"rpm";q=6;w=60, "tpm";q=100000;w=60'
-    assert answer.headers["ratelimit"].startswith('"rpm";r=0;t=10, "tpm";r=')
+    assert re.match(r'"rpm";r=0;t=([1-9]|10), "tpm";r=', answer.headers["ratelimit"])
     assert answer.headers["x-ratelimit-limit-requests"] == "6"
     assert answer.headers["x-ratelimit-remaining-requests"] == "0"
     assert answer.headers["x-ratelimit-reset-requests"].endswith("s")
@@ -226,7 +230,7 @@ def test_a_caller_over_its_limit_is_told_when_to_come_back(provider, open_house,
     assert house.post(path, asking(path), f"x-api-key: {KEY}").status == 200
     answer = house.post(path, asking(path), f"x-api-key: {KEY}")
     assert answer.status == 429
-    assert 9 <= int(answer.headers["retry-after"]) <= 10
+    assert 1 <= int(answer.headers["retry-after"]) <= 10
     assert answer.headers["ratelimit"].startswith(f'"rpm";r=0;t={answer.headers["retry-after"]}')
     assert "x-should-retry" not in answer.headers
     if path == ANTHROPIC:

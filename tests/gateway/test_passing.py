@@ -11,7 +11,7 @@ from outlast.lab.script import body, steps
 from outlast.lab.steps import Body, End, Fin, Head, Silence
 from outlast.testing import cut, hang_up, status
 
-from .house import chat, toml_of
+from .house import STALLS, chat, toml_of
 
 SPEECH = "/v1/audio/speech"
 ASKING = json.dumps({"model": "default", "input": "hello", "voice": "alloy"}).encode()
@@ -296,7 +296,7 @@ def _cut_sound():
 
 def test_a_download_that_stalls_is_cut(provider, open_house):
     """The stall timer runs between its pieces."""
-    house = open_house("[timers]\nstall = 0.2", providers=("alpha",))
+    house = open_house(providers=("alpha",), timers={"alpha": STALLS})
     provider.script("alpha", steps("stall", SOUND_HEAD, Body(b"some sound"), Silence()))
     with house.caller() as caller:
         caller.post(SPEECH, ASKING)

@@ -1,11 +1,12 @@
 """What callers send wrong: bodies, framing, heads, coding. One clear answer each, and nothing is forwarded."""
 
+import contextlib
 import gzip
 import json
 
 import pytest
 
-from .house import chat
+from .house import PATIENCE, chat
 
 PATH = "/v1/chat/completions"
 GOOD = chat()
@@ -174,15 +175,17 @@ def test_a_body_that_drips_runs_into_the_body_timeout(unasked, open_house):
                 answered = caller.more()
             except TimeoutError:
                 continue
-        caller.sock.settimeout(20)
+        caller.sock.settimeout(PATIENCE)
         refused(caller.answer(), 408, "did not come")
 
 
 def test_a_head_that_does_not_end_runs_into_a_timeout(unasked, house, monkeypatch):
     """A caller who begins a request and stops is told, and its connection closed."""
     monkeypatch.setattr("outlast.gateway.protocol.HEAD_TIMEOUT", 0.2)
-    with house.caller() as caller:
-        caller.send(b"POST /v1/messages HTTP/1.1\r\nhost: x\r\n")
+    with contextlib.ExitStack() as leaving:
+        with house.held():
+            caller = leaving.enter_context(house.caller())
+            caller.send(b"POST /v1/messages HTTP/1.1\r\nhost: x\r\n")
         answer = caller.answer()
         assert (answer.status, answer.json["type"], answer.headers["connection"]) == (408, "error", "close")
         assert caller.rest() == b""

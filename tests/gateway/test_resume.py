@@ -17,10 +17,10 @@ from outlast.config import parse
 from outlast.lab.conduct import Conduct
 from outlast.testing import cut, ended, error_event, garbled, ok, stall, torn
 
-from .house import toml_of
+from .house import STALLS, toml_of
 from .sdks import HI
 
-FAST = "[timers]\nstall = 0.4\n[breaker]\nenabled = false\n"
+ALWAYS = "[breaker]\nenabled = false\n"
 WHOLE = "This is the simulated provider WHO, no model at all. You said: hi"
 WAYS = [
     cut,
@@ -87,7 +87,7 @@ async def native(house, _seed):
 @pytest.mark.parametrize(("first", "second"), DIALECTS)
 def test_of_many_streams_broken_at_random_none_is_truncated_in_silence(provider, open_house, first, second):
     """Through both SDKs and our own surface at once: whole, each word once, one finish; or an error, and no finish."""
-    house = open_house(FAST, dialects={"alpha": first, "beta": second})
+    house = open_house(ALWAYS, dialects={"alpha": first, "beta": second}, timers={"alpha": STALLS})
     dice = random.Random(f"{first} {second}")
     provider.script("alpha", *(dice.choice(WAYS)(dice.randint(1, 12)) for _ in range(60)))
 
@@ -115,7 +115,7 @@ def test_of_many_streams_broken_at_random_none_is_truncated_in_silence(provider,
 def test_servers_that_take_a_prefill_are_told_in_their_way(provider, open_house, openai_of, prefill):
     """What each server refuses or does not understand would break the answer."""
     quirk = f'[providers.beta.quirks]\nprefill = "{prefill}"'
-    sdk = openai_of(open_house(FAST + quirk))
+    sdk = openai_of(open_house(quirk))
     provider.conduct("beta", Conduct(prefill=prefill))
     provider.script("alpha", cut(6))
     part = sdk.streamed()
@@ -127,7 +127,7 @@ def test_servers_that_take_a_prefill_are_told_in_their_way(provider, open_house,
 def test_a_server_that_ignores_the_prefill_begins_anew_and_nobody_notices(provider, open_house, openai_of):
     """The same words from the top are dropped."""
     text = "one two three four five six seven eight"
-    sdk = openai_of(open_house(FAST + '[providers.beta.quirks]\nprefill = "message"'))
+    sdk = openai_of(open_house('[providers.beta.quirks]\nprefill = "message"'))
     provider.conduct("beta", Conduct(prefill="none"))
     provider.script("alpha", torn(4))
     provider.script("beta", ok("one two three four five six seven eight"))
@@ -138,7 +138,7 @@ def test_a_server_that_ignores_the_prefill_begins_anew_and_nobody_notices(provid
 def test_a_claude_with_prefill_goes_on_with_what_another_began(provider, open_house, claude_of, prefill):
     """No white space at the end, no thinking, no format: Anthropic would refuse them."""
     more = f"[providers.beta.models.m]\nprefill = {json.dumps(prefill)}\n"
-    house = open_house(FAST + more, dialects={"beta": "anthropic"})
+    house = open_house(more, dialects={"beta": "anthropic"})
     sdk = claude_of(house)
     provider.script("alpha", torn(3))
     provider.script("beta", ok("one two three four five six"))
@@ -152,7 +152,7 @@ def test_a_claude_with_prefill_goes_on_with_what_another_began(provider, open_ho
 def test_our_own_surface_may_be_told_that_an_answer_begins_anew(provider, open_house, openai_of):
     """`on_break = "restart"`: an event says that what came is void. OpenAI has none, and its callers get the error."""
     route = '[routes.anew]\ntargets = ["alpha/m", "beta/m"]\non_break = "restart"\n'
-    house = open_house(FAST + route)
+    house = open_house(ALWAYS + route)
     provider.script("alpha", cut(3), cut(3))
     answer = house.post("/v1/generate", json.dumps({"model": "anew", "prompt": "hi", "stream": True}).encode())
     events = [json.loads(line) for line in re.findall(rb"data: (\{.*\})\n", answer.body)]
@@ -181,7 +181,7 @@ def test_who_leaves_while_another_target_is_found_costs_nothing(provider, open_h
 
 def test_the_library_gets_the_whole_answer(provider):
     """Pulled straight from the engine, on its own connections; each of which has ended."""
-    config = parse(toml_of(provider.url, FAST), {})
+    config = parse(toml_of(provider.url, ALWAYS, timers={"alpha": STALLS}), {})
     dice = random.Random(7)
     provider.script("alpha", *(dice.choice(WAYS)(dice.randint(1, 12)) for _ in range(40)))
 

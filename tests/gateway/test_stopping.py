@@ -10,10 +10,11 @@ import threading
 from pathlib import Path
 
 import pytest
+from tests.ports import reserved
 
 from outlast.testing import ok, silent, stall
 
-from .house import Wire, chat, toml_of
+from .house import PATIENCE, Wire, chat, toml_of
 from .process import OUTLAST, Process, environment
 
 PATH = "/v1/chat/completions"
@@ -32,12 +33,27 @@ def started(provider, tmp_path):
         yield start
 
 
+@pytest.fixture
+def reserved_port():
+    """Where a gateway will listen that cannot tell where it does."""
+    with reserved() as port:
+        yield port
+
+
 def refuses(process):
     """Is nobody listening any more?"""
     try:
-        with socket.create_connection(("127.0.0.1", process.port), 5) as sock:
+        with socket.create_connection(("127.0.0.1", process.port), PATIENCE) as sock:
             return sock.recv(1) == b""
     except OSError:
+        return True
+
+
+def heeds(process):
+    """Has it heard the signal: is it not ready any more, or not even listening?"""
+    try:
+        return process.get("/readyz").status != 200
+    except (OSError, AssertionError):
         return True
 
 
@@ -54,17 +70,30 @@ def test_a_gateway_without_work_stops_at_once(started):
     assert not [line for line in process.said if "rror" in line or "Traceback" in line]
 
 
-def test_streams_finish_while_balancers_are_told(provider, started):
-    """J1: not ready at once, still listening, new answers say close; then the stream ends well and the exit is 0."""
-    provider.script("alpha", ok(WORDS, between=0.05), ok("late"))
-    process = started("[server]\ndrain = 0.7\ngrace = 20.0")
+def test_streams_finish_when_the_listener_is_closed(provider, started):
+    """J1: once balancers have had their time nobody is let in; the stream ends well, and the exit is 0."""
+    provider.script("alpha", ok(WORDS, between=0.05))
+    process = started("[server]\ndrain = 0.3\ngrace = 100.0")
+    with process.caller() as streaming:
+        streaming.post(PATH, chat(stream=True))
+        streaming.until(b"word")
+        process.signal()
+        while not refuses(process):
+            continue
+        assert finished(streaming.rest().removesuffix(b"\r\n0\r\n\r\n"))
+    assert process.ended() == 0
+
+
+def test_balancers_are_told_before_the_listener_is_closed(provider, started):
+    """J1: not ready at once, still listening, and new answers say close."""
+    provider.script("alpha", stall(after=3), ok("late"))
+    process = started("[server]\ndrain = 500.0\ngrace = 500.0")
     with process.caller() as streaming, process.caller() as kept:
         kept.request("GET", "/readyz")
         assert kept.answer().status == 200
         streaming.post(PATH, chat(stream=True))
         head = streaming.answer_head()
         assert "connection" not in head.headers
-        streaming.until(b"word")
         process.signal()
         kept.request("GET", "/livez")
         while "connection" not in (answer := kept.answer()).headers:  # until the signal is heard
@@ -81,9 +110,7 @@ def test_streams_finish_while_balancers_are_told(provider, started):
             late.post(PATH, chat())
             answer = late.answer()
             assert (answer.status, answer.headers["connection"]) == (200, "close")
-        while not refuses(process):
-            continue
-        assert finished(streaming.rest().removesuffix(b"\r\n0\r\n\r\n"))
+        process.signal()
     assert process.ended() == 0
 
 
@@ -138,10 +165,8 @@ def test_a_second_signal_waits_no_longer(provider, started, number):
         caller.answer_head()
         caller.until(b"the")
         process.signal(number)
-        with process.caller() as asking:
-            while process.get("/readyz").status == 200:
-                continue
-            asking.leave()
+        while not heeds(process):
+            continue
         process.signal(number)
         assert b"stopping" in caller.rest()
     assert process.ended() == 0
@@ -252,31 +277,27 @@ def test_a_full_disk_stops_nothing(provider, started):
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
-def test_it_starts_without_standard_streams(provider, tmp_path, closed):
+def test_it_starts_without_standard_streams(provider, tmp_path, reserved_port, closed):
     """No descriptor of theirs is taken for a log, and nothing is said where nobody hears."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     path = tmp_path / "outlast.toml"
-    path.write_text(toml_of(provider.url, providers=("alpha",)).replace("port = 0", f"port = {port}"))
+    path.write_text(toml_of(provider.url, providers=("alpha",)).replace("port = 0", f"port = {reserved_port}"))
     script = f'exec "{OUTLAST}" serve --config {path} {closed}'
     with subprocess.Popen(["sh", "-c", script], cwd=tmp_path, env=environment(tmp_path)) as process:
         answer = None
         while answer is None:
             assert process.poll() is None
-            with contextlib.suppress(ConnectionRefusedError), Wire(port) as caller:
+            with contextlib.suppress(ConnectionRefusedError), Wire(reserved_port) as caller:
                 caller.post(PATH, chat())
                 answer = caller.answer()
         assert answer.status == 200
         process.terminate()
-        assert process.wait(120) == 0
+        assert process.wait(PATIENCE) == 0
 
 
-def test_a_closed_stderr_stops_nothing(provider, tmp_path):
+def test_a_closed_stderr_stops_nothing(provider, tmp_path, reserved_port):
     """`outlast serve 2>&1 | head -0`: whom it would tell where it listens has gone."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     path = tmp_path / "outlast.toml"
-    path.write_text(toml_of(provider.url, providers=("alpha",)).replace("port = 0", f"port = {port}"))
+    path.write_text(toml_of(provider.url, providers=("alpha",)).replace("port = 0", f"port = {reserved_port}"))
     reading, writing = os.pipe()
     os.close(reading)
     words = [OUTLAST, "serve", "--config", path]
@@ -287,12 +308,12 @@ def test_a_closed_stderr_stops_nothing(provider, tmp_path):
         answer = None
         while answer is None:
             assert process.poll() is None
-            with contextlib.suppress(ConnectionRefusedError), Wire(port) as caller:
+            with contextlib.suppress(ConnectionRefusedError), Wire(reserved_port) as caller:
                 caller.post(PATH, chat())
                 answer = caller.answer()
         assert answer.status == 200
         process.terminate()
-        assert process.wait(120) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 def test_the_log_is_complete_when_the_process_has_ended(provider, started, tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from outlast.testing import ok, stall
 
-from .house import chat
+from .house import PATIENCE, chat
 
 PATH = "/v1/chat/completions"
 CALLERS = 6000
@@ -56,7 +56,7 @@ def test_nothing_is_left_of_callers_who_leave(provider, open_house):
     house.at_rest()
     assert house.chat().headers["outlast-attempts"] == "1"
     house.until(lambda: house.outlast.io.connections <= 20)
-    tasks = asyncio.run_coroutine_threadsafe(counting(), house._loop).result(20)
+    tasks = asyncio.run_coroutine_threadsafe(counting(), house._loop).result(PATIENCE)
     assert tasks < 12
     gc.collect()
     assert len(list(FDS.iterdir())) < before + 60

@@ -208,7 +208,7 @@ def test_our_own_surface_has_schemas_too(provider, gateway):
 
 def test_who_leaves_while_a_stream_is_held_stops_it(provider, gateway):
     """The provider is let go at once, and nothing is held (the house looks)."""
-    provider.script("alpha", default=bad_json("types", between=0.05))
+    provider.script("alpha", default=bad_json("types", between=5.0))
     with gateway.caller() as caller:
         caller.post("/v1/chat/completions", chat(stream=True, response_format=FORMAT))
         gateway.until(lambda: provider.requests("alpha"))

@@ -11,7 +11,9 @@ KEY = "sk-caller-0123456789abcdef"
 MORE = f"""
 [keys.app]
 key = "{KEY}"
-limits = {{ rpm = 24 }}
+limits = {{ rpm = 0.4 }}
+[limits]
+burst = 600.0
 [breaker]
 failures = 2
 """

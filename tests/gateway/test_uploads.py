@@ -5,11 +5,11 @@ import contextlib
 import hashlib
 import json
 import re
-import socket
 import threading
 from pathlib import Path
 
 import pytest
+from tests.ports import reserved
 
 from outlast.edge.io import AsyncIo
 from outlast.lab.steps import Rst
@@ -19,7 +19,7 @@ from outlast.model.target import Provider, Target
 from outlast.ports import Outgoing
 from outlast.testing import Behaviour
 
-from .house import PROVIDERS, House, Wire, toml_of
+from .house import PATIENCE, PROVIDERS, House, Wire, toml_of
 from .process import Process
 from .sinks import ANSWER, Sink
 
@@ -44,10 +44,11 @@ def renamed(body, model=b"m"):
     return body.replace(b"\r\n\r\ndefault\r\n", b"\r\n\r\n" + model + b"\r\n", 1)
 
 
+@pytest.fixture
 def dead():
-    """A port where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return f"http://127.0.0.1:{sock.getsockname()[1]}"
+    """The address of a port where nobody listens."""
+    with reserved() as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def test_it_is_handed_on_before_it_is_whole(houses):
     body = form(4 * MB)
     with Sink(serve) as sink, houses(sink.url) as house, house.caller() as caller:
         caller.send(caller.head("POST", PATH, FORM, f"content-length: {len(body)}") + body[: 3 * MB])
-        assert has_begun.wait(120)
+        assert has_begun.wait(PATIENCE)
         caller.send(body[3 * MB :])
         assert caller.answer().body == ANSWER
 
@@ -115,7 +116,7 @@ def test_a_provider_that_takes_nothing_holds_the_caller_back(houses):
 
     def serve(line):
         line.head()
-        assert go_on.wait(120)
+        assert go_on.wait(PATIENCE)
         assert line.digest(len(renamed(body))) == hashlib.sha256(renamed(body)).hexdigest()
         line.say()
 
@@ -128,13 +129,13 @@ def test_a_provider_that_takes_nothing_holds_the_caller_back(houses):
         assert turn.size < len(body) / 4
         go_on.set()
         assert caller.answer().body == ANSWER
-        sending.join(120)
+        sending.join(PATIENCE)
 
 
-def test_refused_connections_cost_nothing(provider, houses):
+def test_refused_connections_cost_nothing(provider, houses, dead):
     """Before a byte has gone out the next provider is as good as the first."""
     body = form(3 * MB)
-    with houses(dead(), f"{provider.url}/beta") as house:
+    with houses(dead, f"{provider.url}/beta") as house:
         answer = house.post(PATH, body, FORM)
         assert (answer.status, answer.headers["outlast-target"]) == (200, "beta/m")
     assert provider.requests()[0].body == renamed(body)
@@ -192,7 +193,7 @@ def test_an_early_refusal_ends_the_upload(houses):
         assert (answer.status, answer.headers["connection"]) == (413, "close")
 
 
-def test_who_leaves_in_the_middle_takes_the_upstream_connection_along(houses):
+def test_who_leaves_in_the_middle_takes_the_upstream_connection_along(houses, dead):
     """Nothing is answered, nothing is sent to anybody else."""
     left = threading.Event()
 
@@ -205,12 +206,12 @@ def test_who_leaves_in_the_middle_takes_the_upstream_connection_along(houses):
 
     has_begun = threading.Event()
     body = form(6 * MB)
-    with Sink(serve) as sink, houses(sink.url, dead()) as house:
+    with Sink(serve) as sink, houses(sink.url, dead) as house:
         with house.caller() as caller:
             caller.send(caller.head("POST", PATH, FORM, f"content-length: {len(body)}") + body[: 3 * MB])
-            assert has_begun.wait(120)
+            assert has_begun.wait(PATIENCE)
             caller.leave()
-        assert left.wait(120)
+        assert left.wait(PATIENCE)
         assert [ended.kind for ended in house.heard()] == ["cancelled"]
 
 
@@ -225,7 +226,11 @@ def test_a_slow_beginning_is_told_before_anybody_is_asked(provider, open_house):
 
 
 @pytest.mark.parametrize(
-    "limit", ["[server]\nport = 0\ndrain = 0.0\nbody_timeout = 0.3", "[pass_through]\nupload_time = 0.3"]
+    "limit",
+    [
+        "[server]\nport = 0\ndrain = 0.0\nbody_timeout = 0.3\n[pass_through]\nwindow = 65536",
+        "[pass_through]\nwindow = 65536\nupload_time = 0.3",
+    ],
 )
 def test_a_caller_who_stops_sending_is_told(houses, limit):
     """408, by the time for a piece or for all; and the target is not blamed."""
@@ -236,7 +241,8 @@ def test_a_caller_who_stops_sending_is_told(houses, limit):
 
     body = form(6 * MB)
     with Sink(serve) as sink, houses(sink.url, more=limit) as house, house.caller() as caller:
-        caller.send(caller.head("POST", PATH, FORM, f"content-length: {len(body)}") + body[: 3 * MB])
+        with house.held():  # so much of it is there when the time begins that the target is asked
+            caller.send(caller.head("POST", PATH, FORM, f"content-length: {len(body)}") + body[: MB // 8])
         answer = caller.answer()
         assert (answer.status, answer.headers["connection"]) == (408, "close")
         (attempt,) = house.ear.wait(AttemptEnded)
@@ -248,7 +254,7 @@ def test_a_provider_that_stops_taking_is_timed_out(houses):
 
     def serve(line):
         line.head()
-        over.wait(120)
+        over.wait(PATIENCE)
 
     over = threading.Event()
     body = form(32 * MB)

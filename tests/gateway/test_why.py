@@ -4,12 +4,14 @@ import gzip
 import json
 import subprocess
 import threading
+from concurrent.futures import Future
 
 import pytest
 
-from outlast.testing import SimulatedProvider, bad_json, cut, ok, status, throttled
+from outlast.lab.steps import Until
+from outlast.testing import Behaviour, SimulatedProvider, bad_json, cut, ok, status, throttled
 
-from .house import chat, toml_of
+from .house import PATIENCE, chat, toml_of
 from .process import OUTLAST, Process, command, environment
 
 KEY, SMALL = "sk-caller-0123456789abcdef", "sk-small-0123456789abcdef"
@@ -50,6 +52,13 @@ def post(gateway, name, *, key=KEY, **fields):
         return caller.answer()
 
 
+def metrics(gateway):
+    """The page of metrics."""
+    with gateway.caller() as caller:
+        caller.request("GET", "/metrics", b"", f"x-api-key: {KEY}")
+        return caller.answer().body.decode()
+
+
 def a_bad_day(provider, gateway):
     """Failovers, an open circuit, a broken stream, a throttle, a queue and a limit."""
     provider.script("alpha", default=status(503))
@@ -60,12 +69,16 @@ def a_bad_day(provider, gateway):
     assert post(gateway, "broken", stream=True).status == 200
     provider.script("delta", throttled(0.2), ok("at last"))
     assert post(gateway, "throttled", model="lone").status == 200
-    provider.script("gamma", default=ok("in turn", first=0.2))
+    free = Future()
+    provider.script("gamma", Behaviour("held", lambda asked: [Until(free, PATIENCE), *ok("in turn").play(asked)]))
     both = [threading.Thread(target=post, args=(gateway, name), kwargs={"model": "slow"}) for name in ("one", "other")]
     for one in both:
         one.start()
+    while 'queue_depth{queue="targets"} 1.0' not in metrics(gateway):
+        continue
+    free.set_result(None)
     for one in both:
-        one.join(120)
+        one.join(PATIENCE)
     assert post(gateway, "limited", key=SMALL).status == 200
     assert post(gateway, "limited", key=SMALL).status == 429
     assert post(gateway, "wrong", messages=7).status == 400
