@@ -119,6 +119,7 @@ class Outlast:
             coalesced=any(route.coalesce for route in config.routes),
             find=self._route if any(route.degrade for route in config.routes) else None,
             store=self._cached(cache.patience) if keeps else None,
+            shared=self.store if self.store.shared else None,
             rewrite=rewrite,
         )
         self.engine = Engine(self.stack.handler, config.routes, self.io, config.request)

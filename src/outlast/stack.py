@@ -43,7 +43,7 @@ from outlast.layers.counting import Counting, CountingConfig
 from outlast.layers.degrade import DegradeConfig, Degrades, Find
 from outlast.layers.fit import FitConfig, fit
 from outlast.layers.hedge import HedgeConfig, Hedges
-from outlast.layers.limits import Keeper, LimitsConfig, ScopesOf
+from outlast.layers.limits import Keeper, LimitsConfig, MaxWait, Peers, ScopesOf, SharedKeeper, at_once
 from outlast.layers.pause import PauseConfig, Pauses
 from outlast.layers.resume import ResumeConfig, resume
 from outlast.layers.retry import Draw, Retries, RetryConfig
@@ -51,7 +51,7 @@ from outlast.layers.rewrite import Rewrite, rewriting
 from outlast.layers.routing import READY, Routing, RoutingConfig, Standing
 from outlast.layers.structured import Structured, StructuredConfig
 from outlast.model.target import Target
-from outlast.ports import Dialect, Keeping
+from outlast.ports import Dialect, Keeping, Store
 
 
 class LayersConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,6 +89,7 @@ class Stack:
         hedged: some route asks to be hedged, whatever the layer's configuration says of the others.
         coalesced: some route asks for the same requests to share one call, whatever the configuration says of others.
         store: keeps answers, where any are to be kept; None where none are.
+        shared: decides for several processes what their limits let pass; None where each decides for itself.
         find: finds the routes that ladders lead to; None where no route has a ladder.
         rewrite: finds other words for what a content filter refused; None where nobody does.
     """
@@ -103,6 +104,7 @@ class Stack:
         hedged: bool = False,
         coalesced: bool = False,
         store: Keeping | None = None,
+        shared: Store | None = None,
         find: Find | None = None,
         rewrite: Rewrite | None = None,
     ) -> None:
@@ -126,8 +128,9 @@ class Stack:
             lowers=True,
             adaptive=config.bulkhead.adaptive,
         )
-        self.caller_limits = Keeper(config.limits, caller_scopes)
-        self.target_limits = Keeper(config.limits, target_scopes, max_wait=self._quota_wait)
+        self.peers = None if shared is None else Peers(shared, config.limits.processes)
+        self.caller_limits = self._keeper(caller_scopes)
+        self.target_limits = self._keeper(target_scopes, self._quota_wait)
         self.routing = Routing(
             config.routing,
             peek=self.standing,
@@ -147,6 +150,12 @@ class Stack:
         )
         self._attempts = Attempts(config.attempt, dialects)
         self.handler: Handler = compose(self.layers(), self._attempts.handler())
+
+    def _keeper(self, scopes: ScopesOf | None, max_wait: MaxWait = at_once) -> Keeper:
+        """Limits of this process, or of all that share its store."""
+        if self.peers is None:
+            return Keeper(self.config.limits, scopes, max_wait=max_wait)
+        return SharedKeeper(self.config.limits, scopes, self.peers, max_wait=max_wait)
 
     def layers(self) -> Iterator[Layer]:
         """The layers that are switched on and have something to do, outermost first; gates in a row are one layer."""

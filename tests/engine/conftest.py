@@ -2,6 +2,7 @@
 
 import pytest
 
+from .fleet import Fleet
 from .world import World
 
 
@@ -23,3 +24,17 @@ def make():
 def world(make):
     """Two targets, alpha/m and beta/m."""
     return make()
+
+
+@pytest.fixture
+def fleet_of():
+    """Makes fleets of so many processes; each must be at rest in the end."""
+    fleets = []
+
+    def made(*args, **kwargs):
+        fleets.append(Fleet(*args, **kwargs))
+        return fleets[-1]
+
+    yield made
+    left = [fleet.close() for fleet in fleets]
+    assert left == [{}] * len(fleets)

@@ -496,6 +496,8 @@ def test_who_wants_a_new_answer_gets_no_old_one(stale, wishes):
 class Store:
     """One that fails, or takes its time."""
 
+    shared = False
+
     def __init__(self, how):
         self.how = how
 

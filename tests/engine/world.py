@@ -72,14 +72,17 @@ async def read(stream):
 
 
 class World:
-    """An `Outlast` with scripted providers; `targets` are tried in this order, `more` is further configuration."""
+    """An `Outlast` with scripted providers; `targets` are tried in this order, `more` is further configuration.
 
-    def __init__(self, targets=DEFAULT, more="", *, io=None, seed=0, store=None, dialect="openai", rewrite=None):
+    Several of them that share a store share a `runner`, too, which is theirs who made it.
+    """
+
+    def __init__(self, targets=DEFAULT, more="", *, io=None, seed=0, dialect="openai", runner=None, **given):
         self.io = io or ScriptedIo(seed)
         self.targets = tuple(targets)
-        self.house = Outlast(parse(toml_of(self.targets, more, dialect)), io=self.io, store=store, rewrite=rewrite)
+        self.house = Outlast(parse(toml_of(self.targets, more, dialect)), io=self.io, **given)
         self.engine, self.stack = self.house.engine, self.house.stack
-        self._runner = asyncio.Runner(loop_factory=lambda: VirtualLoop(seed))
+        self._runner = runner or asyncio.Runner(loop_factory=lambda: VirtualLoop(seed))
         self._asked = 0
 
     # asking

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 NOT_YET = {
-    "RL-32": "needs limits that processes share",
     "CO-02": "needs idempotency",
 }
 """Vectors that are not played, and why."""

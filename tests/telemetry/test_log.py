@@ -14,6 +14,8 @@ from outlast.model.events import (
     Fault,
     LimitChanged,
     LimitHit,
+    LimitsApart,
+    LimitsTogether,
     LoopBlocked,
     RequestEnded,
     RetryScheduled,
@@ -152,6 +154,8 @@ def test_a_degraded_answer_says_so(source, degraded):
                 "reason": "throttled with 9 in flight",
             },
         ),
+        (LimitsApart(8), {"level": "warning", "event": "limits_apart", "processes": 8}),
+        (LimitsTogether(2.5), {"level": "info", "event": "limits_together", "seconds": 2.5}),
         (
             TakenOut("credential", "openai", "quota", 30.0),
             {"level": "warning", "event": "taken_out", "credential": "openai", "seconds": 30.0, "reason": "quota"},

@@ -24,6 +24,8 @@ from outlast.model.events import (
     LimitAwaited,
     LimitChanged,
     LimitHit,
+    LimitsApart,
+    LimitsTogether,
     Overdrawn,
     PauseAwaited,
     ProbeSent,
@@ -206,6 +208,9 @@ SENTENCES = {
     LimitAwaited("r", "a", "tpm", "operator", 4.0, 1200.0, 100.0, 60000.0): (
         "waits 4 s for the limit tpm of a: it costs 1,200 where 100 of 60,000 is left"
     ),
+    LimitsApart(8): "the store of shared limits is out of reach: this process grants its share as one of 8",
+    LimitsApart(1): "the store of shared limits is out of reach: this process grants all of them",
+    LimitsTogether(12.0): "the store of shared limits answers again after 12 s",
     Overdrawn("r", A, 100.0, 250.0, 0.0, 0.0): (
         "used more of a/m than was estimated: 250 tokens where 100 were charged"
     ),

@@ -22,6 +22,8 @@ from outlast.model.events import (
     Event,
     Fault,
     LimitChanged,
+    LimitsApart,
+    LimitsTogether,
     LoopBlocked,
     RequestEnded,
     TakenOut,
@@ -130,6 +132,9 @@ class Log:
             self._write(_request(event, self._now()))
         elif isinstance(event, (BreakerChanged, TakenOut, BackIn, Fault, LoopBlocked)):
             self._write(_notice(event, self._now()))
+        elif isinstance(event, (LimitsApart, LimitsTogether)):
+            level = "warning" if isinstance(event, LimitsApart) else "info"
+            self._write({"time": self._now(), "level": level, "event": name_of(event)} | fields_of(event))
         elif self._decisions and (call := getattr(event, "call", "")):
             head = {"time": self._now(), "level": "info", "event": name_of(event), "request_id": call}
             self._write(head | fields_of(event))

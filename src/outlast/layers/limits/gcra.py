@@ -52,24 +52,43 @@ class Gcra(Bucket):
         self.lows.note(self.charges, self.tat - now)
         self.charge(cost, now)
 
-    def refund(self, cost: float, number: int, now: float) -> None:
-        """So much of a charge was not used: give back what would still be missing.
+    def refund(self, cost: float, number: int, now: float) -> float:
+        """So much of a charge was not used: give back what would still be missing. How much that was, in seconds.
 
         Who has a place goes at the time that he was given. What would have run over until then is lost, or a newcomer
         would spend it a second time.
         """
         tat = self.tat
-        if tat > now:
-            missing, unused = tat - now, cost * self.spacing
-            self.tat = tat - self.lows.lower(number, unused if unused < missing else missing)  # noqa: FURB136
+        if tat <= now:
+            return 0.0
+        missing, unused = tat - now, cost * self.spacing
+        lowered = self.lows.lower(number, unused if unused < missing else missing)  # noqa: FURB136
+        self.tat = tat - lowered
+        return lowered
 
-    def anchor(self, remaining: float, now: float) -> None:
+    def anchor(self, remaining: float, now: float) -> bool:
         """The provider says what is left. That only ever tightens: what is more than we thought is not believed.
 
-        Where it tightens it counts what was really used, so that earlier charges have nothing left to be refunded.
+        Where it does it counts what was really used, so that earlier charges have nothing left to be refunded.
         """
-        if self.lower(remaining, now):
+        lowered = self.lower(remaining, now)
+        if lowered:
             self.lows.note(self.charges, 0.0)
+        return lowered
+
+    def follow(self, reset: float, cost: float, now: float, *, granted: bool) -> None:
+        """Others spend of it too, and this is how it is seen from outside: full in `reset` seconds.
+
+        Between two such looks it had no less spent than what had not flowed off since the first one, save for what
+        others gave back; and no more than it had at the second, before `cost` was charged there.
+        """
+        before = reset - cost * self.spacing if granted else reset
+        lowest = min(before, self.tat - now)
+        if granted:
+            lowest = min(lowest, (self.burst - cost) * self.spacing)
+        self.lows.note(self.charges, lowest)
+        self.tat = now + reset
+        self.charges += granted
 
     def hold(self, seconds: float, now: float) -> None:
         """Whoever is asked wants to be left alone for so long; then one call may go, and no burst."""

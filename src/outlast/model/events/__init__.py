@@ -38,7 +38,17 @@ from outlast.model.events.repeating import (
     RetryRefused,
     RetryScheduled,
 )
-from outlast.model.events.room import LimitAwaited, LimitChanged, LimitHit, OfRoom, Overdrawn, Shed, SlotAwaited
+from outlast.model.events.room import (
+    LimitAwaited,
+    LimitChanged,
+    LimitHit,
+    LimitsApart,
+    LimitsTogether,
+    OfRoom,
+    Overdrawn,
+    Shed,
+    SlotAwaited,
+)
 
 __all__ = [
     "AttemptEnded",
@@ -63,6 +73,8 @@ __all__ = [
     "LimitAwaited",
     "LimitChanged",
     "LimitHit",
+    "LimitsApart",
+    "LimitsTogether",
     "LoopBlocked",
     "Overdrawn",
     "PauseAwaited",

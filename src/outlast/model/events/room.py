@@ -49,6 +49,21 @@ class LimitAwaited(Struct, frozen=True):
     amount: float = 0.0
 
 
+class LimitsApart(Struct, frozen=True):
+    """The store of limits that several processes share is out of reach: each counts for itself, as its limits say.
+
+    So many `processes` were known; a limit that goes on locally grants this one its share of it.
+    """
+
+    processes: int
+
+
+class LimitsTogether(Struct, frozen=True):
+    """The store of shared limits answers again, `seconds` after it was first missed: it decides as before."""
+
+    seconds: float
+
+
 class Overdrawn(Struct, frozen=True):
     """A call used more than it was charged for, and the limits that it falls under owe the difference.
 
@@ -100,4 +115,4 @@ class Shed(Struct, frozen=True):
     priority: int = 0
 
 
-OfRoom = LimitChanged | LimitHit | LimitAwaited | Overdrawn | SlotAwaited | Shed
+OfRoom = LimitChanged | LimitHit | LimitAwaited | LimitsApart | LimitsTogether | Overdrawn | SlotAwaited | Shed

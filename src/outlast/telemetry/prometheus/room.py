@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from outlast.model.events import LimitAwaited, LimitChanged, LimitHit, Overdrawn, Shed, SlotAwaited
+from outlast.model.events import (
+    LimitAwaited,
+    LimitChanged,
+    LimitHit,
+    LimitsApart,
+    LimitsTogether,
+    Overdrawn,
+    Shed,
+    SlotAwaited,
+)
 from outlast.telemetry.prometheus.page import TARGET, Page, Takes, Waits
 
 
@@ -20,11 +29,16 @@ class Room:
             "concurrency_limit", "Calls at once that a target is believed to bear; the slots at most.", *TARGET
         )
         self._limited = page.counter("rate_limit_hits_total", "Requests that a limit refused.", "user_type")
+        self._apart = page.gauge(
+            "limits_apart", "1 while the store of shared limits is out of reach, and each process counts for itself."
+        )
         self._shed = page.counter("shed_total", "Requests turned away from a queue.", "queue")
         self.takes: Takes = {
             LimitChanged: self._limit_changed,
             LimitHit: self._limit_hit,
             LimitAwaited: self._limit_awaited,
+            LimitsApart: self._limits_apart,
+            LimitsTogether: self._limits_together,
             Overdrawn: self._overdrawn_one,
             SlotAwaited: self._slot_awaited,
             Shed: self._shed_one,
@@ -32,6 +46,12 @@ class Room:
 
     def _limit_awaited(self, event: LimitAwaited) -> None:
         self._wait("limit", event.seconds)
+
+    def _limits_apart(self, event: LimitsApart) -> None:  # noqa: ARG002
+        self._apart.at(()).value = 1
+
+    def _limits_together(self, event: LimitsTogether) -> None:  # noqa: ARG002
+        self._apart.at(()).value = 0
 
     def _slot_awaited(self, event: SlotAwaited) -> None:
         self._wait("slot", event.seconds)

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from outlast.model.events import LimitAwaited, LimitChanged, LimitHit, Overdrawn, Shed, SlotAwaited
+from outlast.model.events import (
+    LimitAwaited,
+    LimitChanged,
+    LimitHit,
+    LimitsApart,
+    LimitsTogether,
+    Overdrawn,
+    Shed,
+    SlotAwaited,
+)
 from outlast.telemetry.story.units import amount, many, number, seconds
 
 
@@ -20,6 +29,15 @@ def _limit_wait(event: LimitAwaited) -> str:
 def _left(event: LimitHit | LimitAwaited) -> str:
     cost, left, of = (amount(value, event.limit) for value in (event.cost, event.remaining, event.amount))
     return f"it costs {cost} where {left} of {of} is left"
+
+
+def _apart(event: LimitsApart) -> str:
+    share = f"its share as one of {number(event.processes)}" if event.processes > 1 else "all of them"
+    return f"the store of shared limits is out of reach: this process grants {share}"
+
+
+def _together(event: LimitsTogether) -> str:
+    return f"the store of shared limits answers again after {seconds(event.seconds)}"
 
 
 def _slots(event: LimitChanged) -> str:
@@ -48,6 +66,8 @@ def _shed(event: Shed) -> str:
 TELLERS: dict[type, Callable[..., str]] = {
     LimitHit: _limit_hit,
     LimitAwaited: _limit_wait,
+    LimitsApart: _apart,
+    LimitsTogether: _together,
     LimitChanged: _slots,
     Overdrawn: _overdrawn,
     SlotAwaited: _slot,

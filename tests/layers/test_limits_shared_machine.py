@@ -1,0 +1,139 @@
+"""Several processes' views of one limit, over a store that all of them ask: under any sequence of what may happen."""
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
+
+from outlast.layers.limits import Costs, LimitConfig, Limits, Peers, Scope
+from outlast.layers.limits.gcra import NOTHING
+from outlast.layers.limits.mirror import Mirror
+from outlast.store.memory.limits import Limits as Kept
+
+STEPS = st.sampled_from([0.0, 0.001, 0.1, 0.5, 1.0, 3.0, 10.0, 61.0])
+SLACK = 1e-6
+SCOPE = Scope("key a", LimitConfig(rpm=120), "key")
+"""Two a second; the burst is 5."""
+
+
+class Store:
+    """The limits of a store, in a time that is set by hand."""
+
+    def __init__(self):
+        self.limits, self.now = Kept(), 500.0
+
+    def settle(self, asked):
+        self.limits.settle(asked, self.now)
+
+    def tighten(self, asked):
+        self.limits.tighten(asked, self.now)
+
+
+class Process:
+    """One of those who share a limit."""
+
+    def __init__(self, store, processes):
+        self.store, self.peers = store, Peers(store, processes)
+        self.mirror = Mirror(SCOPE, Limits.of(SCOPE.config, burst_seconds=2.5), self.peers)
+
+    def ask(self, cost, patience):
+        """Seconds until it may go; None if it is refused."""
+        costs, now = Costs(cost), self.store.now
+        if not isinstance(self.mirror.ask(costs, now, patience), float):
+            return None
+        (decision,) = self.store.limits.take([self.mirror.asked(costs)], patience, now)
+        self.mirror.heard(decision, costs, now)
+        if not decision.granted:
+            return None
+        self.mirror.under_way += 1
+        return decision.wait
+
+
+class SharedLimit(RuleBasedStateMachine):
+    """Requests of three processes, who go at once or not at all, and end with less than they were charged for.
+
+    - over every interval [a, b] what went out has used at most burst + rate * (b - a), refunds included
+    - once nobody asks any more, a while later the whole burst is there, and everybody knows it
+    """
+
+    patient = False
+    under_way = Bundle("under_way")
+
+    def __init__(self):
+        super().__init__()
+        self.store = Store()
+        self.processes = [Process(self.store, 3) for _ in range(3)]
+        self.went = {}
+        self.given_back = 0.0
+        self.number = 0
+
+    @rule(seconds=STEPS)
+    def wait(self, seconds):
+        """Time passes."""
+        self.store.now += seconds
+
+    @rule(
+        target=under_way,
+        who=st.integers(0, 2),
+        cost=st.sampled_from([0.5, 1.0, 2.0, 5.0]),
+        patience=st.sampled_from([0.0, 0.4, 2.0, 30.0]),
+    )
+    def ask(self, who, cost, patience):
+        """A request asks, and reserves its place if the wait is short enough."""
+        process = self.processes[who]
+        wait = process.ask(cost, patience * self.patient)
+        if wait is None:
+            return multiple()
+        self.number += 1
+        self.went[self.number] = (self.store.now + wait, cost)
+        return (self.number, who, process.mirror.number(), cost)
+
+    @rule(place=consumes(under_way), used=st.sampled_from([0.0, 0.3, 1.0]))
+    def end(self, place, used):
+        """A request leaves before its turn; or it went, and has used so much of what it was charged."""
+        number, who, charge, cost = place
+        goes, _ = self.went[number]
+        if goes > self.store.now:
+            self.processes[who].mirror.settle(Costs(cost), NOTHING, self.store.now, charge)
+            self.given_back += cost
+            del self.went[number]
+        else:
+            self.processes[who].mirror.settle(Costs(cost), Costs(cost * used), self.store.now, charge)
+            self.given_back += cost - cost * used
+            self.went[number] = (goes, cost * used)
+
+    @invariant()
+    def never_more_than_the_rate(self):
+        """See the class."""
+        went = sorted(self.went.values())
+        for first, (start, _) in enumerate(went):
+            total = 0.0
+            for end, cost in went[first:]:
+                total += cost
+                assert total <= 5.0 + 2.0 * (end - start) + SLACK + self.unseen()
+
+    def unseen(self):
+        """What may have been given back twice: who refunds cannot see what others have given back meanwhile."""
+        return self.given_back if self.patient else 0.0
+
+    @rule()
+    def all_end(self):
+        """Nobody asks any more: a while later the whole burst is there, and everybody knows."""
+        self.store.now += 1_000.0
+        for process in self.processes:
+            assert process.mirror.buckets[0].remaining(self.store.now) == 5.0
+            assert process.mirror.ask(Costs(5.0), self.store.now) == 0.0
+
+
+class PatientSharedLimit(SharedLimit):
+    """The same with requests that wait for their turn, and leave before it.
+
+    - over every interval what went out has used at most what was given back more
+    """
+
+    patient = True
+
+
+TestSharedLimit = SharedLimit.TestCase
+TestSharedLimit.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestPatientSharedLimit = PatientSharedLimit.TestCase
+TestPatientSharedLimit.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
