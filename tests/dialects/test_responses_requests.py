@@ -331,6 +331,26 @@ def test_thoughts_that_were_blacked_out_come_back_too(wire):
     assert sent["messages"][1]["content"][0] == thought
 
 
+def test_thoughts_without_a_signature_are_marked_too(wire):
+    """OpenAI would look for them by their id, and refuse the request; who wants thoughts back gets them."""
+    said = {"role": "assistant", "content": "so", "reasoning_content": "hm"}
+    choice = {"index": 0, "message": said, "finish_reason": "stop"}
+    body = json.dumps({"id": "x", "model": "m", "choices": [choice]}).encode()
+    reply = OPENAI.decode(body, wire.ask("openai"), wire.target("openai"))
+    items = json.loads(RESPONSES.render(reply, parse()))["output"]
+    assert [item["type"] for item in items] == ["reasoning", "message"]
+    call = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+    done = {"type": "function_call_output", "call_id": "c", "output": "1"}
+    asked = parse(input=[{"role": "user", "content": "x"}, *items, call, done])
+    own = RESPONSES.encode(asked, wire.target("responses"))
+    assert "reasoning" not in {item.get("type") for item in wire.sent(own)["input"]}
+    assert own.dropped == ("input.reasoning",)
+    wanting = wire.target("openai", quirks=Quirks(thoughts="with_calls"))
+    sent = OPENAI.encode(asked, wanting)
+    assert wire.sent(sent)["messages"][1]["reasoning_content"] == "hm"
+    assert "input.reasoning.encrypted_content" not in sent.dropped
+
+
 def test_words_that_only_look_signed_pass(wire):
     """In a text of the caller's."""
     asked = parse(input=[{"role": "user", "content": "what is outlast.signed. for?"}])

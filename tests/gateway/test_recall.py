@@ -195,16 +195,77 @@ def test_tokens_are_counted_of_the_whole(face_of):
     assert whole.json["input_tokens"] > alone.json["input_tokens"] + 150
 
 
-def test_a_pictures_words_and_tools_results_go_on(face_of):
+def test_a_tools_result_goes_on(face_of):
     """Calls are paired with their results, which alone are sent anew."""
     face = face_of(["alpha/m"], dialect="anthropic")
-    tool = {"type": "function", "name": "get_weather", "parameters": {"type": "object", "properties": {}}}
-    first = face.ask("Call the tool: what is the weather?", tools=[tool])
-    (call,) = first.json["output"]
-    result = {"type": "function_call_output", "call_id": call["call_id"], "output": "sunny"}
-    assert face.ask([result], previous_response_id=first.id, tools=[tool]).status == 200
+    first = face.ask("Call the tool: what is the weather?", tools=[WEATHER])
+    assert goes_on_with(face, first, by_reference=False).status == 200
     sent = json.loads(face.last_sent())["messages"]
     assert [block["type"] for turn in sent[1:] for block in turn["content"]] == ["tool_use", "tool_result"]
+
+
+THOUGHT = {"type": "thinking", "thinking": "hm", "signature": "s1g"}
+WEATHER = {"type": "function", "name": "get_weather", "parameters": {"type": "object", "properties": {}}}
+
+
+def thinks():
+    """Claude, who thinks before it asks for a tool."""
+    call = {"type": "tool_use", "id": "toolu_1", "name": "get_weather", "input": {}}
+    message = {"id": "msg_sim1", "type": "message", "role": "assistant", "model": "m", "content": [THOUGHT, call]}
+    usage = {"input_tokens": 1, "output_tokens": 1}
+    return body_of(json.dumps(message | {"stop_reason": "tool_use", "usage": usage}).encode())
+
+
+def goes_on_with(face, first, *, by_reference):
+    """The second half of a tool's call, after that answer."""
+    (call,) = (item for item in first.json["output"] if item["type"] == "function_call")
+    result = {"type": "function_call_output", "call_id": call["call_id"], "output": "sunny"}
+    if not by_reference:
+        return face.ask([result], previous_response_id=first.id, tools=[WEATHER])
+    return face.ask([user("weather?"), *map(reference, first.items), result], tools=[WEATHER])
+
+
+@pytest.mark.parametrize("by_reference", [False, True])
+@pytest.mark.parametrize("stream", [False, True])
+def test_thoughts_go_back_to_who_thought_them(face_of, by_reference, stream):
+    """With their signature, as if the caller had sent them."""
+    face = face_of(["alpha/m"], dialect="anthropic")
+    face.world.script("alpha/m", thinks(), ok("Sunny."))
+    first = face.ask("weather?", tools=[WEATHER], stream=stream)
+    assert goes_on_with(face, first, by_reference=by_reference).text == "Sunny."
+    (turn,) = (turn for turn in json.loads(face.last_sent())["messages"] if turn["role"] == "assistant")
+    assert turn["content"][0] == THOUGHT
+
+
+@pytest.mark.parametrize("by_reference", [False, True])
+@pytest.mark.parametrize("dialect", SIX)
+def test_thoughts_go_to_nobody_else(face_of, dialect, by_reference):
+    """Another target gets the call and its result."""
+    face = face_of(["alpha/m", "beta/m"], dialect={"alpha": "anthropic", "beta": dialect})
+    face.world.script("alpha/m", thinks(), 503)
+    face.world.script("beta/m", ok("Sunny."))
+    first = face.ask("weather?", tools=[WEATHER])
+    told = goes_on_with(face, first, by_reference=by_reference)
+    assert (told.headers[b"outlast-target"], told.text) == (b"beta/m", "Sunny.")
+    assert in_order(face.last_sent(), "weather?", "sunny")
+    assert "get_weather" in face.last_sent()
+    assert dialect == "anthropic" or "s1g" not in face.last_sent()
+
+
+def test_thoughts_that_only_their_keeper_can_look_up_stay_behind(face_of):
+    """Elsewhere their id would be refused; what can be read by anybody who has the seal goes along."""
+    routes = '[routes.default]\ntargets = ["alpha/m"]\n[routes.other]\ntargets = ["beta/m"]\n'
+    face = face_of(["alpha/m", "beta/m"], routes + KEEPS.format("alpha") + KEEPS.format("beta"))
+    message = {"id": "msg_a", "type": "message", "role": "assistant", "content": [], "status": "completed"}
+    output = [{"id": "rs_1", "type": "reasoning", "summary": []}, message]
+    output.append({"id": "rs_2", "type": "reasoning", "summary": [], "encrypted_content": "xyz"})
+    answer = {"id": "resp_a", "object": "response", "status": "completed", "output": output, "model": "m"}
+    face.world.script("alpha/m", body_of(json.dumps(answer | {"created_at": 1}).encode()))
+    first = face.ask("hi")
+    face.ask("and?", previous_response_id=first.id, model="other")
+    assert [item["type"] for item in json.loads(face.last_sent())["input"]] == [
+        "message", "message", "reasoning", "message",
+    ]  # fmt: skip
 
 
 # -- what is not remembered ------------------------------------------------------------------------------------
@@ -301,10 +362,11 @@ def test_a_chain_is_bounded(face_of):
 def test_half_an_answer_is_not_remembered(face_of):
     """One that broke off, though its beginning named it."""
     face = face_of(["alpha/m"], dialect="responses", more="[resume]\nenabled = false")
-    face.world.script("alpha/m", cut(3))
+    face.world.script("alpha/m", cut(3), ok())
     assert face.ask("hi", stream=True).json is None
-    (name,) = {sent.json.get("id", "resp_simalpha000001") for sent in face.world.io.sent[:1]}
-    assert unknown(face.ask("and?", previous_response_id=name), "previous_response_id")
+    assert unknown(face.ask("and?", previous_response_id="resp_simalpha000001"), "previous_response_id")
+    assert face.ask("hi", stream=True).id == "resp_simalpha000002"
+    assert face.ask("and?", previous_response_id="resp_simalpha000002").status == 200
 
 
 def test_it_can_be_switched_off(face_of):

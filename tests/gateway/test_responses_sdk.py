@@ -283,6 +283,47 @@ def test_what_the_provider_has_forgotten_is_a_clear_400(opened, openai_of):
     assert told.value.code == "previous_response_not_found"
 
 
+def test_a_conversation_goes_on_by_its_last_answer(sdk, provider):
+    """Whole and streamed, with the SDK's words alone; whoever keeps answers itself goes on as it always did."""
+    first = whole(sdk, "I am Ann")
+    second = streamed(sdk, "I like tea", previous_response_id=first.id).finish
+    third = whole(sdk, "who am I?", previous_response_id=second.id)
+    assert third.output_text.endswith("who am I?")
+    sent = provider.requests()[-1].json
+    if sdk.kind == "also":
+        assert (sent["previous_response_id"], sent["input"]) == (second.id, "who am I?")
+    else:
+        turns = json.dumps(sent.get("messages") or sent["input"])
+        assert all(words in turns for words in ("I am Ann", first.output_text, "I like tea", second.output_text))
+
+
+def test_an_answer_is_had_again_listed_and_deleted(sdk):
+    """What the SDK offers for answers that are kept."""
+    first = whole(sdk, "hi")
+    kept = sdk.client.responses
+    assert sdk.do(kept.retrieve(first.id)).to_dict() == first.to_dict()
+    (item,) = sdk.do(kept.input_items.list(first.id)).data
+    assert (item.role, item.content[0].text) == ("user", "hi")
+    if sdk.kind == "also":
+        with pytest.raises(openai.NotFoundError, match="pass_through"):
+            sdk.do(kept.delete(first.id))
+    else:
+        sdk.do(kept.delete(first.id))
+    with pytest.raises(openai.NotFoundError):
+        sdk.do(kept.retrieve(first.id))
+
+
+def test_what_is_not_known_is_openais_own_error(opened, openai_of):
+    """With its code and the field, and what to do."""
+    sdk = openai_of(opened("openai"))
+    with pytest.raises(openai.BadRequestError, match="send the whole conversation as input") as told:
+        whole(sdk, previous_response_id="resp_other")
+    assert (told.value.code, told.value.param) == ("previous_response_not_found", "previous_response_id")
+    with pytest.raises(openai.NotFoundError) as missing:
+        whole(sdk, [{"type": "item_reference", "id": "msg_other"}])
+    assert missing.value.param == "input"
+
+
 def test_kept_answers_are_not_to_be_had_here(opened, openai_of):
     """Asking for one says why, and what to do instead."""
     sdk = openai_of(opened("also"))

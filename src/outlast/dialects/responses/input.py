@@ -4,8 +4,8 @@
     function_call_output                                     a turn of the tool
     message of user, system or developer                     a turn
 
-Reasoning that other vendors have signed travels in `encrypted_content`, behind a word of ours, so that callers who
-send items back as they came keep what its maker wants to see again.
+What other vendors' models thought is marked in `encrypted_content` by a word of ours, with their signature behind it:
+so callers who send items back as they came keep what its maker wants to see again, and nobody else ever sees it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ PASSING = frozenset({
 
 SIGNED = "outlast.signed."
 REDACTED = "outlast.redacted."
-"""Before the encrypted content of reasoning that is another vendor's."""
+"""Before the signature of reasoning that is another vendor's, which may have none."""
 
 
 class Piece(Struct):
@@ -124,7 +124,7 @@ def _of_assistant(item: Item, extra: dict[str, object]) -> list[Part] | None:
         return [ToolCall(item.call_id, item.name, item.arguments if isinstance(item.arguments, str) else "")]
     if item.type == "reasoning":
         thought = reasoning(item)
-        if item.encrypted_content and not (thought.signature or thought.data):
+        if item.encrypted_content and not item.encrypted_content.startswith((SIGNED, REDACTED)):
             extra["input.reasoning.encrypted_content"] = True
         return [thought] if thought != Reasoning() else []
     return None
@@ -140,11 +140,9 @@ def reasoning(item: Item) -> Reasoning:
     return Reasoning(text, sealed.removeprefix(SIGNED) if sealed.startswith(SIGNED) else "")
 
 
-def sealed(part: Reasoning) -> str | None:
-    """The encrypted content that brings back what another vendor needs to verify its reasoning."""
-    if part.data:
-        return REDACTED + part.data
-    return SIGNED + part.signature if part.signature else None
+def sealed(part: Reasoning) -> str:
+    """The encrypted content that says whose reasoning it is not, and brings back what its maker needs to verify it."""
+    return REDACTED + part.data if part.data else SIGNED + part.signature
 
 
 def _of_others(item: Item, extra: dict[str, object]) -> Message | None:

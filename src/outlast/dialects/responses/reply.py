@@ -338,6 +338,4 @@ def call_told(id_: str, call: str, name: str, arguments: str, status: str = "com
 def thought_told(id_: str, part: Reasoning) -> _Json:
     """What the model thought."""
     summary = [{"type": "summary_text", "text": part.text}] if part.text else []
-    item: _Json = {"id": id_, "type": "reasoning", "summary": summary}
-    seal = sealed(part)
-    return item | {"encrypted_content": seal} if seal else item
+    return {"id": id_, "type": "reasoning", "summary": summary, "encrypted_content": sealed(part)}
