@@ -61,13 +61,18 @@ REQUEST = RequestEnded(
 GPT = {"provider": "openai", "model": "gpt"}
 
 
-def samples(sink: Prometheus) -> dict[tuple[str, frozenset], float]:
-    """Every sample of the page, as a scraper reads it."""
+def samples_of(page: bytes) -> dict[tuple[str, frozenset], float]:
+    """Every sample of a page, as a scraper reads it."""
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(sink.render().decode())
+        for family in text_string_to_metric_families(page.decode())
         for sample in family.samples
     }
+
+
+def samples(sink: Prometheus) -> dict[tuple[str, frozenset], float]:
+    """Every sample of its page."""
+    return samples_of(sink.render())
 
 
 def after(*events: Event, cap: int = 200):

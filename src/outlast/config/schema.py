@@ -62,6 +62,8 @@ class ServerConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Address to listen on; `0.0.0.0` for every interface."""
     port: Port = 4000
     """Port to listen on; 0 takes a free one."""
+    workers: AtLeastOne = 1
+    """Processes that serve; what they share is in the `store`, and without one each is by itself."""
     drain: float = 5.0
     """When told to stop: how long it still listens while `/readyz` says no, so that balancers notice."""
     grace: float = 600.0

@@ -12,7 +12,7 @@ There is no server and no socket here, so that an application can have the same 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from outlast.build import Outlast
@@ -51,7 +51,7 @@ class Surface:
     Args:
         outlast: the engine and its configuration.
         dialects: the wire formats, by name.
-        metrics: renders the metrics, None where there are none.
+        metrics: gives the page of metrics, None where there are none.
         door: who may come in; by the keys and tokens of the configuration unless given.
 
     Raises:
@@ -64,7 +64,7 @@ class Surface:
         self,
         outlast: Outlast,
         dialects: Mapping[str, Dialect],
-        metrics: Callable[[], bytes] | None = None,
+        metrics: Callable[[], Awaitable[bytes]] | None = None,
         door: Door | None = None,
     ) -> None:
         self._outlast = outlast
@@ -83,7 +83,7 @@ class Surface:
             if self._recall is not None and kept_answers.asked_for(inbound):
                 return await self._kept(inbound, self._recall)
             passes = inbound.path in self._passing and not self._is_plain(inbound)
-            return await self._passed(inbound) if passes else self._plain(inbound)
+            return await (self._passed(inbound) if passes else self._plain(inbound))
         dialect = self._dialects[endpoint.dialect]
         asked = Asked(inbound.id)
         asking: Asking | None = None
@@ -118,7 +118,7 @@ class Surface:
             return self._failed(dialect, failure, asked)
         if body is not None:
             return _whole(200, with_headers.request_id(dialect.name, inbound.id), body)
-        return await self._passed(inbound) if inbound.path in self._passing else self._plain(inbound)
+        return await (self._passed(inbound) if inbound.path in self._passing else self._plain(inbound))
 
     async def _passed(self, inbound: Inbound) -> Outbound:
         """The answer to what is passed on unread."""
@@ -219,7 +219,7 @@ class Surface:
             head += with_headers.of_cache(asked.looked)
         return _whole(failure.status if self._semantic else status, head, body)
 
-    def _plain(self, inbound: Inbound) -> Outbound:
+    async def _plain(self, inbound: Inbound) -> Outbound:
         """What needs no engine."""
         path = inbound.path
         if not self._is_plain(inbound):
@@ -229,7 +229,7 @@ class Surface:
         try:
             self._door.caller(inbound.headers)
             if path == "/metrics" and self._metrics is not None:
-                return _whole(200, with_headers.request_id("", inbound.id), self._metrics(), METRICS)
+                return _whole(200, with_headers.request_id("", inbound.id), await self._metrics(), METRICS)
             page = ollama_pages.page(inbound.method, path)
             if page is not None:
                 told = wire.dumps(page(self._outlast.config.routes, inbound.body))

@@ -13,7 +13,8 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Awaitable, Callable, Generator, Iterable
+from pathlib import Path
 
 import uvicorn
 
@@ -28,6 +29,7 @@ from outlast.gateway.app import App
 from outlast.gateway.descriptors import room
 from outlast.gateway.protocol import Protocol
 from outlast.gateway.routes import Surface
+from outlast.gateway.workers import Pages, Worker
 from outlast.ports import Sink
 from outlast.telemetry.log import Log
 from outlast.telemetry.outlet import Outlet
@@ -51,6 +53,9 @@ class Server(uvicorn.Server):
         surface: is told that we drain.
         app: answers requests.
         listening: called with our address when we listen.
+
+    Attributes:
+        pages: the metrics of all workers, where there are several and they are wanted.
     """
 
     def __init__(self, outlast: Outlast, surface: Surface, app: App, listening: Callable[[str], None]) -> None:
@@ -63,13 +68,13 @@ class Server(uvicorn.Server):
         self._listening = listening
         self._stopping: asyncio.Task[None] | None = None
         self._exit = asyncio.Event()
+        self.pages: Pages | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say where."""
         await super().startup(sockets)
         if self.started and sockets:
-            host, port = sockets[0].getsockname()[:2]
-            self._listening(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+            self._listening(url_of(sockets[0]))
 
     async def main_loop(self) -> None:
         """Keep the date of our answers true, once a second, until we are to exit."""
@@ -159,6 +164,31 @@ async def serve(config: Config, listening: Callable[[str], None]) -> None:
     sockets = await listen(config)
     outlet = Outlet(STDOUT)
     server = assemble(config, outlet, listening, find=prices_apart)
+    await _run(server, sockets, outlet)
+
+
+async def work(config: Config, sockets: list[socket.socket], worker: Worker) -> None:
+    """Serve as one of several workers, until told to stop, or until nobody is there any more who could tell."""
+    outlet = Outlet(STDOUT)
+    server = assemble(config, outlet, lambda _: worker.ready(), find=prices_apart, folder=worker.folder)
+    loop = asyncio.get_running_loop()
+    loop.add_reader(worker.orphaned, _orphaned, loop, server, worker.orphaned)
+    if server.pages is not None:
+        await server.pages.start()
+    try:
+        await _run(server, sockets, outlet)
+    finally:
+        loop.remove_reader(worker.orphaned)
+        if server.pages is not None:
+            await server.pages.aclose()
+
+
+def _orphaned(loop: asyncio.AbstractEventLoop, server: Server, pipe: int) -> None:
+    loop.remove_reader(pipe)
+    server.stop(0.0)
+
+
+async def _run(server: Server, sockets: list[socket.socket], outlet: Outlet) -> None:
     settling = asyncio.get_running_loop().create_task(settle(server.outlast))
     try:
         await server.serve(sockets)
@@ -184,6 +214,7 @@ def assemble(
     *,
     sinks: Iterable[Sink] = (),
     find: Find = prices_of,
+    folder: Path | None = None,
 ) -> Server:
     """A gateway, ready to serve: its engine, its ears and its face.
 
@@ -193,6 +224,7 @@ def assemble(
         listening: called with our address when we listen.
         sinks: who hears of every event beside the log and the metrics.
         find: finds the prices of models.
+        folder: what the workers of one machine share; None where this process is the only one.
 
     Raises:
         ConfigError: the configuration asks for what is not installed.
@@ -203,11 +235,27 @@ def assemble(
         ears.append(metrics)
     check_providers(config)
     outlast = Outlast(config, io=AsyncIo(ears, gather=True), find=find)
-    surface = Surface(outlast, DIALECTS, metrics.render if metrics else None)
+    pages = Pages(folder, metrics.render) if metrics and folder else None
+    surface = Surface(outlast, DIALECTS, _page(metrics, pages))
     app = App(surface, outlast, most_connections=room())
     if metrics is not None:
         gauges.add(metrics, outlast, app, outlet)
-    return Server(outlast, surface, app, listening)
+    server = Server(outlast, surface, app, listening)
+    server.pages = pages
+    return server
+
+
+def _page(metrics: Prometheus | None, pages: Pages | None) -> Callable[[], Awaitable[bytes]] | None:
+    """What gives the page of metrics: this process's, or that of all workers."""
+    if pages is not None:
+        return pages.all
+    if metrics is None:
+        return None
+
+    async def own() -> bytes:
+        return metrics.render()
+
+    return own
 
 
 async def listen(config: Config) -> list[socket.socket]:
@@ -231,6 +279,12 @@ async def listen(config: Config) -> list[socket.socket]:
         why = os.strerror(error.errno) if error.errno and error.errno > 0 else "no such address"
         raise ConfigError(f"cannot listen on {host}:{port}: {why}", ("server",), source=config.source) from None
     return sockets
+
+
+def url_of(listener: socket.socket) -> str:
+    """Where it listens."""
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def uvicorn_config(app: App) -> uvicorn.Config:
