@@ -22,7 +22,7 @@ from outlast.operator import Operator
 from outlast.ports import Io, Keeping, Sink, Store
 from outlast.stack import Stack
 from outlast.store import Bounded, Memory
-from outlast.store.opening import check_place, opened
+from outlast.store.opening import Bounds, check_place, opened
 
 UNLIMITED = LimitConfig()
 
@@ -106,7 +106,7 @@ class Outlast:
             check_providers(config)
         self.io: Io = io or AsyncIo(sinks)
         cache = config.layers.cache
-        self.store: Store = opened(config.store, self.io.now, cache.memory) if store is None else store
+        self.store: Store = self._opened() if store is None else store
         keeps = _keeps_answers(config)
         self.memory: Memory | None = self.store if keeps and isinstance(self.store, Memory) else None
         scopes = Scopes(config)
@@ -125,6 +125,11 @@ class Outlast:
         self.engine = Engine(self.stack.handler, config.routes, self.io, config.request)
         self.operator = Operator(self.engine, self.stack, self.io)
         self._pricing: asyncio.Future[Config] | None = None
+
+    def _opened(self) -> Store:
+        """The configured store."""
+        cache = self.config.layers.cache
+        return opened(self.config.store, Bounds(cache.memory, cache.disk), self.io.now, self.io.emit)
 
     def _cached(self, patience: float) -> Keeping:
         """What keeps answers: memory, or another store that is waited for no longer than it is to be."""

@@ -222,7 +222,7 @@ def _resolved(file: File, source: str, folder: FilePath, environment: Environmen
         pass_through=file.pass_through,
         responses=file.responses,
         simulated=not file.providers,
-        store=store_place(file.store),
+        store=store_place(file.store, folder),
     )
 
 

@@ -1,11 +1,14 @@
-"""Where things are kept that outlive a request: this process's memory, or a Redis that many processes share.
+"""Where things are kept that outlive a request: memory, a file of this machine, or a Redis that many machines share.
 
 store = "memory"                      each process its own; forgotten with it
-store = "redis://user:password@host"  shared; also rediss:// (TLS) and unix://
+store = "sqlite:///outlast.db"        a file beside the configuration; with four slashes, anywhere
+store = "redis://user:password@host"  also rediss:// (TLS) and unix://
 """
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -16,7 +19,7 @@ from outlast.model.target import Secret
 
 MEMORY = "memory"
 REDIS = ("redis", "rediss", "unix")
-HOW = 'write "memory" or "redis://host"'
+HOW = 'write "memory", "sqlite:///outlast.db" or "redis://host"'
 
 
 class StorePlace(Struct, frozen=True):
@@ -24,26 +27,40 @@ class StorePlace(Struct, frozen=True):
 
     Attributes:
         kind: what it is.
+        path: of an SQLite file.
         url: of a Redis, with its password if it has one.
         shown: where it is, for eyes and logs.
     """
 
-    kind: Literal["memory", "redis"] = "memory"
+    kind: Literal["memory", "sqlite", "redis"] = "memory"
+    path: str = ""
     url: Secret = Secret("")
     shown: str = MEMORY
 
 
-def store_place(said: str) -> StorePlace:
-    """What `store` means. Raises `ConfigError`, which does not repeat it, since it may hold a password."""
+def store_place(said: str, folder: Path) -> StorePlace:
+    """What `store` means, in a file of that folder. Raises `ConfigError`, which does not repeat it: for passwords."""
     if said == MEMORY:
         return StorePlace()
     scheme, slashes, _ = said.partition("://")
     if not slashes:
         close = mend(said, [MEMORY]) if said.isalpha() else ""
         raise _wrong(f"no such store; {HOW}" if not close.startswith("; did you") else f"no such store{close}")
+    if scheme == "sqlite":
+        return _sqlite(said, folder)
     if scheme not in REDIS:
         raise _wrong(f"no store of that kind; {HOW}")
     return _redis(said)
+
+
+def _sqlite(said: str, folder: Path) -> StorePlace:
+    name = said.removeprefix("sqlite:///")
+    if name == said or not name or name.endswith("/") or not name.isprintable() or {"?", "#"} & set(name):
+        raise _wrong("a file must look like sqlite:///name.db, beside this one, or sqlite:////var/lib/name.db")
+    if name == ":memory:":
+        raise _wrong(f'for what is forgotten with the process write "{MEMORY}"')
+    path = os.path.abspath(folder / Path(name).expanduser())  # noqa: PTH100  (links stay as they are)
+    return StorePlace("sqlite", path, shown=f"sqlite {path}")
 
 
 def _redis(said: str) -> StorePlace:
@@ -56,7 +73,7 @@ def _redis(said: str) -> StorePlace:
     if not (url.path.strip("/") if local else host) or not said.isascii() or not said.isprintable() or " " in said:
         raise _wrong("the address must look like redis://user:password@host:6379/0 or unix:///path/to.sock?db=0")
     place = url.path if local else (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "") + url.path
-    return StorePlace("redis", Secret(said), f"{url.scheme}://{place}")
+    return StorePlace("redis", url=Secret(said), shown=f"{url.scheme}://{place}")
 
 
 def _wrong(problem: str) -> ConfigError:

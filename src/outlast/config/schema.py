@@ -239,8 +239,9 @@ class File(LayersConfig, frozen=True, forbid_unknown_fields=True):
 
     server: ServerConfig = ServerConfig()
     store: str = "memory"
-    """Where things are kept that outlive a request: `"memory"`, each process its own, or a Redis that many processes
-    share: `"redis://user:password@host:6379/0"`, `"rediss://…"` with TLS, `"unix:///path/to.sock"`."""
+    """Where things are kept that outlive a request: `"memory"`, each process its own; `"sqlite:///outlast.db"`, a file
+    beside this one, or with four slashes anywhere; or a Redis that many machines share:
+    `"redis://user:password@host:6379/0"`, `"rediss://…"` with TLS, `"unix:///path/to.sock"`."""
     providers: dict[str, ProviderSection] = field(default_factory=dict)
     routes: dict[str, RouteSection] = field(default_factory=dict)
     keys: dict[str, KeySection] = field(default_factory=dict)

@@ -32,6 +32,8 @@ class CacheConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Bytes of an answer; a larger one is not kept."""
     memory: AtLeastOne = 64 * 1024 * 1024
     """Bytes of all that this process keeps; answers that were not used for longest are forgotten first."""
+    disk: AtLeastOne = 1024 * 1024 * 1024
+    """The same of what is kept in an SQLite file."""
     patience: AboveZero = 0.05
     """The store is waited for no longer than this; then the request goes on without it."""
     renewal: AboveZero = 180.0

@@ -6,7 +6,6 @@ where all of the memory is taken by that, more of it is refused.
     shelf    things under names, each for a time, in bounded room; on it are
              kept, logs, sums
     limits   one number each, as long as they are not full
-    ears     who is called when something happens to a key
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from outlast.ports import Asked, Decision, Stored
-from outlast.store.memory.ears import Ears
+from outlast.store.ears import Ears
 from outlast.store.memory.kept import Kept
 from outlast.store.memory.limits import Limits
 from outlast.store.memory.logs import Logs

@@ -36,6 +36,11 @@ class Ears:
         for wake in tuple(self._ears.get(key, ())):
             wake()
 
+    def tell_all(self) -> None:
+        """Something has happened, nobody knows where."""
+        for key in tuple(self._ears):
+            self.tell(key)
+
     def _end(self, key: str, wake: Wake) -> None:
         ears = self._ears[key]
         ears.remove(wake)
