@@ -101,7 +101,12 @@ def _keys(config: Config) -> list[str]:
 
 
 def _limits(limits: LimitConfig) -> str:
-    said = [f"{name} = {value:g}" for name, value in msgspec.structs.asdict(limits).items() if value is not None]
+    usual = LimitConfig()
+    said = [
+        f"{name} = {value if isinstance(value, str) else f'{value:g}'}"
+        for name, value in msgspec.structs.asdict(limits).items()
+        if value != getattr(usual, name)
+    ]
     return ", ".join(said) or "no limits"
 
 
