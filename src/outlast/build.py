@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from functools import partial
+from uuid import uuid4
 
 from outlast.catalog.prices import Find, prices_of
 from outlast.config import Config, ConfigError, with_prices
@@ -14,6 +15,7 @@ from outlast.edge.io import AsyncIo
 from outlast.edge.request import check
 from outlast.engine import Engine
 from outlast.flow.call import Call
+from outlast.layers.breaker.fleet import Fleet
 from outlast.layers.limits import LimitConfig, Scope
 from outlast.layers.rewrite import Rewrite
 from outlast.model.events import Fault
@@ -125,6 +127,8 @@ class Outlast:
         self.engine = Engine(self.stack.handler, config.routes, self.io, config.request)
         self.operator = Operator(self.engine, self.stack, self.io)
         self._pricing: asyncio.Future[Config] | None = None
+        self._fleet: Fleet | None = None
+        self._in_fleet = False
 
     def _opened(self) -> Store:
         """The configured store."""
@@ -144,10 +148,25 @@ class Outlast:
         return self.engine.routes.find(name)
 
     def start(self) -> None:
-        """Begin what goes on beside the answering: prices are looked up in a thread, and used once they are there."""
+        """Begin what goes on beside the answering: prices are looked up in a thread, and used once they are there.
+
+        Where processes share a store, this one hears what the others find, and tells them. To be called on the loop.
+        """
+        if self.store.shared and self.config.layers.breaker.enabled and not self._in_fleet:
+            self._in_fleet = self.io.begin(self._share()) is not None
         if self._pricing is None:
             self._pricing = aside(partial(with_prices, self.config, find=self._find), "outlast-prices")
             self._pricing.add_done_callback(self._price)
+
+    async def _share(self) -> None:
+        """Be one of a fleet, as long as the loop lives."""
+        if self._fleet is None:
+            window = self.config.layers.breaker.window
+            self._fleet = Fleet(self.stack.breakers, self.store, self.io, uuid4().hex, window)
+        try:
+            await self._fleet.run()
+        finally:
+            self._in_fleet = False
 
     def _price(self, found: asyncio.Future[Config]) -> None:
         if found.cancelled():

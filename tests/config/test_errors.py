@@ -11,7 +11,7 @@ WRONG = {
     "unknown field": (OPENAI + 'kee = "x"', ':3: providers.openai.kee: unknown name "kee"; did you mean "key"?'),
     "nothing close": (
         "[users]\nxyz = 1",
-        ':2: users.xyz: unknown name "xyz"; there is concurrent, rpm, tpm, usd_per_day',
+        ':2: users.xyz: unknown name "xyz"; there is concurrent, rpm, tpm, usd_per_day, without_store',
     ),
     "unknown provider": (
         "[providers.opnai]",

@@ -23,7 +23,7 @@ from outlast.layers.breaker import Breakers, changed
 from outlast.layers.breaker.circuit import Breaker
 from outlast.layers.breaker.permit import OF_NO_CALL, Change
 from outlast.layers.breaker.sums import Sums
-from outlast.ports import Io, Store, StoreFailed
+from outlast.ports import Io, Store, StoreFailed, Waiter
 
 BEAT = 1.0
 """Seconds from one look at the store to the next."""
@@ -87,7 +87,7 @@ class Fleet:
         self._name = name
         self._sums = Sums(store, window, name)
         self._members: dict[str, _Member] = {}
-        self._waiter = io.waiter()
+        self._waiter: Waiter | None = None
         self.alone = False
         """The store does not answer, and this process goes by itself."""
         for target, circuit in breakers.items():
@@ -98,6 +98,7 @@ class Fleet:
         """Look at the store with each beat, and whenever there is news; never ends by itself."""
         io, sums_due = self._io, 0.0
         while True:
+            waiter = self._waiter = io.waiter()  # what happens from here on is looked at next time
             now = io.now()
             try:
                 await self._tell_and_hear()
@@ -109,9 +110,7 @@ class Fleet:
             except StoreFailed:
                 self._go_alone()
             self._part_with_forgotten()
-            waiter = self._waiter
             await waiter.wait(self._next_look())
-            self._waiter = io.waiter()
 
     def _next_look(self) -> float:
         """The next beat, or sooner if a circuit may be probed soon."""
@@ -127,7 +126,11 @@ class Fleet:
         member = self._members[target] = _Member(circuit)
         circuit.hear = partial(self._changed, member)
         member.stop = self._store.listen(_circuit_key(target), partial(self._woken, member))
-        self._waiter.wake()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None:
+            self._waiter.wake()
 
     def _part_with(self, target: str) -> None:
         member = self._members.pop(target, None)
@@ -141,7 +144,7 @@ class Fleet:
 
     def _woken(self, member: _Member) -> None:
         member.woken = True
-        self._waiter.wake()
+        self._wake()
 
     def _changed(self, member: _Member, change: Change) -> None:
         """Something has changed here: it is to be told, unless it was told to us."""
@@ -154,7 +157,7 @@ class Fleet:
             member.untold = News(self._name, circuit.until - now, change.openings, asked=change.hint > 0)
         elif change.after == "closed":
             member.untold = News(self._name, 0.0)
-        self._waiter.wake()
+        self._wake()
 
     # -- news --------------------------------------------------------------------------------------------------
 
