@@ -78,12 +78,8 @@ class Structured:
             try:
                 return await inner(call)
             except (Caller, Unsupported) as refused:
-                if refused.code != SCHEMA_REFUSED or not self._may(call):
+                if refused.code != SCHEMA_REFUSED or call.story.made >= self._most:
                     raise
         call.story.worded |= {name}
-        call.request = asked_in_words(request)
+        call.request = asked_in_words(request, schema)
         return await inner(call)
-
-    def _may(self, call: Call) -> bool:
-        """May the request be sent once more?"""
-        return call.story.made < self._most and call.io.now() < call.deadline

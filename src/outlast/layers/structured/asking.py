@@ -43,10 +43,10 @@ def held(target: Target, request: Request, schema: Schema) -> bool:
     return request.dialect in {"", target.speaks(request.dialect)}
 
 
-def asked_in_words(request: Request) -> Request:
+def asked_in_words(request: Request, schema: Schema) -> Request:
     """The same request with words that ask for the JSON, for a target that no provider holds to it."""
     chat = _chat_of(request)
-    schema, first = chat.schema or Schema(), _TOOLS_FIRST if chat.tools else ""
+    first = _TOOLS_FIRST if chat.tools else ""
     if schema.schema:
         told = msgspec.json.encode(schema.schema).decode()
         words, left = _BY_SCHEMA.format(first=first, alone=_ALONE, schema=told), None
@@ -76,8 +76,7 @@ def _chat_of(request: Request) -> Chat:
 
 def _with_system(messages: tuple[Message, ...], words: str) -> tuple[Message, ...]:
     """These messages with more words of the system; in its first message where it has one, as some servers want it."""
-    first = messages[0] if messages else None
-    if first is None or first.role != "system":
+    if not messages or messages[0].role != "system":
         return (Message("system", (Text(words),)), *messages)
-    said = [part.text for part in first.parts if isinstance(part, Text)]
-    return (replace(first, parts=(Text("\n\n".join([*said, words])),)), *messages[1:])
+    said = [part.text for part in messages[0].parts if isinstance(part, Text)]
+    return (replace(messages[0], parts=(Text("\n\n".join([*said, words])),)), *messages[1:])

@@ -69,7 +69,7 @@ def document(text: str) -> Document | None:
 
 def _mended(text: str) -> Document | None:
     """What has brackets and slips in it; a lone text with slips is more likely words in quotes."""
-    if not text.startswith(("{", "[")) or Growing(text).end != len(text):
+    if not text.startswith(("{", "[")):
         return None
     try:
         value = json.loads(_TOKEN.sub(lambda token: _MENDED.get(token[0], token[0]), text), strict=False)
@@ -84,18 +84,16 @@ def _bare(text: str) -> Found:
     """The documents that begin with a bracket somewhere."""
     found = Found()
     for part in parts(text):
-        if part.end >= 0:
-            inner = document(part.text[: part.end])
-            if inner is not None:
-                found.documents.append(inner)
-        else:
+        if part.end == -1:
             found.cut = True
+        elif (inner := document(part.text[: part.end])) is not None:
+            found.documents.append(inner)
     return found
 
 
-def parts(text: str, start: int = 0) -> Iterator[Growing]:
-    """What begins with a bracket from there on, and fits: each of them whole, perhaps a last one that is cut off."""
-    at, work = start, max(_ALWAYS, _WORK * len(text))
+def parts(text: str) -> Iterator[Growing]:
+    """What begins with a bracket, and fits: each of them whole, perhaps a last one that is cut off."""
+    at, work = 0, max(_ALWAYS, _WORK * len(text))
     while work > 0 and (bracket := _BRACKET.search(text, at)) is not None:
         start = bracket.start()
         part = Growing(text[start:])
@@ -106,6 +104,6 @@ def parts(text: str, start: int = 0) -> Iterator[Growing]:
             at = start + 1
             continue
         yield part
-        if part.end < 0:
+        if part.end == -1:
             return
         at = start + part.end

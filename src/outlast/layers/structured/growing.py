@@ -49,30 +49,26 @@ class Growing:
         self._at = 0
         self._closing: list[str] = []  # the brackets that are open, as they will be closed
         self._wants = "value"  # value, first (value or end), key, first key, colon, next (comma or end), text, name
-        self._escape = 0  # where an escape that may be cut off began
         self._safe = 0  # cut there, with its open brackets closed, it is a document; they are the same until the next
-        if text:
-            self.feed(text)
+        self.feed(text)
 
     def feed(self, new: str) -> None:
         """More of the text has come."""
         self.text += new
-        while self.end < 0 and not self.broken and self._step():
+        while self.end == -1 and not self.broken and self._step():
             pass
 
     @property
     def seen(self) -> int:
-        """How many characters of it were looked at."""
-        return self._at + 1
+        """How many characters of it were read."""
+        return self._at
 
     def value(self) -> object:
         """What is there of it; `NOTHING` while that is nothing."""
         if self._wants == "text":
             cut, quote = self._string_so_far(), '"'
-        elif self._safe:
-            cut, quote = self._safe, ""
         else:
-            return NOTHING
+            cut, quote = self._safe, ""
         try:
             return msgspec.json.decode(self.text[:cut] + quote + "".join(reversed(self._closing)))
         except (msgspec.MsgspecError, RecursionError, ValueError):
@@ -86,11 +82,15 @@ class Growing:
         """Read one more piece; False when more text is needed."""
         if self._wants in {"text", "name"}:
             return self._string()
-        found = _BLANK.match(self.text, self._at)
-        self._at = found.end() if found else self._at
+        self._at = self._behind(_BLANK)
         if self._at >= len(self.text):
             return False
         return self._mark(self.text[self._at])
+
+    def _behind(self, kind: re.Pattern[str]) -> int:
+        """Where what is of that kind, and begins here, is over."""
+        found = kind.match(self.text, self._at)
+        return found.end() if found else self._at
 
     def _mark(self, sign: str) -> bool:
         wants = self._wants
@@ -112,7 +112,7 @@ class Growing:
         return self._begin_string("text") if sign == '"' else self._scalar()
 
     def _open(self, sign: str) -> bool:
-        self.begun = self.begun or bool(self._closing)
+        self.begun = bool(self._closing)
         if len(self._closing) == _DEEPEST:
             self.deep = True
             return self._break()
@@ -124,7 +124,7 @@ class Growing:
     def _close(self, sign: str) -> bool:
         """A comma before it is let pass: whoever reads the document must mend it."""
         fits = self._wants in {"next", "first", "first key", "key"}
-        if not fits or not self._closing or self._closing[-1] != sign:
+        if not fits or self._closing[-1] != sign:
             return self._break()
         self._closing.pop()
         self._at += 1
@@ -135,13 +135,12 @@ class Growing:
         return self._go_on(wants)
 
     def _string(self) -> bool:
-        found = _WORDS.match(self.text, self._at)
-        self._at = found.end() if found else self._at
+        self._at = self._behind(_WORDS)
         if self._at >= len(self.text):
             return False
         if self.text[self._at] == "\\":
             return self._escaped()
-        self._at, self._escape = self._at + 1, 0
+        self._at += 1
         self.begun = True
         if self._wants == "name":
             self._wants = "colon"
@@ -157,15 +156,16 @@ class Growing:
             return self._break() if len(text) >= at + 6 or text[at + 1 : at + 2] not in {"", "u"} else False
         if _HIGH.match(text, at):
             self._escape = at
-        elif self._escape:
+        else:
             self._escape = 0
         self._at = found.end()
         return True
 
     def _scalar(self) -> bool:
-        found = _SCALAR.match(self.text, self._at)
-        end = found.end() if found else self._at
-        if end == len(self.text) and end - self._at <= _LONGEST_SCALAR:
+        end = self._behind(_SCALAR)
+        if end - self._at > _LONGEST_SCALAR:
+            return self._break()
+        if end == len(self.text):
             return False  # it may go on
         if not _KNOWN.fullmatch(self.text, self._at, end):
             return self._break()
@@ -174,7 +174,7 @@ class Growing:
 
     def close(self) -> None:
         """Nothing more will come: a number or a word at the end is over."""
-        if self._wants == "value" and not self._closing and _KNOWN.fullmatch(self.text, self._at):
+        if not self._closing and _KNOWN.fullmatch(self.text, self._at):
             self._at = len(self.text)
             self._over()
 

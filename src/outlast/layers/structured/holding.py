@@ -15,7 +15,7 @@ class Heard:
     Attributes:
         batches: as they came.
         text: the words.
-        finish: why it ended; None while it has not.
+        finish: why it ended; empty while it has not.
         open: it holds what is no text to be judged (a tool call, a refusal), and is to be handed over as it is.
     """
 
@@ -23,8 +23,7 @@ class Heard:
 
     def __init__(self) -> None:
         self.batches: list[Batch] = []
-        self.text = ""
-        self.finish: str | None = None
+        self.finish = ""
         self.open = False
 
     async def read(self, stream: Stream, call: Call) -> None:

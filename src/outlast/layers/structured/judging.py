@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from math import inf
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -113,7 +114,7 @@ class Wanted:
         yield Fault(f"{place}: {error.message}", f"{error.kind.name} at {known}")
         branches: list[list[ValidationError]] = getattr(error.kind, "context", [])
         if branches:
-            nearest = max(branches, key=lambda errors: max((len(e.instance_path) for e in errors), default=0))
+            nearest = max(branches, key=lambda errors: max((len(e.instance_path) for e in errors), default=inf))
             for inner in nearest[:2]:
                 yield from self._told(inner)
 
@@ -127,7 +128,7 @@ def wanted_of(request: Request, config: StructuredConfig) -> Wanted | None:
     Raises:
         Caller: its schema is none, or several answers are asked for at once.
     """
-    if not request.json or request.operation != "chat" or request.begun is not None:
+    if request.operation != "chat":
         return None
     if request.choices > 1:
         raise Caller("n: one answer at a time is held to its schema; leave n out, and ask once for each answer")
@@ -147,17 +148,17 @@ def _validator(encoded: bytes) -> tuple[Errors, frozenset[str]]:
         validator = validator_for(schema, offline=True, validate_formats=False, mask="it")
     except ValidationError as error:
         place = "".join(f"/{step}" for step in error.instance_path)
-        where = f" at {place}" if place else ""
-        raise Caller(f"the JSON schema cannot be used{where}: {_mend(error.message)}") from None
+        raise Caller(f"the JSON schema cannot be used{_mend(place)}") from None
     except (ReferencingError, ValueError, RecursionError):
-        raise Caller(f"the JSON schema cannot be used: {_mend('')}") from None
+        raise Caller("the JSON schema cannot be used: it is nested too deeply; make it flatter, with $defs") from None
     return validator.iter_errors, frozenset(_names(schema))
 
 
-def _mend(message: str) -> str:
-    if "etriev" in message or "meta-schema" in message or "ointer" in message:
-        return "every $ref and $schema must point into the schema itself, or to a published draft"
-    return "it does not follow the JSON Schema draft; correct it there"
+def _mend(place: str) -> str:
+    """What is wrong there; what is wrong nowhere is a reference that leads out of the schema, or to nothing in it."""
+    if not place:
+        return ": every $ref and $schema must point into the schema itself, or to a published draft"
+    return f" at {place}: it does not follow the JSON Schema draft; correct it there"
 
 
 def _names(schema: object) -> Iterator[str]:

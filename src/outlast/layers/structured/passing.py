@@ -36,18 +36,19 @@ class Bare:
         if growing is None:
             return self._look(new)
         growing.feed(new)
-        return self._look(growing.text, 1) if growing.broken and not self._given else self._more(growing)
+        return self._look(growing.text) if growing.broken and not self._given else self._more(growing)
 
-    def _look(self, text: str, start: int = 0) -> str:
+    def _look(self, text: str) -> str:
         """Where a document begins, if one does."""
-        self._growing = growing = next(parts(text, start), None)
+        self._growing = growing = next(parts(text), None)
         return "" if growing is None else self._more(growing)
 
     def _more(self, growing: Growing) -> str:
-        if not (growing.begun or growing.end >= 0 or self._given):
+        over = growing.end != -1
+        if not (growing.begun or over):
             return ""
-        end = growing.end if growing.end >= 0 else len(growing.text)
-        given, self._given = growing.text[self._given : end], max(self._given, end)
+        end = growing.end if over else len(growing.text)
+        given, self._given = growing.text[self._given : end], end
         return given
 
 
@@ -62,7 +63,7 @@ class Passed:
         bare: cuts off what stands around the JSON; None to let all through.
     """
 
-    __slots__ = ("_bare", "_before", "_counted", "_judge", "_part", "_spent", "_text", "dialect", "target")
+    __slots__ = ("_bare", "_before", "_judge", "_part", "_spent", "_text", "dialect", "target")
 
     def __init__(
         self, part: Stream, before: list[Batch], spent: Spent, judge: Judge | None, bare: Bare | None = None
@@ -73,7 +74,6 @@ class Passed:
         self._judge = judge
         self._bare = bare
         self._text: list[str] = []
-        self._counted = False
         self.target = part.target
         self.dialect = part.dialect
 
@@ -96,14 +96,13 @@ class Passed:
         """What of the batch is handed over; None for nothing."""
         if self._bare is not None or self._spent.usage is not None:
             batch = Batch(b"", [self._told(chunk) for chunk in batch.chunks], batch.last)
-        if self._judge is not None:
-            for chunk in batch.chunks:
-                self._note(chunk)
+        for chunk in batch.chunks:
+            self._note(chunk)
         return batch if batch.last or batch.raw or any(chunk.telling for chunk in batch.chunks) else None
 
     def _told(self, chunk: Chunk) -> Chunk:
         """The chunk as the caller gets it."""
-        if self._bare is not None and chunk.text:
+        if self._bare is not None:
             chunk.text = self._bare.feed(chunk.text)
         if chunk.usage is not None:
             chunk.usage = self._spent.with_more(chunk.usage)
@@ -111,15 +110,17 @@ class Passed:
 
     def _note(self, chunk: Chunk) -> None:
         """Judge the whole when it has finished; what is no text is not judged."""
-        self._text.append(chunk.text)
         if chunk.refusal or chunk.tool:
             self._judge = None
-        if chunk.finish is None or self._judge is None:
+        judge = self._judge
+        if judge is None:
             return
-        judge, self._judge = self._judge, None
+        self._text.append(chunk.text)
+        if chunk.finish is None:
+            return
+        self._judge = None
         wrong = judge("".join(self._text), chunk.finish)
         if wrong is not None:
-            self._part.abort("its answer does not match")
             raise wrong
 
     def abort(self) -> None:
@@ -128,9 +129,6 @@ class Passed:
 
     def settle(self, call: Call, end: End, now: float) -> None:  # noqa: ARG002  (as all debts)
         """All is over: what all answers took together, and nobody needs the question any more."""
-        self._part.abort()  # of no effect on what is over
-        if not self._counted:
-            self._counted = True
-            self._spent.add(self._part.usage, self._part.cost)
+        self._spent.add(self._part.usage, self._part.cost)
         end.usage, end.cost = self._spent.usage, self._spent.cost
         call.request.forget()

@@ -60,7 +60,6 @@ class Run:
         self._spent = Spent()
         self._avoid: tuple[str, ...] = ()
         self._again = 0
-        self._patience = Patience()
         request = call.request
         request.needs, request.held_to = replace(request.needs, schema=False), wanted.schema
 
@@ -105,7 +104,7 @@ class Run:
         if text is not None:
             parts = (*(part for part in parts if isinstance(part, Reasoning)), Text(text))
         usage = self._spent.usage or reply.usage
-        return replace(reply, raw=b"", read=lambda: parts, _parts=parts, usage=usage, cost=self._spent.cost)
+        return replace(reply, raw=b"", _parts=parts, usage=usage, cost=self._spent.cost)
 
     # -- streams -----------------------------------------------------------------------------------------------
 
@@ -160,7 +159,7 @@ class Run:
         self._spent.add(stream.usage, stream.cost)
         verdict = self._wanted.judge(heard.text)
         if heard.finish not in UNJUDGED and verdict.document is None:
-            self._rejected(verdict, heard.text, heard.finish or "", stream.target)
+            self._rejected(verdict, heard.text, heard.finish, stream.target)
             return None
         text = heard.text if verdict.document is None else verdict.document.text
         source = Whole(stream.opening, stream.target, self._spent)
@@ -183,7 +182,7 @@ class Run:
     def _rejected(self, verdict: Verdict, said: str, finish: str, name: str) -> None:
         """Ask for another answer. Raises `InvalidOutput` where that may not be."""
         call = self._call
-        may = call.story.made < self._most and call.io.now() < call.deadline
+        may = call.story.made < self._most
         if may and finish not in LENGTH and self._again < self._config.reprompts:
             self._again += 1
             self._request = asked_again(self._call.request, said, verdict.faults, self._config)
