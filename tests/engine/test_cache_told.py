@@ -27,6 +27,8 @@ ALL = "{fresh = 60, stale_while_revalidate = 30, stale_if_error = 600}"
 class Shelf:
     """A store that keeps everything, for as long as the story says."""
 
+    shared = False
+
     def __init__(self):
         self.kept = {}
 
