@@ -1,9 +1,11 @@
 """Several workers behind one socket: one page of metrics, and nobody notices when one of them dies."""
 
 import contextlib
+import hashlib
 import os
 import signal
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -84,7 +86,7 @@ def test_whoever_is_asked_shows_what_all_have_counted(provider, started):
     ask(process, 30)
     assert {counted(process) for _ in range(10)} == {30.0}
     (line,) = said(process, "3 workers answer")
-    assert "each of them by itself" in line
+    assert "of a limit of 100, each lets 100 pass" in line
     process.signal()
     assert process.ended() == 0
 
@@ -170,6 +172,26 @@ def test_a_port_that_is_taken_is_told_once(started, provider, tmp_path):
     assert ended.returncode == 2
     assert ended.stderr.count("cannot listen") == 1
     assert SAYS not in ended.stderr
+
+
+def test_workers_with_a_store_share_what_a_key_may_use(provider, tmp_path):
+    """A limit is one limit, whichever worker is asked, and the start says so."""
+    provider.script("alpha", default=ok("well"))
+    digest = hashlib.sha256(b"key-of-app").hexdigest()
+    more = THREE + f'[keys.app]\nsha256 = "{digest}"\nlimits = {{ rpm = 60 }}\n'
+    toml = 'store = "sqlite:///outlast.db"\n' + toml_of(provider.url, more, providers=("alpha",))
+    statuses, begun = [], time.monotonic()
+    with Process(toml, tmp_path) as process:
+        (line,) = said(process, "3 workers answer")
+        assert "they share limits" in line
+        while 429 not in statuses:
+            with process.caller() as caller:
+                caller.post(PATH, chat(), "authorization: Bearer key-of-app")
+                statuses.append(caller.answer().status)
+        admitted, seconds = statuses.count(200), time.monotonic() - begun
+        process.signal()
+        assert process.ended() == 0
+    assert 10 <= admitted <= 10 + seconds + 1  # ten seconds' worth at once, then one each second; however slow we are
 
 
 # -- pages of workers that have ended ----------------------------------------------------------------------------------

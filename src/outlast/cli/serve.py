@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from cyclopts import Parameter
+from msgspec.structs import replace
 
 from outlast.cli.configured import ConfigPath, loaded
 from outlast.cli.telling import fail, say
@@ -68,6 +69,7 @@ def _several(config: Config, count: int) -> int:
 
     with contextlib.ExitStack() as beside:
         told = simulated(beside.enter_context(_simulated_apart()), config) if config.simulated else config
+        told = _of_many(told, count)
         sockets = asyncio.run(server.listen(told))
         url = server.url_of(sockets[0])
 
@@ -78,13 +80,21 @@ def _several(config: Config, count: int) -> int:
         return Supervisor(count, sockets, partial(_work, told, sockets), listening, say).run()
 
 
+def _of_many(config: Config, count: int) -> Config:
+    """The same for one of so many processes: what share of a limit is its own is known from the start."""
+    limits = config.layers.limits
+    shared = replace(limits, processes=max(count, limits.processes))
+    return replace(config, layers=replace(config.layers, limits=shared))
+
+
 def _apart(config: Config) -> str:
-    """What each worker has for itself."""
-    del config
-    return (
-        "limits, circuits, slots and what is kept hold in each of them by itself: with a limit of 100, "
-        "each lets 100 pass"
-    )
+    """What the workers have in common, and what each has for itself."""
+    if config.store.kind == "memory":
+        return (
+            "limits, circuits, slots and what is kept hold in each of them by itself: of a limit of 100, each lets 100 "
+            'pass; for one of each, say store = "sqlite:///outlast.db" or "redis://…"'
+        )
+    return f"they share limits, circuits and what is kept by {config.store.shown}; slots and queues are each one's own"
 
 
 def _work(config: Config, sockets: list[socket.socket], worker: Worker) -> int:
