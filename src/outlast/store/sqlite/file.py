@@ -9,7 +9,7 @@ from pathlib import Path
 from time import time_ns
 
 from outlast.ports import StoreFailed
-from outlast.store.sqlite.failures import DAMAGED, code_of, words_of
+from outlast.store.sqlite.failures import DAMAGED, LOCKED, code_of, words_of
 from outlast.store.sqlite.schema import prepare
 
 BUSY = 1.0
@@ -100,6 +100,8 @@ class File:
         try:
             self._write_nothing()
         except sqlite3.Error as error:
+            if code_of(error) in LOCKED:
+                return None  # who holds the lock can write to it
             if code_of(error) not in DAMAGED:
                 raise StoreFailed(words_of(error)) from None
             aside = self.set_aside(before)
