@@ -186,6 +186,9 @@ class Outlast:
 
     async def aclose(self) -> None:
         """Close every connection, and the store unless it was given."""
+        now = self.io.now()
+        self.stack.caller_limits.give_back(now)
+        self.stack.target_limits.give_back(now)
         if self._given is None:
             await self.store.aclose()
         if isinstance(self.io, AsyncIo):

@@ -8,11 +8,13 @@ from msgspec import structs
 
 from outlast.model.errors import Failure
 from outlast.model.events import LimitAwaited, LimitHit, LimitsApart, LimitsTogether
-from outlast.testing import Behaviour, ok, status
+from outlast.testing import Behaviour, cancel_everywhere, ok, status
 
-from .fleet import worst_window
+from .fleet import Shared, worst_window
+from .test_everywhere import of_one_key
+from .test_leaving import queued
 from .test_limits import APP, PROVIDER, limited
-from .world import caller
+from .world import World, caller
 
 PRICE = "[providers.alpha.models.m.price]\ninput = 1_000_000\noutput = 1_000_000\n"
 """A dollar for a token."""
@@ -363,3 +365,49 @@ def test_eight_processes_keep_one_limit(fleet_of, offered):
     assert fleet.store.count("take") <= len(heard)
     assert fleet.store.count("take") <= 0.7 * len(heard) or offered < 600
     assert min(world.sent() for world in fleet.worlds) > 0
+
+
+# -- whoever leaves
+
+ALONE = '[routes.default]\ntargets = ["alpha/m"]\n'
+SHARED_STORIES = {
+    "a quota that is waited for": (queued, ALONE + PROVIDER, None),
+    "a caller's limits": (of_one_key, ALONE + limited(rpm=12, tpm=100_000, concurrent=2), None),
+    "both": (of_one_key, ALONE + PROVIDER + limited(rpm=12, tpm=100_000), None),
+    "loans": (of_one_key, ALONE + limited(rpm=6_000) + "\n[limits]\nleases = true\n", None),
+    "a store that fails": (of_one_key, ALONE + PROVIDER + limited(rpm=12), "before"),
+    "a store that hangs": (of_one_key, ALONE + PROVIDER + limited(rpm=12), "hangs"),
+    "loans of a store that does it and fails": (
+        of_one_key,
+        ALONE + limited(rpm=6_000) + "\n[limits]\nleases = true\n",
+        "after",
+    ),
+}
+"""name: (what callers do, configuration, what ails the store)"""
+
+
+def shared_story(name):
+    """A story for the drivers, with a store that takes its time; whatever happens, nothing but loans is held."""
+    tell, more, ails = SHARED_STORIES[name]
+
+    def story(io):
+        store = Shared(io.now)
+        store.ails = lambda _name: ails or 0.0
+        world = World(io=io, more=more, store=store)
+
+        def at_rest():
+            held = world.held()
+            world._runner.close()
+            loans = held.pop("timers", 0)
+            assert held == {}
+            assert loans <= ("leases" in more)
+
+        return tell(world), at_rest
+
+    return story
+
+
+@pytest.mark.parametrize("name", SHARED_STORIES)
+def test_cancelled_anywhere_no_limit_is_held(name):
+    """At each suspension of the story, those in which the store is asked among them."""
+    assert cancel_everywhere(shared_story(name)) >= 4

@@ -9,6 +9,8 @@ from outlast.layers.limits.gcra import NOTHING
 from outlast.layers.limits.mirror import Mirror
 from outlast.store.memory.limits import Limits as Kept
 
+from .calls import Ear
+
 STEPS = st.sampled_from([0.0, 0.001, 0.1, 0.5, 1.0, 3.0, 10.0, 61.0])
 SLACK = 1e-6
 SCOPE = Scope("key a", LimitConfig(rpm=120), "key")
@@ -26,6 +28,9 @@ class Store:
 
     def tighten(self, asked):
         self.limits.tighten(asked, self.now)
+
+    async def lease(self, asked):
+        return self.limits.lease(asked, self.now)
 
 
 class Process:
@@ -133,7 +138,106 @@ class PatientSharedLimit(SharedLimit):
     patient = True
 
 
+class Alarm(Ear):
+    """A world whose one alarm is set, and whose dice are thrown by hand."""
+
+    def __init__(self, store):
+        super().__init__()
+        self.store = store
+
+    def now(self):
+        return self.store.now
+
+    def watch(self, timed, due):
+        timed.due = due
+
+
+class LentLimit(RuleBasedStateMachine):
+    """Three processes that are lent of 20 a second, 5 at once, and spend it without asking.
+
+    - over every interval what went out has used at most the burst, the rate, and what was lent before
+    - no process is ever lent more than it wanted
+    - what is not used for a second is given back, so that afterwards the whole burst is there
+    """
+
+    SCOPE = Scope("key a", LimitConfig(rpm=1_200), "key")
+    MOST = 3 * 5.0 / 6.0
+    """What three processes have been lent at most: each half of its part of the burst, in one loan after another."""
+
+    def __init__(self):
+        super().__init__()
+        self.store = Store()
+        self.alarm = Alarm(self.store)
+        peers = [Peers(self.store, 3) for _ in range(3)]
+        self.mirrors = [
+            Mirror(self.SCOPE, Limits.of(self.SCOPE.config, burst_seconds=0.25), each, leases=True) for each in peers
+        ]
+        self.went = []
+
+    @rule(seconds=st.sampled_from([0.0, 0.01, 0.05, 0.2, 0.9]))
+    def wait(self, seconds):
+        """Time passes, and whose time is over is told so."""
+        self.store.now += seconds
+        for mirror in self.mirrors:
+            if mirror.lease.due <= self.store.now:
+                mirror.lease.due = float("inf")
+                mirror.lease.expire()
+
+    @rule(who=st.integers(0, 2), cost=st.sampled_from([0.2, 0.5, 0.8]), chance=st.sampled_from([0.0, 0.5, 0.99]))
+    def ask(self, who, cost, chance):
+        """A call that goes if it can be lent for, at once or not at all."""
+        self.alarm.dice = chance
+        mirror = self.mirrors[who]
+        asked_too_soon = self.store.now < mirror.lease.again and not mirror.covered([cost])
+        at_once(mirror.borrow(mirror.lease, [cost], self.alarm))
+        if mirror.covered([cost]):
+            assert not asked_too_soon
+            mirror.lease.spend([cost])
+            self.went.append((self.store.now, cost))
+        else:
+            assert mirror.lease.again > self.store.now
+            denied = mirror.spent(Costs(cost), self.store.now, 0.0)
+            assert denied.retry_after == mirror.lease.again - self.store.now
+
+    @invariant()
+    def never_more_than_the_rate_and_what_was_lent(self):
+        """See the class."""
+        for first, (start, _) in enumerate(self.went):
+            total = 0.0
+            for end, cost in self.went[first:]:
+                total += cost
+                assert total <= 5.0 + 20.0 * (end - start) + self.MOST + SLACK
+
+    @invariant()
+    def nobody_has_more_than_two_loans(self):
+        """Less than a call's cost was left when he asked for another."""
+        for mirror in self.mirrors:
+            (left,) = mirror.lease._left
+            assert 0.0 <= left <= 5.0 / 6.0 + 0.8 + SLACK
+
+    @rule()
+    def all_is_given_back(self):
+        """After a second without a call nobody has anything, and everybody knows that it is all there."""
+        self.wait(1.0)
+        for mirror in self.mirrors:
+            assert mirror.lease.idle
+        assert self.store.limits.lease(mirror.asked(Costs(5.0)), self.store.now) == 1.0
+        self.store.settle([mirror.asked(Costs(-5.0))])
+        self.went.clear()
+
+
+def at_once(coroutine):
+    """What a coroutine gives that waits for nothing."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        return done.value
+    raise AssertionError("it waits")
+
+
 TestSharedLimit = SharedLimit.TestCase
 TestSharedLimit.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
 TestPatientSharedLimit = PatientSharedLimit.TestCase
 TestPatientSharedLimit.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestLentLimit = LentLimit.TestCase
+TestLentLimit.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

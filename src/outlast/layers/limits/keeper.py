@@ -118,6 +118,9 @@ class Keeper:
             kept = self._kept.put(scope.key, made, now)
         return kept
 
+    def give_back(self, now: float) -> None:
+        """Give back what was taken in advance: nothing is, here."""
+
     def note_output(self, model: str, tokens: int, now: float) -> None:
         """An answer had so many tokens."""
         outputs = self._outputs.get(model)

@@ -20,10 +20,11 @@ from math import ceil, inf
 from msgspec import Struct
 
 from outlast.layers.limits.gcra import Costs, Denied, Gcra, Limits
+from outlast.layers.limits.lease import Each, Lease
 from outlast.layers.limits.peers import Peers
 from outlast.layers.limits.refusing import Scope
 from outlast.model.messages import Quota
-from outlast.ports import Asked, Charge, Decision
+from outlast.ports import Asked, Charge, Decision, Io
 
 BELIEVED = 1.0
 """Seconds for which a refusal is believed at most: somebody may have given back what he had not used."""
@@ -45,19 +46,22 @@ class Mirror(Limits):
         scope: whose limits.
         whole: as they would be without a store.
         peers: who shares them.
+        leases: is anything lent of them at all?
 
     Attributes:
         name: of the scope, in the store.
+        lease: what this process has been lent; None where nothing ever is.
     """
 
-    __slots__ = ("_peers", "_refused", "_share", "name")
+    __slots__ = ("_peers", "_refused", "_share", "lease", "name")
 
-    def __init__(self, scope: Scope, whole: Limits, peers: Peers) -> None:
+    def __init__(self, scope: Scope, whole: Limits, peers: Peers, *, leases: bool = False) -> None:
         super().__init__(whole.buckets, whole.concurrent)
         self.name = stored(scope)
         self._peers = peers
         self._refused: dict[str, Refusal] = {}
         self._share: Share | None = None
+        self.lease = Lease(self.buckets, self._give_back) if leases and self.buckets else None
 
     # -- before the store is asked ---------------------------------------------------------------------------------
 
@@ -67,43 +71,101 @@ class Mirror(Limits):
             most = ceil(self.concurrent / self._peers.processes)
             if self.under_way >= most:
                 return Denied("concurrent", 1.0, 1.0, 0.0, most)
-        each = costs.requests, costs.tokens, costs.usd
-        for bucket in self.buckets:
+        return self.spent(costs, now, max_wait) or 0.0
+
+    def spent(self, costs: Costs, now: float, max_wait: float) -> Denied | None:
+        """Who is certain to deny them as things stand, however many calls are under way; None if nobody is."""
+        each = self.each(costs)
+        for bucket, cost in zip(self.buckets, each, strict=True):
             refused = self._refused.get(bucket.name)
-            cost = each[bucket.place]
             if refused and cost >= refused.cost and now < refused.believed and refused.goes - now > max_wait:
                 return _denied(bucket, cost, refused.goes - now, now)
-        return 0.0
+        lease = self.lease
+        if lease and now < lease.again and max_wait <= 0.0 and self.lendable(each) and not lease.covers(each):
+            slowest = max(range(len(each)), key=lambda place: each[place] * self.buckets[place].spacing)
+            return _denied(self.buckets[slowest], each[slowest], lease.again - now, now)
+        return None
+
+    def each(self, costs: Costs) -> Each:
+        """What that is in each of the limits."""
+        units = costs.requests, costs.tokens, costs.usd
+        return [units[bucket.place] for bucket in self.buckets]
 
     def asked(self, costs: Costs) -> Asked | None:
         """The question for the store; None where nothing is to be charged."""
-        each = costs.requests, costs.tokens, costs.usd
-        return self._charges([each[bucket.place] for bucket in self.buckets])
+        return self._charges(self.each(costs))
+
+    # -- loans -----------------------------------------------------------------------------------------------------
+
+    def lendable(self, each: Each) -> bool:
+        """Are calls that cost so much worth a loan?"""
+        return self.lease is not None and self.lease.suits(each, self._peers.processes)
+
+    def covered(self, each: Each) -> bool:
+        """Has this process been lent enough for it?"""
+        return self.lease is not None and self.lease.covers(each)
+
+    async def borrow(self, lease: Lease, each: Each, io: Io) -> None:
+        """Ask for a loan, or wait for who has asked already, until it covers that or there is none to be had.
+
+        Raises `StoreFailed`.
+        """
+        while not lease.covers(each) and io.now() >= lease.again:
+            if lease.asking is None:
+                await self._lend(lease, each, io)
+            else:
+                waiter = io.waiter()
+                lease.asking.append(waiter)
+                await waiter.wait(inf)
+
+    async def _lend(self, lease: Lease, each: Each, io: Io) -> None:
+        asked, wanted, lease.asking = io.now(), lease.wanted(self._peers.processes), []
+        question = Asked(self.name, tuple(map(_charge, self.buckets, wanted)))
+        try:
+            share = await self._peers.store.lease(question)
+        finally:
+            waiting, lease.asking = lease.asking, None
+            for waiter in waiting:
+                waiter.wake()
+        self._pay(self._rejoin(asked), asked)
+        if share > 0.0:
+            amounts = [share * amount for amount in wanted]
+            for bucket, amount in zip(self.buckets, amounts, strict=True):
+                bucket.take(amount, asked)
+            io.watch(lease, lease.lent(amounts, self.number(), io.now()))
+        if not lease.covers(each):
+            lease.dry(each, self._peers.processes, io.random(), io.now())
+
+    def _give_back(self, each: Each, number: int, now: float) -> None:
+        """What was lent and not used, as far as it would still be missing."""
+        self._settle([_settled(bucket, -cost, now, number) for bucket, cost in zip(self.buckets, each, strict=True)])
 
     # -- what the store says ---------------------------------------------------------------------------------------
 
     def heard(self, decision: Decision, costs: Costs, asked: float) -> Denied | None:
         """The store's answer to what it was asked at that moment: which limit makes it wait for longest, if any."""
-        each = costs.requests, costs.tokens, costs.usd
+        each = self.each(costs)
         owed = self._rejoin(asked)
-        slowest = None
-        for bucket, left in zip(self.buckets, decision.left, strict=True):
-            bucket.follow(left.reset, each[bucket.place], asked, granted=decision.granted)
+        denied = None
+        for bucket, left, cost in zip(self.buckets, decision.left, each, strict=True):
+            bucket.follow(left.reset, cost, asked, granted=decision.granted)
             if bucket.name == decision.by:
-                slowest = bucket
-        if owed:
-            self._settle([_settled(bucket, cost, asked, None) for bucket, cost in zip(self.buckets, owed, strict=True)])
-        if slowest is None:
-            return None
-        cost, wait = each[slowest.place], decision.wait
-        if not decision.granted:
-            self._refused[slowest.name] = Refusal(cost, asked + wait, asked + min(wait, BELIEVED))
-        return _denied(slowest, cost, wait, asked)
+                denied = _denied(bucket, cost, decision.wait, asked)
+        self._pay(owed, asked)
+        if denied is not None and not decision.granted:
+            believed = asked + min(decision.wait, BELIEVED)
+            self._refused[denied.limit] = Refusal(denied.cost, asked + decision.wait, believed)
+        return denied
 
-    def _rejoin(self, now: float) -> list[float]:
+    def _rejoin(self, now: float) -> Each:
         """The store is back. What was spent meanwhile and has not flowed off, which it is to be told."""
         share, self._share = self._share, None
-        return [] if share is None else [share.owed(whole.tat, place, now) for place, whole in enumerate(self.buckets)]
+        if share is None:
+            return [0.0] * len(self.buckets)
+        return [share.owed(whole.tat, place, now) for place, whole in enumerate(self.buckets)]
+
+    def _pay(self, owed: Each, now: float) -> None:
+        self._settle([_settled(bucket, cost, now, None) for bucket, cost in zip(self.buckets, owed, strict=True)])
 
     # -- while the store is gone -----------------------------------------------------------------------------------
 
@@ -138,7 +200,8 @@ class Mirror(Limits):
 
     def idle(self, now: float) -> bool:
         """Is it as good as new, so that it may be forgotten?"""
-        return super().idle(now) and (self._share is None or self._share.idle(now))
+        alone = self._share is None or self._share.idle(now)
+        return alone and (self.lease is None or self.lease.idle) and super().idle(now)
 
     # --------------------------------------------------------------------------------------------------------------
 

@@ -13,14 +13,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from outlast.flow.call import Call
+from outlast.flow.stream import End
 from outlast.layers.limits.config import LimitsConfig
 from outlast.layers.limits.gcra import NOTHING, Costs, Limits
 from outlast.layers.limits.keeper import Held, Keeper, MaxWait, ScopesOf, aimed_at, at_once
+from outlast.layers.limits.lease import Each, Lease
 from outlast.layers.limits.mirror import Mirror, Share
 from outlast.layers.limits.peers import Peers
 from outlast.layers.limits.refusing import Refused, Scope, ask, awaited, refusal, reserve, tell_what_is_left, worst
 from outlast.model.errors import Rejected
-from outlast.ports import Decision, StoreFailed
+from outlast.ports import Decision, Io, StoreFailed
 
 Mirrored = Sequence[tuple[Scope, Mirror]]
 COME_BACK = 1.0
@@ -56,9 +58,15 @@ class SharedKeeper(Keeper):
         if isinstance(kept, Mirror):
             return kept
         whole = Limits.of(scope.config, burst_seconds=self._config.burst, window=scope.window)
-        mirror = Mirror(scope, whole, self._peers)
+        mirror = Mirror(scope, whole, self._peers, leases=self._config.leases)
         self._kept.put(scope.key, mirror, now)
         return mirror
+
+    def give_back(self, now: float) -> None:
+        """Give back whatever this process has been lent: it will ask no more."""
+        for limits in self._kept.values():
+            if isinstance(limits, Mirror) and limits.lease is not None:
+                limits.lease.end(now)
 
     def admit(self, call: Call, now: float) -> Held | Rejected | None:
         """The gate: leave to ask the store, unless it is certain what that would say."""
@@ -79,7 +87,7 @@ class SharedKeeper(Keeper):
 class Place(Held):
     """Leave to ask the store; then what the store, or this process on its own, has charged for the call."""
 
-    __slots__ = ("_asked", "_costs", "_max_wait", "_peers")
+    __slots__ = ("_asked", "_costs", "_lent", "_max_wait", "_peers")
 
     def __init__(
         self, keeper: Keeper, peers: Peers, call: Call, mirrors: Mirrored, costs: Costs, max_wait: float
@@ -88,38 +96,96 @@ class Place(Held):
         self._peers = peers
         self._costs = costs
         self._max_wait = max_wait
-        self._asked = [(scope, mirror, of) for scope, mirror in mirrors if (of := mirror.asked(costs)) is not None]
-        self.waits = bool(self._asked)
+        self._asked = [(scope, mirror) for scope, mirror in mirrors if any(mirror.each(costs))]
+        self._lent: dict[str, tuple[Lease, Each, int]] = {}
         for _, mirror in mirrors:
             mirror.under_way += 1
+        if all(mirror.covered(mirror.each(costs)) for _, mirror in self._asked):
+            self._spend()
+            self._charge(call)
+        self.waits = bool(self._asked)
 
     async def wait(self, call: Call) -> None:
         """Ask, and sleep until the place that was given. Raises `Rejected`."""
-        now = call.io.now()
-        decisions = await self._decisions()
-        wait = self._alone(call, call.io.now()) if decisions is None else self._heard(call, decisions, now)
-        tell_what_is_left(call, self._limits, call.io.now())
+        await self._borrow(call.io)
+        self._spend()
+        wait = self._spent(call.io.now()) or await self._take(call)
         if isinstance(wait, Refused):
+            tell_what_is_left(call, self._limits, call.io.now())
             raise refusal(call, wait, self._max_wait)
-        self._charged = self._costs
-        self._numbers = [of.number() for _, of in self._limits]
+        self._charge(call)
         if wait > 0.0:
             await call.io.sleep(wait)
         self.waits = False
 
-    async def _decisions(self) -> list[Decision] | None:
-        """The store's decisions, one for each scope that is charged anything; None where nobody heard of any."""
+    def settle(self, call: Call, end: End, now: float) -> None:
+        """Refund what was not used, owe what was used beyond the estimate; of a refused call, undo its part."""
+        if self._charged is NOTHING:
+            for lease, each, _ in self._lent.values():
+                lease.spend([-cost for cost in each])
+        super().settle(call, end, now)
+
+    def _charge(self, call: Call) -> None:
+        """All charges are made."""
+        self._charged = self._costs
+        self._numbers = [
+            self._lent[scope.key][2] if scope.key in self._lent else of.number() for scope, of in self._limits
+        ]
+        tell_what_is_left(call, self._limits, call.io.now())
+
+    # -- from what was lent ----------------------------------------------------------------------------------------
+
+    async def _borrow(self, io: Io) -> None:
+        """Ask for loans where they are worth while and used up; without the store there are none."""
+        for _, mirror in self._asked:
+            each = mirror.each(self._costs)
+            if mirror.lease is not None and mirror.lendable(each):
+                try:
+                    await mirror.borrow(mirror.lease, each, io)
+                except StoreFailed:
+                    return
+                self._peers.met(io)
+
+    def _spend(self) -> None:
+        """Whose loan covers its part is asked nothing."""
+        asked, self._asked = self._asked, []
+        for scope, mirror in asked:
+            each = mirror.each(self._costs)
+            if mirror.lease is not None and mirror.lease.covers(each):
+                mirror.lease.spend(each)
+                self._lent[scope.key] = mirror.lease, each, mirror.lease.number
+            else:
+                self._asked.append((scope, mirror))
+
+    def _spent(self, now: float) -> Refused | None:
+        """Who refuses without being asked again, now that no more is to be borrowed."""
+        met = [
+            Refused(scope, denied)
+            for scope, mirror in self._asked
+            if (denied := mirror.spent(self._costs, now, self._max_wait)) is not None
+        ]
+        return worst(met) if met else None
+
+    # -- from the store --------------------------------------------------------------------------------------------
+
+    async def _take(self, call: Call) -> float | Refused:
+        """Seconds to sleep, everything having been charged; or who says no for longest. Raises `Rejected`."""
+        asked = [of for _, mirror in self._asked if (of := mirror.asked(self._costs)) is not None]
+        if not asked:
+            return 0.0
+        now = call.io.now()
         try:
-            return await self._peers.store.take([of for _, _, of in self._asked], self._max_wait)
+            decisions = await self._peers.store.take(asked, self._max_wait)
         except StoreFailed:
-            return None
+            decisions = None
+        return self._alone(call, call.io.now()) if decisions is None else self._heard(call, decisions, now)
 
     def _heard(self, call: Call, decisions: Sequence[Decision], asked: float) -> float | Refused:
-        """Seconds to sleep, everything having been charged; or who says no for longest."""
+        """What the store has decided."""
         self._peers.met(call.io)
         met = [
             Refused(scope, denied)
-            for (scope, mirror, _), decision in zip(self._asked, decisions, strict=True)
+            for (scope, mirror), decision in zip(self._asked, decisions, strict=True)
             if (denied := mirror.heard(decision, self._costs, asked)) is not None
         ]
         if not all(decision.granted for decision in decisions):
@@ -129,7 +195,7 @@ class Place(Held):
     def _alone(self, call: Call, now: float) -> float | Refused:
         """The same without the store: each limit as it is told. Raises `Rejected` where one is closed."""
         self._peers.lost(call.io)
-        charged = [(scope, _without_store(scope, mirror)) for scope, mirror, _ in self._asked]
+        charged = [(scope, _without_store(scope, mirror)) for scope, mirror in self._asked]
         wait = reserve(call, charged, self._costs, now, self._max_wait)
         if isinstance(wait, Refused):
             return wait
