@@ -6,6 +6,7 @@ callers ── http.client ──▶ gateway (uvicorn, its own thread) ── TC
 
 import http.client
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.gateway.house import House
@@ -52,13 +53,16 @@ class Stage(House):
         }
         headers = {"content-type": "application/json", "x-request-id": case.name}
         link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        since = time.monotonic()
         try:
             link.request("POST", PATHS[case.asked_as], json.dumps(body), headers)
             response = link.getresponse()
+            seconds = time.monotonic() - since
             data = response.read()  # raises where the body is not ended in order
         finally:
             link.close()
-        return Answer(case, response.status, {name.lower(): value for name, value in response.getheaders()}, data)
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(case, response.status, headers, data, seconds)
 
     def circuit(self, name):
         """What the circuit of a target has counted, and what of it is still held, once nothing is."""
@@ -79,9 +83,10 @@ class Stage(House):
 
 
 class Answer:
-    """What the caller got. `text`, `finish`, `marked` and `error` are read from a body of either kind."""
+    """What a caller got after so many `seconds`. Text, finish, end mark and error are read from its body."""
 
-    def __init__(self, case, status, headers, body):
+    def __init__(self, case, status, headers, body, seconds):
+        self.seconds = seconds
         self.status = status
         self.headers = headers
         self.body = body

@@ -48,7 +48,7 @@ def check_failure(case, answer, attempts):
     assert not case.echoes(answer.words)
     hint = case.facts.hint
     if hint is not None:
-        assert hint - 0.8 < failure.retry_after <= hint + min(1.0, 0.1 * hint)
+        assert hint - answer.seconds <= failure.retry_after <= hint + min(1.0, 0.1 * hint)
         assert failure.retryable
     if case.kind == "broken_stream":
         assert case.holds(answer.text)

@@ -47,8 +47,9 @@ def open_house(provider, tmp_path):
     """Makes gateways of a test's own; `providers` are tried in this order."""
     with contextlib.ExitStack() as houses:
 
-        def opened(more="", *, providers=("alpha",)):
-            return houses.enter_context(House(toml_of(provider.url, more, providers=providers), tmp_path))
+        def opened(more="", *, providers=("alpha",), timers=None):
+            toml = toml_of(provider.url, more, providers=providers, timers=timers)
+            return houses.enter_context(House(toml, tmp_path))
 
         yield opened
 

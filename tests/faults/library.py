@@ -7,6 +7,7 @@ AsyncClient (this thread's loop) ── TCP ──▶ simulated provider (its ow
 import asyncio
 import os
 import re
+import time
 import traceback
 
 from outlast import AsyncClient, Failure
@@ -69,6 +70,7 @@ class Library:
 
     async def _ask(self, case):
         answer = Told(case)
+        since = time.monotonic()
         options = {"model": case.model, "max_tokens": case.facts.max_tokens or 1000}
         try:
             if case.streamed:
@@ -77,6 +79,7 @@ class Library:
                 answer.take(await self._client.chat("hi", **options))
         except Failure as failure:
             answer.failure = failure
+        answer.seconds = time.monotonic() - since
         return answer
 
     def circuit(self, name):
@@ -95,7 +98,7 @@ class Library:
 
 
 class Told:
-    """What the library gave: text, finish and target, or the failure that it raised."""
+    """What the library gave after so many `seconds`: text, finish and target, or the failure that it raised."""
 
     def __init__(self, case):
         self.case = case
@@ -105,6 +108,7 @@ class Told:
         self.target = self.source = None
         self.attempts = 0
         self.failure = None
+        self.seconds = 0.0
 
     def take(self, reply):
         """A whole answer."""

@@ -33,13 +33,14 @@ def memory(pid, what):
 )
 def test_a_hostile_answer_takes_bounded_memory(provider, tmp_path, fault, status, growth, streamed):
     """C21, C27, D11, D12, E36, E37: so many MiB more at the worst moment, and the next request is answered."""
-    more = "[attempt]\nmax_stream_bytes = 4194304\n[timers]\nwhole = 2.0\n[retry]\nbase = 0.01"
-    with Process(toml_of(provider.url, more, providers=("alpha",)), tmp_path) as process:
+    more = "[attempt]\nmax_stream_bytes = 4194304\n[retry]\nbase = 0.01"
+    toml = toml_of(provider.url, more, providers=("alpha", "hostile"), timers={"hostile": {"whole": 2.0}})
+    with Process(toml, tmp_path) as process:
         for _ in range(WARM):
             assert ask(process).status == 200
         before = memory(process.pid, "VmRSS")
-        provider.script("alpha", fault, fault, fault)
-        assert ask(process, stream=streamed).status in status
+        provider.script("hostile", fault, fault, fault)
+        assert ask(process, stream=streamed, model="hostile/m").status in status
         grown = memory(process.pid, "VmHWM") - before
         provider.reset()
         assert ask(process).status == 200
