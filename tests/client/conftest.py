@@ -41,20 +41,34 @@ def config(toml):
 
 
 @pytest.fixture
-def run_script(toml, tmp_path):
-    """Runs a program in a process of its own, beside an outlast.toml; its result."""
+def start_script(toml, tmp_path):
+    """Starts a program in a process of its own, beside an outlast.toml."""
 
-    def run(text, **options):
+    def start(text, **options):
         (tmp_path / "outlast.toml").write_text(toml(**options))
         (tmp_path / "program.py").write_text(text)
-        return subprocess.run(
+        return subprocess.Popen(
             [sys.executable, "-W", "error", "program.py"],
             cwd=tmp_path,
             env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=120,
-            check=False,
         )
+
+    return start
+
+
+@pytest.fixture
+def run_script(start_script):
+    """The same, to its end; its result."""
+
+    def run(text, **options):
+        with start_script(text, **options) as program:
+            try:
+                said, wrong = program.communicate(timeout=120)
+            finally:
+                program.kill()
+        return subprocess.CompletedProcess(program.args, program.returncode, said, wrong)
 
     return run

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import signal
 import threading
 import time
 import warnings
@@ -11,8 +12,10 @@ from typing import Annotated
 
 import pydantic
 import pytest
+from tests.ports import reserved
 
 from outlast import AsyncClient, Client, ConfigError, Failure
+from outlast.config import parse
 from outlast.edge.deadline import within
 from outlast.model.errors import BrokenStream, Caller, Connect, TimedOut
 from outlast.model.events import RequestEnded
@@ -166,21 +169,23 @@ def test_an_interrupted_call_is_cancelled(provider, client, sink):
     assert provider.wait(1, ended=True)[0].hung_up == "caller"
 
 
-def test_a_real_interrupt_ends_a_program(provider, run_script):
+def test_a_real_interrupt_ends_a_program(provider, start_script):
     """The same with a signal, as Ctrl-C sends it: quickly, with the connection closed and nothing said but that."""
     provider.script("alpha", default=silent())
-    done = run_script(
-        "import os, signal, threading, outlast\n"
+    program = start_script(
+        "import signal, outlast\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # who is started in the background ignores it
         "client = outlast.Client()\n"
-        "sent = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))\n"
-        "sent.start()\n"
         "try:\n"
         "    client.chat('hi')\n"
         "except KeyboardInterrupt:\n"
         "    print('interrupted')\n"
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")
+    with program:
+        provider.wait(1)
+        program.send_signal(signal.SIGINT)
+        assert program.communicate(timeout=120) == ("interrupted\n", "")
+    assert program.returncode == 0
     assert provider.wait(1, ended=True)[0].hung_up == "caller"
 
 
@@ -319,13 +324,13 @@ def test_a_configuration_that_cannot_be_used_is_told_at_once(tmp_path):
             kind(tmp_path / "wrong.toml")
 
 
-def test_nobody_there_is_a_failure_like_any_other(config, provider):
+def test_nobody_there_is_a_failure_like_any_other():
     """Connection refused: `Connect`, after the attempts that are allowed."""
-    with Client(config(providers=("alpha",))) as client:
-        provider.__exit__(None, None, None)
-        with pytest.raises(Connect) as refused:
-            client.chat("hi", timeout=5)
-        provider.__enter__()
+    with reserved() as port:
+        account = f'[providers.alpha]\ntype = "openai-compatible"\nbase_url = "http://127.0.0.1:{port}/v1"\nkey = "k"'
+        config = parse(account + '\n[routes.default]\ntargets = ["alpha/m"]', {})
+        with Client(config) as client, pytest.raises(Connect) as refused:
+            client.chat("hi")
     assert isinstance(refused.value, Failure)
     assert len(refused.value.attempts) >= 2
 

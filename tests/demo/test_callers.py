@@ -58,9 +58,9 @@ HI = [{"role": "user", "content": "hi"}]
 def received(provider, dialect, stream, *behaviours):
     """The tally of a caller that goes straight to a provider that does so."""
     provider.script(FIRST[dialect], *behaviours)
-    caller = Caller(
-        straight(provider.url), time.monotonic, patience=5.0 if behaviours[0].name[:2] not in {"si", "st"} else 0.2
-    )
+    silent_ones = {played.name for played in STREAMS["gave_up"]}
+    patience = 0.2 if behaviours[0].name in silent_ones else 120.0
+    caller = Caller(straight(provider.url), time.monotonic, patience=patience)
     asyncio.run(caller.ask(asking(dialect, stream=stream)))
     return caller.tally
 

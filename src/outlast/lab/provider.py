@@ -38,7 +38,7 @@ from outlast.lab.script import Behaviour, body, status
 from outlast.lab.site import Clock, Site
 from outlast.lab.vendors import gemini_reading
 
-_PATIENCE = 10.0
+_PATIENCE = 60.0
 
 
 class SimulatedProvider:
