@@ -16,8 +16,9 @@ import threading
 import pytest
 
 PATIENCE = 120.0
-FREEZE = 1.5
-"""Seconds; longer than every timer of the process that is frozen."""
+SHORT, LONG = 3.0, 60.0
+"""Seconds of a timer that a freeze outlasts, and of one that nothing does."""
+FREEZE = SHORT + 0.5
 PROGRAM = """
 import json, sys
 import outlast
@@ -27,12 +28,13 @@ events = []
 client = outlast.Client("outlast.toml", sinks=[events.append])
 for line in sys.stdin:
     events.clear()
+    how, model = line.split()
     try:
-        if line.strip() == "stream":
-            with client.stream("hi") as stream:
+        if how == "stream":
+            with client.stream("hi", model=model) as stream:
                 text = "".join(chunk.text for chunk in stream)
         else:
-            text = client.chat("hi").text
+            text = client.chat("hi", model=model).text
     except outlast.Failure as failure:
         text = repr(failure)
     kinds = [event.kind for event in events if isinstance(event, AttemptEnded)]
@@ -40,17 +42,16 @@ for line in sys.stdin:
     print(json.dumps({"text": text, "attempts": kinds, "circuit": changed}), flush=True)
 """
 TOML = """
-[providers.alpha]
+[providers.hurried]
 type = "openai-compatible"
 base_url = "http://127.0.0.1:{port}/v1"
 key = "sk-alpha-0123456789"
-[routes.default]
-targets = ["alpha/m"]
-[timers]
-connect = 1.0
-first_content = 1.0
-stall = 1.0
-whole = 1.0
+timers = {{ first_content = {short}, stall = {short}, whole = {short} }}
+[providers.patient]
+type = "openai-compatible"
+base_url = "http://127.0.0.1:{port}/v1"
+key = "sk-alpha-0123456789"
+timers = {{ first_content = {long}, stall = {long}, whole = {long} }}
 [breaker]
 failures = 1
 [retry]
@@ -130,7 +131,7 @@ class Frozen:
     """The process: asked over its stdin, frozen and thawed by signals."""
 
     def __init__(self, tmp_path, port):
-        (tmp_path / "outlast.toml").write_text(TOML.format(port=port))
+        (tmp_path / "outlast.toml").write_text(TOML.format(port=port, short=SHORT, long=LONG))
         ours = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
         self._process = subprocess.Popen(
             [sys.executable, "-W", "error", "-c", PROGRAM],
@@ -141,9 +142,9 @@ class Frozen:
             text=True,
         )
 
-    def ask(self, what="chat"):
+    def ask(self, how="chat", *, model="hurried/m"):
         """Tell it to ask its provider."""
-        self._process.stdin.write(f"{what}\n")
+        self._process.stdin.write(f"{how} {model}\n")
         self._process.stdin.flush()
 
     def told(self):
@@ -156,7 +157,7 @@ class Frozen:
         os.waitpid(self._process.pid, os.WUNTRACED)
 
     def last(self):
-        """Let the freeze last longer than its timers."""
+        """Let the freeze last longer than its short timers."""
         threading.Event().wait(FREEZE)
 
     def thaw(self):
@@ -179,7 +180,7 @@ def provider():
 @pytest.fixture
 def process(tmp_path, provider):
     made = Frozen(tmp_path, provider.port)
-    made.ask()
+    made.ask(model="patient/m")
     provider.request().sendall(answer("warm"))
     assert made.told()["text"] == "warm"
     yield made
@@ -195,7 +196,7 @@ def test_a_connection_that_its_peer_closed_in_the_meantime_costs_nothing(process
     for connection in provider.connections:
         connection.shutdown(socket.SHUT_RDWR)
     process.last()
-    process.ask()
+    process.ask(model="patient/m")
     process.thaw()
     provider.request().sendall(answer("thawed"))
     assert process.told() == {"text": "thawed"} | WELL

@@ -7,6 +7,7 @@ import socket
 import threading
 
 import pytest
+from tests.ports import reserved
 
 from outlast.edge.address import is_public_name, refusal
 from outlast.edge.bounds import Bounds
@@ -19,11 +20,6 @@ def found(*addresses):
     """A lookup that finds these, whatever it is asked for."""
     family = {False: socket.AF_INET, True: socket.AF_INET6}
     return lambda _, port: [(family[":" in address], (address, port)) for address in addresses]
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 @contextlib.contextmanager
@@ -48,9 +44,10 @@ def test_refused(run, world, say):
 
     async def story():
         async with world(say.answer()) as at:
-            at_port(at, free_port())
-            with pytest.raises(Connect, match="refused") as caught:
-                await at.send()
+            with reserved() as port:
+                at_port(at, port)
+                with pytest.raises(Connect, match="refused") as caught:
+                    await at.send()
             return caught.value.again
 
     assert run(story()) == "at_once"

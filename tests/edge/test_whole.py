@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from outlast.edge.stage import Stage
 from outlast.model.errors import BadResponse, Connect, TimedOut
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n"
@@ -80,14 +81,21 @@ def test_cut(run, world):
     assert run(story()) == 200
 
 
-@pytest.mark.parametrize(("data", "phase"), [(b"", "head"), (b"HTTP/1.1 2", "head"), (HEAD % 9 + b"x", "read")])
-def test_silence(run, world, data, phase):
+@pytest.mark.parametrize(
+    ("data", "stage", "phase"),
+    [(b"", Stage.ASKED, "head"), (b"HTTP/1.1 2", Stage.HEAD, "head"), (HEAD % 9 + b"x", Stage.BODY, "read")],
+)
+def test_silence(run, world, data, stage, phase):
     """Who waits for the whole is told by the deadline, and how far the answer was."""
 
     async def story():
         async with world(in_pieces(data)) as at:
+            call = asyncio.ensure_future(at.send(whole=True))
+            await at.until(lambda: [connection.stage for connection in at.io._here().pool.open] == [stage])
+            (connection,) = at.io._here().pool.open
+            at.io.watch(connection, at.io.now())  # it passes now, when so much is there
             with pytest.raises(TimedOut) as caught:
-                await (await at.send(whole=True, due=0.1)).whole(at.soon)
+                await (await call).whole(at.later)
             return caught.value.phase
 
     assert run(story()) == phase

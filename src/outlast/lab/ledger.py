@@ -14,7 +14,7 @@ from outlast.lab.seen import Seen
 
 __all__ = ["PATIENCE", "Condition", "Ledger", "Seen"]
 
-PATIENCE = 10.0
+PATIENCE = 5.0
 """Seconds that an expectation waits for what is still under way."""
 _KEPT = 10_000
 
