@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from uuid import uuid4
 
+from msgspec.structs import replace
+
 from outlast.catalog.prices import Find, prices_of
 from outlast.config import Config, ConfigError, with_prices
 from outlast.dialects import DIALECTS
@@ -23,7 +25,7 @@ from outlast.model.target import Route
 from outlast.operator import Operator
 from outlast.ports import Io, Keeping, Sink, Store
 from outlast.stack import Stack
-from outlast.store import Bounded, Memory
+from outlast.store import Guard, Memory
 from outlast.store.opening import Bounds, check_place, opened
 
 UNLIMITED = LimitConfig()
@@ -84,6 +86,7 @@ class Outlast:
 
     Attributes:
         store: keeps what outlives a request.
+        guard: the same where it is not this process's memory; else None.
         memory: the same where it is this process's memory, and answers are kept; else None.
 
     Raises:
@@ -107,8 +110,9 @@ class Outlast:
         if io is None:
             check_providers(config)
         self.io: Io = io or AsyncIo(sinks)
-        cache = config.layers.cache
-        self.store: Store = self._opened() if store is None else store
+        inner = self._opened() if store is None else store
+        self.guard = None if isinstance(inner, Memory) else self._guarded(inner)
+        self.store: Store = self.guard or inner
         keeps = _keeps_answers(config)
         self.memory: Memory | None = self.store if keeps and isinstance(self.store, Memory) else None
         scopes = Scopes(config)
@@ -120,7 +124,7 @@ class Outlast:
             hedged=any(route.hedge for route in config.routes),
             coalesced=any(route.coalesce for route in config.routes),
             find=self._route if any(route.degrade for route in config.routes) else None,
-            store=self._cached(cache.patience) if keeps else None,
+            store=self._cached() if keeps else None,
             shared=self.store if self.store.shared else None,
             rewrite=rewrite,
         )
@@ -130,14 +134,20 @@ class Outlast:
         self._fleet: Fleet | None = None
         self._in_fleet = False
 
+    def _guarded(self, store: Store) -> Guard:
+        """A file may have to wait for its disk; a server that answers late is of no use."""
+        config = self.config.guard
+        on_disk = self._given is None and self.config.store.kind == "sqlite"
+        return Guard(store, self.io, replace(config, patience=config.disk) if on_disk else config)
+
     def _opened(self) -> Store:
         """The configured store."""
         cache = self.config.layers.cache
         return opened(self.config.store, Bounds(cache.memory, cache.disk), self.io.now, self.io.emit)
 
-    def _cached(self, patience: float) -> Keeping:
-        """What keeps answers: memory, or another store that is waited for no longer than it is to be."""
-        return Bounded(self.store, patience) if self.memory is None else self.memory
+    def _cached(self) -> Keeping:
+        """What keeps answers, waited for as long as the cache waits."""
+        return self.store if self.guard is None else self.guard.patient(self.config.layers.cache.patience)
 
     def renewed(self) -> Outlast:
         """The same for a forked child: of what the parent's machines know, and of its connections, it has nothing."""
@@ -150,11 +160,14 @@ class Outlast:
     def start(self) -> None:
         """Begin what goes on beside the answering: prices are looked up in a thread, and used once they are there.
 
-        Where processes share a store, this one hears what the others find, and tells them. To be called on the loop.
+        The store is looked at, so that no request is the first to find that it is gone. Where processes share it, this
+        one hears what the others find, and tells them. To be called on the loop.
         """
         if self.store.shared and self.config.layers.breaker.enabled and not self._in_fleet:
             self._in_fleet = self.io.begin(self._share()) is not None
         if self._pricing is None:
+            if self.guard is not None:
+                self.guard.start()
             self._pricing = aside(partial(with_prices, self.config, find=self._find), "outlast-prices")
             self._pricing.add_done_callback(self._price)
 

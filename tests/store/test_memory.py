@@ -6,12 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outlast.ports import Stored, StoreFailed
-from outlast.store import Bounded, Memory
+from outlast.ports import StoreFailed
+from outlast.store import Memory
 from outlast.store.memory import OVERHEAD
-from outlast.testing import run
 
-from .conformance import Keeping, Store
+from .conformance import Store
 
 
 def do(coroutine):
@@ -40,21 +39,6 @@ class TestMemory(Store):
 
     def make(self):
         return Memory(self.clock)
-
-    def run(self, coroutine):
-        return asyncio.run(coroutine)
-
-    def pass_(self, seconds):
-        self.clock.time += seconds
-
-
-class TestBounded(Keeping):
-    """And so does one that is not waited for long keep what it is given."""
-
-    clock = Clock()
-
-    def make(self):
-        return Bounded(Memory(self.clock), 10.0)
 
     def run(self, coroutine):
         return asyncio.run(coroutine)
@@ -92,30 +76,6 @@ def test_it_never_holds_more_than_its_bounds(puts):
         kept = [found for key in "abcdefgh" if (found := do(store.get(f"x:{key}")))]
         assert len(kept) == len(store) <= 5
         assert sum(4 + len(found.value) + OVERHEAD for found in kept) == store.size <= 2_000
-
-
-def test_a_slow_store_has_failed():
-    """After its time, whatever it was asked."""
-
-    class Slow:
-        async def get(self, _key):
-            await asyncio.sleep(5.0)
-            return Stored(b"late", 1.0)
-
-        async def put(self, _key, _value, _seconds):
-            await asyncio.sleep(5.0)
-
-        async def delete(self, _key):
-            await asyncio.sleep(5.0)
-
-    async def story(ask):
-        began = asyncio.get_running_loop().time()
-        with pytest.raises(StoreFailed, match=r"within 0\.05 s"):
-            await ask(Bounded(Slow(), 0.05))
-        return asyncio.get_running_loop().time() - began
-
-    asks = [lambda s: s.get("x:a"), lambda s: s.put("x:a", b"", 1.0), lambda s: s.delete("x:a")]
-    assert [round(run(story(ask)), 3) for ask in asks] == [0.05] * 3
 
 
 def test_what_was_promised_stays_where_it_is_full():

@@ -20,6 +20,10 @@ from outlast.model.events import (
     RequestEnded,
     RetryScheduled,
     Shed,
+    StoreAdvice,
+    StoreAsked,
+    StoreDown,
+    StoreUp,
     TakenOut,
 )
 from outlast.model.messages import Usage
@@ -181,6 +185,22 @@ def test_a_blocked_loop_is_a_warning():
         "event": "loop_blocked",
         "seconds": 0.412,
     }
+
+
+def test_a_store_that_goes_and_comes_back_has_a_line_each_time():
+    """And so has what is not set up well there; that it was asked has none."""
+    noon = {"time": "2026-11-21T12:00:00.250Z"}
+    reason = "redis: it cannot be reached, or has hung up"
+    assert line(StoreDown(reason)) == noon | {"level": "warning", "event": "store_down", "reason": reason}
+    assert line(StoreUp(12.3456)) == noon | {"level": "info", "event": "store_up", "seconds": 12.346}
+    assert line(StoreAdvice("x" * 5_000)) == noon | {
+        "level": "warning",
+        "event": "store_advice",
+        "reason": "x" * LONGEST,
+    }
+    written: list[bytes] = []
+    Log(written.append, decisions=True)(StoreAsked("get", 0.001, "ok"))
+    assert written == []
 
 
 @pytest.mark.parametrize(

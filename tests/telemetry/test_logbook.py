@@ -85,7 +85,7 @@ def story(*lines, call="r1"):
         CacheLooked("r1", "default", "renew", 70.5, -10.5),
         CacheKept("r1", "default", 60.0, 700),
         CacheRenewed("r1", "r0", "default", "ok", "a/m", 0.5, 0.001),
-        StoreTrouble("r1", "get", "StoreFailed at outlast.store.bounded:53"),
+        StoreTrouble("r1", "get", "StoreFailed at outlast.store.guard:53"),
         Joined("r1", "default", "r0"),
         Degraded("r1", "default", "weaker", "transient", "timeout"),
     ],

@@ -33,6 +33,10 @@ from outlast.model.events import (
     Rewritten,
     Shed,
     SlotAwaited,
+    StoreAdvice,
+    StoreAsked,
+    StoreDown,
+    StoreUp,
     TakenOut,
     TargetSkipped,
 )
@@ -131,6 +135,25 @@ def test_a_blocked_loop_is_counted_in_seconds():
     name = "event_loop_blocked_seconds_total"
     assert after()(name) == 0
     assert after(LoopBlocked(0.5), LoopBlocked(2.25))(name) == 2.75
+
+
+def test_what_the_store_is_asked_is_measured_by_the_millisecond():
+    """With how it ended; and how often and for how long it was not asked."""
+    value = after(
+        StoreAsked("get", 0.0012, "ok"),
+        StoreAsked("get", 0.0009, "ok"),
+        StoreAsked("get", 0.025, "late"),
+        StoreDown("gone"),
+        StoreUp(12.5),
+        StoreAdvice("mend it"),
+    )
+    assert value("store_latency_seconds_bucket", doing="get", result="ok", le="0.001") == 1
+    assert value("store_latency_seconds_bucket", doing="get", result="ok", le="0.0025") == 2
+    assert value("store_latency_seconds_bucket", doing="get", result="late", le="0.025") == 1
+    assert value("store_latency_seconds_bucket", doing="get", result="late", le="+Inf") == 1
+    assert value("store_latency_seconds_sum", doing="get", result="late") == 0.025
+    assert (value("store_down_total"), value("store_down_seconds_total")) == (1, 12.5)
+    assert (after()("store_down_total"), after()("store_down_seconds_total")) == (0, 0)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ from outlast.config.place import StorePlace
 from outlast.config.remembering import ResponsesConfig
 from outlast.config.resolve import CallerKey
 from outlast.config.routes import Routes
-from outlast.config.schema import File, PassThroughConfig, ServerConfig
+from outlast.config.schema import File, GuardConfig, PassThroughConfig, ServerConfig
 
 __all__ = [
-    "CallerKey", "Config", "ConfigError", "File", "PassThroughConfig", "ResponsesConfig", "Routes", "ServerConfig",
+    "CallerKey", "Config", "ConfigError", "File", "GuardConfig", "PassThroughConfig", "ResponsesConfig", "Routes",
+    "ServerConfig",
     "StorePlace", "load", "parse", "schema", "simulated", "with_prices",
 ]  # fmt: skip

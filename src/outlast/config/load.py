@@ -27,7 +27,7 @@ from outlast.config.reader import Reader
 from outlast.config.remembering import ResponsesConfig
 from outlast.config.resolve import CallerKey, Resolver, caller_key, marked, route
 from outlast.config.routes import Routes, Shelf
-from outlast.config.schema import File, ModelSection, PassThroughConfig, ProviderSection, ServerConfig
+from outlast.config.schema import File, GuardConfig, ModelSection, PassThroughConfig, ProviderSection, ServerConfig
 from outlast.config.tokens import TokenRules, token_rules
 from outlast.engine import EngineConfig
 from outlast.layers.limits import LimitConfig
@@ -47,6 +47,7 @@ class Config(Struct, frozen=True):
         source: the file; empty when the environment was asked.
         server: the gateway's socket and manners.
         store: where things are kept that outlive a request.
+        guard: how long that is waited for.
         providers: the accounts, by name, in order.
         kinds: name of a provider → the catalog's row that it follows.
         routes: finds the route that a caller's `model` means.
@@ -76,6 +77,7 @@ class Config(Struct, frozen=True):
     responses: ResponsesConfig = ResponsesConfig()
     simulated: bool = False
     store: StorePlace = StorePlace()
+    guard: GuardConfig = GuardConfig()
 
     def demand_providers(self) -> None:
         """Raise `ConfigError` when there is nobody to ask."""
@@ -223,6 +225,7 @@ def _resolved(file: File, source: str, folder: FilePath, environment: Environmen
         responses=file.responses,
         simulated=not file.providers,
         store=store_place(file.store, folder),
+        guard=file.guard,
     )
 
 

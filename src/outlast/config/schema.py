@@ -55,6 +55,19 @@ else:
 REASONING = _difference(TimersChanges, REASONING_TIMERS, Timers())
 
 
+class GuardConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long a store that is not this process's memory is waited for, and when it is no longer asked. In seconds."""
+
+    patience: AboveZero = 0.025
+    """What a Redis does not do within this time has failed, and the request goes on; `[cache]` has its own patience."""
+    disk: AboveZero = 1.0
+    """The same for a file, which may have to wait for its disk."""
+    failures: AtLeastOne = 3
+    """So many failures in a row, and it is not asked any more."""
+    probe: AboveZero = 1.0
+    """Then it is looked at so often, half of it more or less, until it works again."""
+
+
 class ServerConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """The gateway's own socket and manners. Times in seconds."""
 
@@ -242,6 +255,8 @@ class File(LayersConfig, frozen=True, forbid_unknown_fields=True):
     """Where things are kept that outlive a request: `"memory"`, each process its own; `"sqlite:///outlast.db"`, a file
     beside this one, or with four slashes anywhere; or a Redis that many machines share:
     `"redis://user:password@host:6379/0"`, `"rediss://…"` with TLS, `"unix:///path/to.sock"`."""
+    guard: GuardConfig = GuardConfig()
+    """How long the store is waited for, where it is not this process's memory."""
     providers: dict[str, ProviderSection] = field(default_factory=dict)
     routes: dict[str, RouteSection] = field(default_factory=dict)
     keys: dict[str, KeySection] = field(default_factory=dict)

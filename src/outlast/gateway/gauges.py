@@ -29,6 +29,11 @@ def add(metrics: Prometheus, outlast: Outlast, app: App, outlet: Outlet) -> None
     memory = outlast.memory
     if memory is not None:
         metrics.measure("cache_memory_bytes", "Bytes of answers that are kept.", lambda: [((), float(memory.size))])
+    guard = outlast.guard
+    if guard is not None:
+        metrics.measure(
+            "store_up", "1 while the store is asked, 0 while it is down.", lambda: [((), float(not guard.down))]
+        )
     metrics.measure("requests_under_way", "Requests that are being answered.", lambda: [((), float(app.under_way))])
     metrics.measure(
         "log_lines_lost_total",

@@ -15,6 +15,8 @@ from outlast.model.errors import Failure
 JSON = (b"content-type", b"application/json")
 AS_IT_IS = ((b"x-content-type-options", b"nosniff"),)
 """Beside what a provider says of a body that we have not read."""
+WITHOUT_STORE = (b"outlast-store", b"down")
+"""The store was not asked: limits hold for each process alone, and nothing that is kept there was looked at."""
 LONGEST_SLEEP = 60.0
 """SDKs sleep through a `Retry-After` as long as they take for reasonable; above this we ask them not to retry."""
 LONGEST = 512

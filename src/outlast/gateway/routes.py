@@ -34,7 +34,6 @@ from outlast.model.errors import Caller, Failure
 from outlast.model.passed import Head, Passed
 from outlast.model.target import Route
 from outlast.ports import Dialect
-from outlast.store import Bounded, Memory
 
 MODELS = ("/v1/models", "/v1beta/models")
 HEALTH = ("/", "/livez", "/readyz", "/healthz")
@@ -78,6 +77,13 @@ class Surface:
 
     async def answer(self, inbound: Inbound) -> Outbound:
         """The answer to a request. Raises nothing but a cancellation."""
+        outbound = await self._answer(inbound)
+        guard = self._outlast.guard
+        if guard is not None and guard.down:
+            outbound.headers.append(with_headers.WITHOUT_STORE)
+        return outbound
+
+    async def _answer(self, inbound: Inbound) -> Outbound:
         endpoint = endpoint_at(inbound.path)
         if endpoint is None or inbound.method != "POST":
             if self._recall is not None and kept_answers.asked_for(inbound):
@@ -264,6 +270,9 @@ class Surface:
             return _whole(200, head, b"outlast is running\n", TEXT)
         if self.draining and inbound.path != "/livez":
             return _whole(503, [(b"retry-after", b"5"), *head], b'{"status":"draining"}')
+        guard = self._outlast.guard
+        if guard is not None and guard.down and inbound.path != "/livez":
+            return _whole(200, head, wire.dumps({"status": "degraded", "store": guard.why}))
         return _whole(200, head, b'{"status":"ok"}')
 
     def _models(self, inbound: Inbound, name: str) -> Outbound:
@@ -282,8 +291,7 @@ def recall_of(outlast: Outlast, dialects: Mapping[str, Dialect]) -> Recall | Non
     config, io = outlast.config.responses, outlast.io
     if not config.enabled:
         return None
-    kept = outlast.store
-    store = kept if isinstance(kept, Memory) else Bounded(kept, config.patience)
+    store = outlast.store if outlast.guard is None else outlast.guard.patient(config.patience)
     most = outlast.config.server.max_body
 
     def find(model: str) -> Route:

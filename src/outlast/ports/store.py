@@ -89,14 +89,17 @@ class Store(Keeping, Protocol):
 
     Every kind of store behaves as `tests/store/conformance` says. What `put` and `add` kept may be lost at any time.
     What `claim`, `swap` and `append` said that they did outlives this process, and is on the disk where there is one.
-
-    Attributes:
-        shared: do other processes see the same?
-        notifies: does `listen` hear of what other processes do?
     """
 
-    shared: bool
-    notifies: bool
+    @property
+    def shared(self) -> bool:
+        """Do other processes see the same?"""
+        ...
+
+    @property
+    def notifies(self) -> bool:
+        """Does `listen` hear of what other processes do?"""
+        ...
 
     # -- bytes -----------------------------------------------------------------------------------------------------
 

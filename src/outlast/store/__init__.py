@@ -1,6 +1,6 @@
-"""Where answers and other things are kept for a time, behind the port `Keeping`; `memory` is this process's own."""
+"""Where answers and other things are kept for a time, behind the port `Store`: in memory, or elsewhere and guarded."""
 
-from outlast.store.bounded import Bounded
+from outlast.store.guard import Guard
 from outlast.store.memory import Memory
 
-__all__ = ["Bounded", "Memory"]
+__all__ = ["Guard", "Memory"]

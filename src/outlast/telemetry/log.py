@@ -26,12 +26,18 @@ from outlast.model.events import (
     LimitsTogether,
     LoopBlocked,
     RequestEnded,
+    StoreAdvice,
+    StoreDown,
+    StoreUp,
     TakenOut,
 )
 from outlast.model.messages import AS_ASKED_FOR
 from outlast.telemetry.record import LONGEST, fields_of, name_of
 
 Level = Literal["info", "warning", "error"]
+OfStore = StoreDown | StoreUp | StoreAdvice
+Noticed = BreakerChanged | TakenOut | BackIn | Fault | LoopBlocked | OfStore
+"""What has a line although no single request tells of it."""
 MATTERS = 0.001
 """Seconds; what an attempt took less than its request has not been waited for."""
 
@@ -130,7 +136,7 @@ class Log:
             return  # the commonest; it is part of its request's line
         if isinstance(event, RequestEnded):
             self._write(_request(event, self._now()))
-        elif isinstance(event, (BreakerChanged, TakenOut, BackIn, Fault, LoopBlocked)):
+        elif isinstance(event, Noticed):
             self._write(_notice(event, self._now()))
         elif isinstance(event, (LimitsApart, LimitsTogether)):
             level = "warning" if isinstance(event, LimitsApart) else "info"
@@ -223,9 +229,11 @@ def _level(event: RequestEnded) -> Level:
     return "warning" if event.status >= 500 else "info"
 
 
-def _notice(event: BreakerChanged | TakenOut | BackIn | Fault | LoopBlocked, now: str) -> NoticeLine:
+def _notice(event: Noticed, now: str) -> NoticeLine:
     if isinstance(event, BreakerChanged):
         return _breaker(event, now)
+    if isinstance(event, OfStore):
+        return _store(event, now)
     if isinstance(event, LoopBlocked):
         return NoticeLine(time=now, level="warning", event="loop_blocked", seconds=round(event.seconds, 3))
     if isinstance(event, Fault):
@@ -254,6 +262,12 @@ def _notice(event: BreakerChanged | TakenOut | BackIn | Fault | LoopBlocked, now
         hint=event.hint,
         times=event.times,
     )
+
+
+def _store(event: OfStore, now: str) -> NoticeLine:
+    if isinstance(event, StoreUp):
+        return NoticeLine(time=now, level="info", event="store_up", seconds=round(event.seconds, 3))
+    return NoticeLine(time=now, level="warning", event=name_of(event), reason=event.reason[:LONGEST])
 
 
 def _cut(event: LimitChanged, now: str) -> NoticeLine:

@@ -8,7 +8,7 @@ One thread counts, that of the engine's loop; any thread may scrape.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -16,7 +16,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 """Upper bounds in seconds: from a cache's answer to the longest stream."""
-BOUNDS = (*map(str, BUCKETS), "+Inf")
+FINE = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+"""The same for what is done within a request, such as asking the store."""
 
 Kind = Literal["counter", "gauge", "histogram"]
 Labels = tuple[str, ...]
@@ -45,17 +46,18 @@ class Count:
 class Spread:
     """One histogram: how many observations fell into each bucket, and their sum."""
 
-    __slots__ = ("counts", "sum")
+    __slots__ = ("_buckets", "counts", "sum")
 
-    def __init__(self) -> None:
-        self.counts = [0] * len(BOUNDS)
+    def __init__(self, buckets: Sequence[float] = BUCKETS) -> None:
+        self._buckets = buckets
+        self.counts = [0] * (len(buckets) + 1)
         self.sum = 0.0
 
     def cumulative(self) -> list[tuple[str, float]]:
         """Each upper bound with how many observations are not above it."""
         total = 0
         rows: list[tuple[str, float]] = []
-        for bound, count in zip(BOUNDS, self.counts, strict=True):
+        for bound, count in zip((*map(str, self._buckets), "+Inf"), self.counts, strict=True):
             total += count
             rows.append((bound, total))
         return rows
@@ -88,17 +90,18 @@ class Counts:
 class Spreads:
     """One histogram, by the values of its labels."""
 
-    __slots__ = ("_described", "_spreads")
+    __slots__ = ("_buckets", "_described", "_spreads")
 
-    def __init__(self, described: Described) -> None:
+    def __init__(self, described: Described, buckets: Sequence[float] = BUCKETS) -> None:
         self._described = described
+        self._buckets = buckets
         self._spreads: dict[Labels, Spread] = {}
 
     def at(self, labels: Labels) -> Spread:
         """The observations with these label values, which the caller keeps few."""
         spread = self._spreads.get(labels)
         if spread is None:
-            spread = self._spreads[labels] = Spread()
+            spread = self._spreads[labels] = Spread(self._buckets)
         return spread
 
     def collect(self) -> Metric:

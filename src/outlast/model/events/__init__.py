@@ -49,6 +49,7 @@ from outlast.model.events.room import (
     Shed,
     SlotAwaited,
 )
+from outlast.model.events.stores import OfStores, StoreAdvice, StoreAsked, StoreDown, StoreUp
 
 __all__ = [
     "AttemptEnded",
@@ -88,7 +89,11 @@ __all__ = [
     "Rewritten",
     "Shed",
     "SlotAwaited",
+    "StoreAdvice",
+    "StoreAsked",
+    "StoreDown",
     "StoreTrouble",
+    "StoreUp",
     "StreamBroke",
     "StreamResumed",
     "TakenOut",
@@ -96,4 +101,4 @@ __all__ = [
     "Then",
 ]
 
-Event = Ended | OfAnswers | OfRepeating | OfChoosing | OfHealth | OfRoom | OfKept | Ours
+Event = Ended | OfAnswers | OfRepeating | OfChoosing | OfHealth | OfRoom | OfKept | OfStores | Ours

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import ceil, inf
 from typing import Any
 
@@ -25,7 +26,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
-from outlast.model.events import Event, Fault
+from outlast.model.events import Event, StoreAdvice
 from outlast.ports import Asked, Decision, Stored
 from outlast.store.redis.advice import advice
 from outlast.store.redis.commands import Command, Reply, Wire
@@ -60,6 +61,7 @@ class Moorings(Struct, eq=False):
     pool: ConnectionPool
     line: Line
     news: News
+    looked: bool = False
 
 
 class RedisStore:
@@ -190,16 +192,22 @@ class RedisStore:
         with the next command.
         """
         longest = repr(min(max_wait, float(LONGEST)) * MICRO)
-        answers = await self._moored().line.ask(*(self._limits(TAKE, of, longest) for of in asked))
+        commands = [self._limits(TAKE, of, longest) for of in asked]
+        answers = await self._moored().line.ask(*commands, left=partial(self._give_back, asked))
         decisions = [decided(of, answer) for of, answer in zip(asked, answers, strict=True)]
         whole = [decision for decision in decisions if decision is not None and decision.granted]
         if len(whole) == len(decisions):
             return whole
-        self.settle([back(of) for of, it in zip(asked, decisions, strict=True) if it is not None and it.granted])
+        self._give_back(asked, answers)
         return [
             not_granted(of, decision) if decision is not None else _answered(answer)
             for of, decision, answer in zip(asked, decisions, answers, strict=True)
         ]
+
+    def _give_back(self, asked: Sequence[Asked], answers: Sequence[Reply]) -> None:
+        """What was granted, but not all of it or to nobody."""
+        decisions = [decided(of, answer) for of, answer in zip(asked, answers, strict=True)]
+        self.settle([back(of) for of, told in zip(asked, decisions, strict=True) if told is not None and told.granted])
 
     def settle(self, asked: Sequence[Asked]) -> None:
         """Charge what was used beyond what was taken; a cost below zero gives back. It goes with the next command."""
@@ -209,7 +217,14 @@ class RedisStore:
 
     async def lease(self, asked: Asked) -> float:
         """Charge as large a share of all these costs as every limit has left at once. That share, in [0, 1]."""
-        return float(await self._do(self._limits(LEASE, asked)))
+        (answer,) = await self._moored().line.ask(self._limits(LEASE, asked), left=partial(self._return, asked))
+        return float(_answered(answer))
+
+    def _return(self, asked: Asked, answers: Sequence[Reply]) -> None:
+        """A share that nobody has waited for."""
+        (answer,) = answers
+        if not isinstance(answer, ResponseError):
+            self.settle([back(asked, float(answer))])
 
     def tighten(self, asked: Asked) -> None:
         """Of each limit no more than `cost` is left. It goes with the next command."""
@@ -227,14 +242,17 @@ class RedisStore:
         return self._moored().news.listen(self._names.news(key), wake)
 
     async def check(self) -> None:
-        """Raise `StoreFailed`, saying why, if nothing can be written now."""
-        name = self._names.check()
+        """Raise `StoreFailed`, saying why, if nothing can be written now; tell once what is not set up well there."""
+        here, name = self._moored(), self._names.check()
         await self._do(Command(None, (name,), ("SET", name, "", "PX", 1000)))
+        if not here.looked:
+            here.looked = True
+            await self._look(here)
 
-    async def warnings(self) -> list[str]:
-        """What is not as it should be with the server, though it works, each with what mends it."""
-        info: bytes = await self._do(Command(None, (), ("INFO",)))
-        return advice(info.decode())
+    async def _look(self, here: Moorings) -> None:
+        (info,) = await here.line.ask(Command(None, (), ("INFO",)))
+        for told in advice("" if isinstance(info, ResponseError) else info.decode()):
+            self._emit(StoreAdvice(told))
 
     async def aclose(self) -> None:
         """Carry out what waits, as far as that goes, and let go of everything."""
@@ -262,7 +280,9 @@ class RedisStore:
 
     def _moved(self, keys: int) -> None:
         if keys:
-            self._emit(Fault("store", f"{keys} keys of ours in Redis held what was not ours: renamed to …:aside"))
+            self._emit(
+                StoreAdvice(f"{keys} keys of ours in Redis held what is not ours, and are kept as …:aside for a day")
+            )
 
 
 def _nobody(event: Event) -> None:

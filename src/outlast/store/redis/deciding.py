@@ -27,9 +27,9 @@ def decided(of: Asked, reply: Reply) -> Decision | None:
     return Decision(bool(granted), float(wait) / MICRO, of.charges[by - 1].name if by else "", left)
 
 
-def back(of: Asked) -> Asked:
-    """What gives all of that back."""
-    return Asked(of.scope, tuple(replace(charge, cost=-charge.cost) for charge in of.charges))
+def back(of: Asked, share: float = 1.0) -> Asked:
+    """What gives that share of it back."""
+    return Asked(of.scope, tuple(replace(charge, cost=-charge.cost * share) for charge in of.charges))
 
 
 def not_granted(of: Asked, decision: Decision) -> Decision:

@@ -34,11 +34,18 @@ MOST_TOLD = 4096
 """Told commands that wait; for each beyond that the oldest is lost."""
 
 
+Left = Callable[[list[Reply]], None]
+
+
 class Request(Struct, eq=False):
-    """What one caller has asked, and where he waits: an answer or an error for each command."""
+    """What one caller has asked, and where he waits: an answer or an error for each command.
+
+    `left` hears of the answers when he has left meanwhile.
+    """
 
     commands: Sequence[Command]
     answers: asyncio.Future[list[Reply]]
+    left: Left | None
 
 
 class Line:
@@ -62,9 +69,12 @@ class Line:
         self._known: set[Script] = set()  # scripts that may be called by their names
         self._nameless = False  # no script may be
 
-    async def ask(self, *commands: Command) -> list[Reply]:
-        """An answer or a `ResponseError` for each. Raises `StoreFailed` when there are none."""
-        request = Request(commands, self._loop.create_future())
+    async def ask(self, *commands: Command, left: Left | None = None) -> list[Reply]:
+        """An answer or a `ResponseError` for each. Raises `StoreFailed` when there are none.
+
+        `left` hears of them instead, if the caller is cancelled when the commands are under way.
+        """
+        request = Request(commands, self._loop.create_future(), left)
         self._asked.append(request)
         self._soon(0.0)
         return await request.answers
@@ -138,6 +148,8 @@ class Line:
             own = [next(rest) for _ in request.commands]
             if not request.answers.done():
                 request.answers.set_result(own)
+            elif request.left is not None:
+                request.left(own)
 
     # -- answers ---------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from outlast.telemetry.prometheus.ours import Ours
 from outlast.telemetry.prometheus.page import Page, Takes, Waits
 from outlast.telemetry.prometheus.repeating import Repeating
 from outlast.telemetry.prometheus.room import Room
+from outlast.telemetry.prometheus.stores import Stores
 
 
 class Prometheus(Page):
@@ -30,9 +31,10 @@ class Prometheus(Page):
         self._health = Health(self, waits)
         self._room = Room(self, waits)
         kept = Kept(self, ended.cost)
+        stores = Stores(self)
         ours = Ours(self)
         self._takes: Takes = {}
-        for subject in (ended, answers, repeating, choosing, self._health, self._room, kept, ours):
+        for subject in (ended, answers, repeating, choosing, self._health, self._room, kept, stores, ours):
             self._takes |= subject.takes
 
     def __call__(self, event: Event) -> None:

@@ -6,7 +6,7 @@ counted under "other", so that no flood of made-up names can fill the memory of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 from prometheus_client import generate_latest
@@ -14,7 +14,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from outlast.telemetry.labels import CAP, Bounded, as_is, provider_alone, provider_and_model
-from outlast.telemetry.tally import Counts, Described, Kind, Labels, Measured, Reading, Spreads
+from outlast.telemetry.tally import BUCKETS, Counts, Described, Kind, Labels, Measured, Reading, Spreads
 
 TARGET = ("provider", "model")
 Takes = dict[type, Callable[..., None]]
@@ -47,9 +47,9 @@ class Page(Collector):
         """A new metric that is what it was last set to."""
         return self._counts(self._describe(name, "gauge", labels, text))
 
-    def histogram(self, name: str, text: str, *labels: str) -> Spreads:
+    def histogram(self, name: str, text: str, *labels: str, buckets: Sequence[float] = BUCKETS) -> Spreads:
         """A new metric of how often which values come."""
-        spreads = Spreads(self._describe(name, "histogram", labels, text))
+        spreads = Spreads(self._describe(name, "histogram", labels, text), buckets)
         self._shown.append(spreads)
         return spreads
 
