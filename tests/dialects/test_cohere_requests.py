@@ -319,6 +319,21 @@ def test_media_and_errors_of_tools_are_named(wire):
     assert set(dropped) == {"messages.tool_result.media", "messages.tool_result.is_error", "messages.reasoning"}
 
 
+def test_the_system_and_the_assistant_say_words_alone(wire):
+    """A picture or a file there would be refused with the whole request; it is left out, and named."""
+    file = m.Document(data="aGk=", media_type="text/plain")
+    picture = m.Image(url="https://x/y.png")
+    turns = (
+        m.Message("system", (m.Text("be kind"), file)),
+        m.Message("user", (m.Text("draw"),)),
+        m.Message("assistant", (picture, m.Text("done"))),
+        m.Message("user", (m.Text("more"),)),
+    )
+    body, dropped = written(wire, m.Chat(turns))
+    assert [turn["content"] for turn in body["messages"]] == ["be kind", "draw", "done", "more"]
+    assert dropped == ("messages.content",)
+
+
 def test_a_chat_of_the_system_alone_is_asked(wire):
     """There must be somebody who asks."""
     assert from_openai(wire, messages=[{"role": "system", "content": "x"}])[0]["messages"] == [
@@ -347,9 +362,11 @@ def test_what_others_do_not_know_is_named(wire):
         {"role": "user", "content": [*ONES, {"type": "audio"}], "odd": 1},
         {"role": "assistant", "content": "x", "citations": [{"start": 0}]},
     ]
-    _, dropped = sent(ask(messages=turns, tools=[{"type": "web"}], response_format={"type": "xml"}), wire.target())
+    formed = {"type": "xml", "schema": {"type": "object"}}
+    _, dropped = sent(ask(messages=turns, tools=[{"type": "web", "odd": 1}], response_format=formed), wire.target())
     assert set(dropped) == {
-        "messages.content.audio", "messages.odd", "messages.citations", "tools.web", "response_format.xml"
+        "messages.content.audio", "messages.odd", "messages.citations", "tools.web", "tools.odd",
+        "response_format.xml", "response_format.schema",
     }  # fmt: skip
 
 

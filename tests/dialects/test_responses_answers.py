@@ -449,6 +449,23 @@ def test_only_the_first_of_several_answers_is_told(wire):
     assert "".join(chunk.text for chunk in read(wire, data)[0].chunks) == "a"
 
 
+@pytest.mark.parametrize("tool", [False, True])
+def test_what_was_cut_short_says_so(wire, tool):
+    """The last item alone, whole and streamed: nobody may take half a call for one."""
+    chunks = [Chunk("one"), Chunk(tool=ToolDelta(0, "c1", "f", '{"a": 1}'))]
+    chunks += [Chunk(tool=ToolDelta(1, "c2", "g", '{"b"'))] if tool else [Chunk("two")]
+    data = written([*chunks, Chunk(finish="length", usage=Usage(1, 1))])
+    whole = events(data)[-1]["response"]
+    done = [event["item"] for event in events(data) if event["type"] == "response.output_item.done"]
+    assert whole["status"] == "incomplete"
+    assert [item["status"] for item in whole["output"]] == ["completed", "completed", "incomplete"]
+    assert sorted(item["status"] for item in done) == ["completed", "completed", "incomplete"]
+    parts = (m.Text("one"), m.ToolCall("c1", "f", "{}"), m.ToolCall("c2", "g", '{"b"') if tool else m.Text("two"))
+    reply = m.Reply(model="m", finish="length", usage=Usage(1, 1), read=lambda: parts)
+    output = json.loads(RESPONSES.render(reply, asked()))["output"]
+    assert [item["status"] for item in output] == ["completed", "completed", "incomplete"]
+
+
 def test_an_answer_without_words_has_an_empty_message(wire):
     """So that it is one."""
     batch, _ = read(wire, written([Chunk(finish="stop")]))

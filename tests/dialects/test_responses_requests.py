@@ -211,7 +211,10 @@ def test_media_and_schemas_cross(wire):
 @pytest.mark.parametrize(
     ("fields", "name"),
     [
-        ({"tools": [TOOL], "tool_choice": {"type": "allowed_tools"}}, "tool_choice.allowed_tools"),
+        ({"tools": [TOOL], "tool_choice": {"type": "web_search"}}, "tool_choice.web_search"),
+        ({"tools": [TOOL | {"defer_loading": True}]}, "tools.defer_loading"),
+        ({"text": {"odd": 1}}, "text.odd"),
+        ({"text": {"format": {"type": "json_object", "description": "a city"}}}, "text.format.description"),
         ({"text": {"format": {"type": "grammar"}}}, "text.format.grammar"),
         (
             {"input": [{"role": "user", "content": "x"}, {"type": "web_search_call", "id": "w"}]},
@@ -329,6 +332,27 @@ def test_thoughts_that_were_blacked_out_come_back_too(wire):
     asked = parse(input=[{"role": "user", "content": "x"}, *items])
     sent = wire.sent(ANTHROPIC.encode(asked, wire.target("anthropic")))
     assert sent["messages"][1]["content"][0] == thought
+
+
+@pytest.mark.parametrize(("mode", "choice"), [("auto", "auto"), ("required", "required")])
+def test_only_the_tools_that_are_allowed_are_offered(wire, mode, choice):
+    """Where there is no word for that: the others stay for the next turn, since callers list them all each time."""
+    tools = [TOOL, TOOL | {"name": "other"}]
+    allowed = {"type": "allowed_tools", "mode": mode, "tools": [{"type": "function", "name": TOOL["name"]}]}
+    asked = parse(tools=tools, tool_choice=allowed)
+    outgoing = OPENAI.encode(asked, wire.target("openai"))
+    sent = wire.sent(outgoing)
+    assert [tool["function"]["name"] for tool in sent["tools"]] == [TOOL["name"]]
+    assert (sent["tool_choice"], outgoing.dropped) == (choice, ())
+    assert wire.sent(RESPONSES.encode(asked, wire.target("responses")))["tool_choice"] == allowed
+
+
+def test_arguments_are_a_text(wire):
+    """An object is refused, as by OpenAI, rather than lost."""
+    call = {"type": "function_call", "call_id": "c", "name": "f", "arguments": {"city": "Bonn"}}
+    with pytest.raises(Caller, match="must be a text of JSON"):
+        parse(input=[call]).content()
+    assert parse(input=[call | {"arguments": None}]).content().messages[0].parts[0].arguments == ""
 
 
 def test_thoughts_without_a_signature_are_marked_too(wire):

@@ -49,9 +49,9 @@ class Told:
 class Face:
     """A gateway's surface over a world, as its callers see it."""
 
-    def __init__(self, world):
+    def __init__(self, world, *, alone=True):
         self.world = world
-        self.surface = Surface(world.house, DIALECTS)
+        self.surface = Surface(world.house, DIALECTS, alone=alone)
 
     def ask(self, given=None, *, key="", user="", path="/v1/responses", method="POST", query="", **fields):
         """The answer to a request; a stream is read to its end."""
@@ -491,6 +491,9 @@ def test_it_is_not_streamed_again(face):
 class Store:
     """One that fails from some moment on."""
 
+    shared = False
+    notifies = False
+
     def __init__(self):
         self.kept = {}
         self.broken = ()
@@ -549,6 +552,28 @@ def test_two_gateways_share_a_store(face_of, worlds):
     face.world.wait(0.1)
     assert other.ask("who?", previous_response_id=first.id).status == 200
     assert "I am Ann" in other.last_sent()
+
+
+def test_workers_that_share_no_store_remember_nothing(face_of):
+    """One would know every second turn; so all of them say that none is known, and what to do."""
+    face = Face(face_of().world, alone=False)
+    first = face.ask("hi")
+    assert first.json["store"] is False
+    told = face.ask("and?", previous_response_id=first.id)
+    assert told.status == 400
+    assert "send the whole conversation as input" in told.error["message"]
+
+
+def test_workers_that_share_a_store_do(face_of):
+    """Whichever of them is asked."""
+    store = Store()
+    store.shared = True
+    world = face_of(store=store).world
+    faces = [Face(world, alone=False) for _ in range(2)]
+    first = faces[0].ask("I am Ann")
+    world.wait(1.0)
+    assert faces[1].ask("who?", previous_response_id=first.id).status == 200
+    assert "I am Ann" in faces[1].last_sent()
 
 
 class Unable(ScriptedIo):

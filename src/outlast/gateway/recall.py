@@ -20,6 +20,7 @@ from hashlib import blake2s
 
 from msgspec import Raw, Struct
 
+from outlast.build import Outlast
 from outlast.config import ResponsesConfig
 from outlast.dialects import wire
 from outlast.dialects.responses import earlier
@@ -274,6 +275,22 @@ class Recall:
         for key, stored in kept.items():
             if self._pending.get(key) is stored:
                 del self._pending[key]
+
+
+def recall_of(outlast: Outlast, dialect: Dialect, *, alone: bool) -> Recall | None:
+    """What remembers answers, as the configuration says; None where nothing is remembered.
+
+    Where several processes answer, one that remembered for itself would know every second turn of a conversation.
+    """
+    config, io = outlast.config.responses, outlast.io
+    if not config.enabled or not (alone or outlast.store.shared):
+        return None
+    store = outlast.store if outlast.guard is None else outlast.guard.patient(config.patience)
+
+    def find(model: str) -> Route:
+        return outlast.engine.routes.find(model)
+
+    return Recall(config, store=store, io=io, dialect=dialect, find=find, most=outlast.config.server.max_body)
 
 
 def key_of(kind: str, id_: str, caller: Caller) -> str:

@@ -28,11 +28,10 @@ from outlast.gateway.exchange import Headers, Inbound, Outbound
 from outlast.gateway.flow import Flow
 from outlast.gateway.passage import Passage
 from outlast.gateway.passing import METHODS, PassThrough
-from outlast.gateway.recall import Asking, Recall
+from outlast.gateway.recall import Asking, Recall, recall_of
 from outlast.gateway.tokens import Tokens
 from outlast.model.errors import Caller, Failure
 from outlast.model.passed import Head, Passed
-from outlast.model.target import Route
 from outlast.ports import Dialect
 
 MODELS = ("/v1/models", "/v1beta/models")
@@ -52,6 +51,7 @@ class Surface:
         dialects: the wire formats, by name.
         metrics: gives the page of metrics, None where there are none.
         door: who may come in; by the keys and tokens of the configuration unless given.
+        alone: no other process answers at this address.
 
     Raises:
         ConfigError: the configuration asks for tokens that cannot be verified here.
@@ -65,6 +65,8 @@ class Surface:
         dialects: Mapping[str, Dialect],
         metrics: Callable[[], Awaitable[bytes]] | None = None,
         door: Door | None = None,
+        *,
+        alone: bool = True,
     ) -> None:
         self._outlast = outlast
         self._dialects = dialects
@@ -72,7 +74,7 @@ class Surface:
         self._door = door or _door(outlast)
         self._semantic = outlast.config.server.errors == "semantic"
         self._passing = PassThrough(outlast.config.pass_through)
-        self._recall = recall_of(outlast, dialects)
+        self._recall = recall_of(outlast, dialects["responses"], alone=alone)
         self.draining = False
 
     async def answer(self, inbound: Inbound) -> Outbound:
@@ -284,20 +286,6 @@ class Surface:
 def _door(outlast: Outlast) -> Door:
     rules = outlast.config.tokens
     return Door(outlast.config.keys, Tokens(rules) if rules is not None else None)
-
-
-def recall_of(outlast: Outlast, dialects: Mapping[str, Dialect]) -> Recall | None:
-    """What remembers answers, as the configuration says; None where nothing is remembered."""
-    config, io = outlast.config.responses, outlast.io
-    if not config.enabled:
-        return None
-    store = outlast.store if outlast.guard is None else outlast.guard.patient(config.patience)
-    most = outlast.config.server.max_body
-
-    def find(model: str) -> Route:
-        return outlast.engine.routes.find(model)
-
-    return Recall(config, store=store, io=io, dialect=dialects["responses"], find=find, most=most)
 
 
 def _vendor(inbound: Inbound) -> str:

@@ -236,7 +236,7 @@ def assemble(
     check_providers(config)
     outlast = Outlast(config, io=AsyncIo(ears, gather=True), find=find)
     pages = Pages(folder, metrics.render) if metrics and folder else None
-    surface = Surface(outlast, DIALECTS, _page(metrics, pages))
+    surface = Surface(outlast, DIALECTS, _page(metrics, pages), alone=folder is None)
     app = App(surface, outlast, most_connections=room())
     if metrics is not None:
         gauges.add(metrics, outlast, app, outlet)

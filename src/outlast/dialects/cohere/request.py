@@ -123,7 +123,12 @@ LOGPROBS = "answer.logprobs"
 
 _CARRIED = frozenset(get_type_hints(Ask)) - {"frequency_penalty", "presence_penalty"}
 """Fields that have a place in `Chat`, or are set anew for each target."""
-_NESTED = {"messages": frozenset(_Turn.__struct_fields__), "thinking": frozenset(_Thinking.__struct_fields__)}
+_NESTED = {
+    "messages": frozenset(_Turn.__struct_fields__),
+    "response_format": frozenset(_Format.__struct_fields__),
+    "thinking": frozenset(_Thinking.__struct_fields__),
+    "tools": frozenset(_Tool.__struct_fields__),
+}
 _CHOICES = {"REQUIRED": "any", "NONE": "none"}
 _LOW, _MEDIUM = 4096, 16384
 """Up to so many tokens of thinking are a low, and a medium, effort."""

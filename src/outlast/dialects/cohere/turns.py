@@ -29,13 +29,7 @@ _Block = dict[str, object]
 
 def turns_of(chat: Chat, target: Target, dropped: list[str]) -> list[_Block]:
     """The turns of this chat; what they cannot say is named."""
-    system = [
-        part
-        for message in chat.messages
-        if message.role == "system"
-        for part in message.parts
-        if isinstance(part, (Text, Document))
-    ]
+    system = [part for message in chat.messages if message.role == "system" for part in message.parts]
     turns: list[_Block] = []
     for message in chat.messages:
         if message.name:
@@ -45,7 +39,7 @@ def turns_of(chat: Chat, target: Target, dropped: list[str]) -> list[_Block]:
         elif message.role != "system":
             turn = _assistant(message, target, dropped) if message.role == "assistant" else _user(message, dropped)
             turns.extend([turn] if turn is not None else [])
-    words = _content([block for part in system if (block := _block(part, dropped)) is not None])
+    words = _content([block for part in system if (block := _word(part, dropped)) is not None])
     if not words:
         return turns or [{"role": "user", "content": " "}]
     return [{"role": "system", "content": words}, *turns] if turns else [{"role": "user", "content": words}]
@@ -62,7 +56,7 @@ def _assistant(message: Message, target: Target, dropped: list[str]) -> _Block |
     blocks = [
         block
         for part in message.parts
-        if not isinstance(part, (ToolCall, Reasoning)) and (block := _block(part, dropped)) is not None
+        if not isinstance(part, (ToolCall, Reasoning)) and (block := _word(part, dropped)) is not None
     ]
     turn: _Block = {"role": "assistant"}
     if thought and target.reasoning:
@@ -97,6 +91,14 @@ def _result(result: ToolResult, dropped: list[str]) -> _Block:
 def _content(blocks: list[_Block]) -> object:
     """One text as a string, everything else as a list of blocks."""
     return blocks[0]["text"] if len(blocks) == 1 and blocks[0]["type"] == "text" else blocks
+
+
+def _word(part: Part, dropped: list[str]) -> _Block | None:
+    """The block of a part where Cohere takes nothing but words: of the system, and of what it said itself."""
+    if isinstance(part, (Text, Refusal)):
+        return _block(part, dropped)
+    dropped.append("messages.content")
+    return None
 
 
 def _block(part: Part, dropped: list[str]) -> _Block | None:

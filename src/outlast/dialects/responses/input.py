@@ -121,7 +121,9 @@ def _of_assistant(item: Item, extra: dict[str, object]) -> list[Part] | None:
     if item.type == "function_call":
         if not (item.call_id and item.name):
             raise Caller("an item of type function_call must have call_id, name and arguments")
-        return [ToolCall(item.call_id, item.name, item.arguments if isinstance(item.arguments, str) else "")]
+        if not isinstance(item.arguments, (str, type(None))):
+            raise Caller("the arguments of a function_call must be a text of JSON, not the JSON itself")
+        return [ToolCall(item.call_id, item.name, item.arguments or "")]
     if item.type == "reasoning":
         thought = reasoning(item)
         if item.encrypted_content and not item.encrypted_content.startswith((SIGNED, REDACTED)):

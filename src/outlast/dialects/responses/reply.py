@@ -215,8 +215,11 @@ def render(reply: Reply, request: Request) -> bytes:
     known = request.remembered
     id_ = answer_id(reply.id if known is None else known.id, reply.raw)
     head = head_of(id_, reply.model, reply.created, known) | _echo(request)
+    how = ended(reply.finish)
     output = [item_of(part, f"{id_[5:]}{place}") for place, part in enumerate(_joined(reply.parts))]
-    return wire.dumps(head | ended(reply.finish) | {"output": output, "usage": usage_told(reply.usage)})
+    if "status" in output[-1]:
+        output[-1]["status"] = how["status"]  # what was cut short is the last thing said
+    return wire.dumps(head | how | {"output": output, "usage": usage_told(reply.usage)})
 
 
 def answer_id(id_: str, seed: bytes) -> str:

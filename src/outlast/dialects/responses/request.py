@@ -35,6 +35,8 @@ class _Tool(Struct):
 class _Choice(Struct):
     type: str
     name: str | None = None
+    mode: str = "auto"
+    tools: list[_Tool] | None = None
 
 
 class _Format(Struct):
@@ -79,6 +81,15 @@ class Ask(Struct):
 
 _CARRIED = frozenset(get_type_hints(Ask))
 """Fields that have a place in `Chat`, are set anew for each target, or never cross."""
+
+_INSIDE = {
+    "reasoning": frozenset({"effort"}),
+    "text": frozenset(_TextConfig.__struct_fields__),
+    "tools": frozenset(_Tool.__struct_fields__),
+}
+_FORMAT = frozenset(_Format.__struct_fields__)
+"""What we know inside of fields."""
+_ALLOWED = "allowed_tools"
 
 _ASK = msgspec.json.Decoder(Ask)
 _USUAL = {"truncation": "disabled"}
@@ -160,7 +171,7 @@ def chat(ask: Ask, body: bytes) -> Chat:
         extra["text.top_logprobs"] = extra.pop("top_logprobs")  # no words of other dialects mean quite the same
     if ask.text is not None and ask.text.verbosity is not None:
         extra["verbosity"] = ask.text.verbosity
-    wire.name_unknown(wire.value(fields.get("reasoning", Raw(b"{}"))), frozenset({"effort"}), "reasoning", extra)
+    _name_unknown(fields, extra)
     said = messages(ask.input, fields.get("input", Raw(b"null")), extra)
     system = (Message("system", (Text(ask.instructions),)),) if ask.instructions else ()
     return Chat(
@@ -178,9 +189,24 @@ def chat(ask: Ask, body: bytes) -> Chat:
     )
 
 
+def _name_unknown(fields: dict[str, Raw], extra: dict[str, object]) -> None:
+    """Name what stands inside of known fields and is not known."""
+    values = {name: wire.value(fields[name]) for name in _INSIDE if name in fields}
+    for name, value in values.items():
+        wire.name_unknown(value, _INSIDE[name], name, extra)
+    text = values.get("text")
+    wire.name_unknown(text.get("format") if isinstance(text, dict) else None, _FORMAT, "text.format", extra)
+
+
 def _tools(ask: Ask, extra: dict[str, object]) -> tuple[Tool, ...]:
+    """The functions that may be called: where the choice allows only some, those."""
+    choice = ask.tool_choice
+    allowed = choice.tools if isinstance(choice, _Choice) and choice.type == _ALLOWED else None
+    names = None if allowed is None else {tool.name for tool in allowed if tool.type == "function"}
     tools = []
     for tool in ask.tools or ():
+        if tool.type == "function" and names is not None and tool.name not in names:
+            continue
         if tool.type != "function":
             extra[f"tools.{tool.type}"] = True
         elif not tool.name:
@@ -195,6 +221,8 @@ def _tool_choice(choice: str | _Choice | None, extra: dict[str, object]) -> str 
         return "any" if choice == "required" else choice
     if choice.type == "function" and choice.name:
         return choice.name
+    if choice.type == _ALLOWED:
+        return "any" if choice.mode == "required" else "auto"
     extra[f"tool_choice.{choice.type}"] = True
     return None
 

@@ -137,7 +137,7 @@ class ResponsesWriter(OneAnswerWriter):
             self._close(self._speaking, events)
             self._speaking = None
 
-    def _close(self, item: Open, events: list[bytes]) -> None:
+    def _close(self, item: Open, events: list[bytes], status: str = "completed") -> None:
         if item.kind == "message":
             self._end_message(item, events)
         elif item.kind == "reasoning":
@@ -148,7 +148,7 @@ class ResponsesWriter(OneAnswerWriter):
         else:
             self._state.open.pop(item.place)
             return
-        told = wire.dumps(item.told())
+        told = wire.dumps(item.told(status))
         self._state.finish(item.place, told)
         events.append(self._event("output_item.done", output_index=item.place, item=msgspec.Raw(told)))
 
@@ -167,13 +167,12 @@ class ResponsesWriter(OneAnswerWriter):
         if self._head is None:
             return b""
         events: list[bytes] = []
-        self._hush(events)
-        for item in list(self._state.open.values()):
-            self._close(item, events)
-        if not self._state.items:
-            self._say("text", "", events)
-            self._hush(events)
         how = ended(self._finish)
+        if not self._state.items and all(item.kind == "other" for item in self._state.open.values()):
+            self._say("text", "", events)
+        for item in sorted(self._state.open.values(), key=lambda item: item.place):
+            last = item.place == self._state.latest - 1  # what was cut short is the last thing said
+            self._close(item, events, str(how["status"]) if last else "completed")
         said = {"output": self._state.output(), "usage": usage_told(self._usage)}
         events.append(self._event(str(how["status"]), response=self._head | how | said))
         return b"".join(events)
