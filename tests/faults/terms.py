@@ -52,8 +52,8 @@ THREE = "one two three"
 TORN = "one two three four"
 SHORT = {"whole": 0.3, "first_content": 0.3}
 """Timers for what stays silent before any content."""
-STALLS = {"whole": 0.3, "stall": 0.3}
-"""Timers for what falls silent in the middle."""
+STALLS = {"whole": 0.3, "stall": 1.0}
+"""Timers for what falls silent in the middle; what it says before comes under the longer one."""
 
 
 class Row(NamedTuple):

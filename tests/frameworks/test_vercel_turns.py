@@ -29,7 +29,7 @@ def test_it_goes_on_with_any_provider(tmp_path):
                 env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
                 capture_output=True,
                 text=True,
-                timeout=55,
+                timeout=120,
                 check=False,
             )
         assert done.returncode == 0, done.stderr

@@ -31,8 +31,8 @@ PATIENCE = 120.0
 PROVIDERS = ("alpha", "beta")
 SILENT = {"first_content": 0.3, "whole": 0.3}
 """Timers of an account that says nothing. Who does answer must never have them: a busy machine takes that long."""
-STALLS = {"stall": 0.3}
-"""Timers of an account that falls silent in the middle."""
+STALLS = {"stall": 1.0}
+"""Timers of an account that falls silent in the middle. Longer, for what it says before comes under the same timer."""
 
 
 def timers_for(played):

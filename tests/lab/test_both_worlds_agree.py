@@ -20,6 +20,7 @@ from outlast.ports import Outgoing
 LEFT_OUT = {"C9-drip", "E29-pings-after-4", "E30-pings-then-answer", "E37-endless", "E38-slow-tokens"} | {
     "A2-black-hole",
     "A12-tls-alert",
+    "C39-head-trickles",
 }
 
 
