@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 from bench.figures import Figure, failure
 from bench.peers import PEERS
 from bench.peers.peer import PeerError
+from bench.ports import reserved
 from bench.processes import LOAD_CORE
 from bench.rows import Row
 from bench.running import Running, start
@@ -102,8 +102,10 @@ class Session:
         """
         if name in self.broken:
             raise PeerError(self.broken[name])
-        place = Place(_free_port(), self.upstream.port, self.folder / f"{scenario.name}-{name}")
-        return start(PEERS[name], place, scenario)
+        with reserved() as port:
+            return start(
+                PEERS[name], Place(port, self.upstream.port, self.folder / f"{scenario.name}-{name}"), scenario
+            )
 
 
 def in_turn(names: Iterable[str], rounds: int) -> Iterator[str]:
@@ -116,8 +118,3 @@ def in_turn(names: Iterable[str], rounds: int) -> Iterator[str]:
 def failures(row: Row, broken: dict[str, str]) -> list[Figure]:
     """A loud figure for each peer that did not make it."""
     return [failure(row.name, name, why) for name, why in broken.items()]
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])

@@ -16,6 +16,7 @@ from bench.opening import OpenStreams
 from bench.peers import PEERS
 from bench.peers.direct import Direct
 from bench.peers.peer import Peer, PeerError, Request
+from bench.ports import reserved
 from bench.processes import LOAD_CORE, SERVER_CORE, Process
 from bench.rows import Row
 from bench.running import Running, start
@@ -41,12 +42,6 @@ time.sleep(60)
 """
 
 
-def free_port() -> int:
-    """A port that nobody has."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
-
-
 def wait_for(process: Process, text: str) -> None:
     """Until a process has written this."""
     while text not in process.log.read_text():
@@ -56,7 +51,8 @@ def wait_for(process: Process, text: str) -> None:
 
 def started(folder: Path, scenario: Scenario = PLAIN) -> Running:
     """The direct call's server."""
-    return start(PEERS["direct"], Place(free_port(), 0, folder), scenario)
+    with reserved() as port:
+        return start(PEERS["direct"], Place(port, 0, folder), scenario)
 
 
 class Wrong(Peer):
@@ -112,8 +108,8 @@ def _lives(pid: int) -> bool:
 
 def test_a_peer_that_ends_at_once_says_what_it_said(tmp_path: Path):
     """Its last words are in the failure."""
-    with pytest.raises(PeerError, match="no licence found"):
-        start(Wrong(), Place(free_port(), 0, tmp_path), PLAIN)
+    with reserved() as port, pytest.raises(PeerError, match="no licence found"):
+        start(Wrong(), Place(port, 0, tmp_path), PLAIN)
 
 
 @needs_compiler
@@ -207,7 +203,8 @@ def test_a_connection_closed_within_an_answer_is_an_error():
 def test_a_peer_that_hangs_up_within_a_row_is_out_and_the_others_go_on(tmp_path: Path):
     """Its figures are not shown; its reason is."""
     direct = started(tmp_path / "direct")
-    closing = start(Closing(), Place(free_port(), 0, tmp_path / "closing"), PLAIN)
+    with reserved() as port:
+        closing = start(Closing(), Place(port, 0, tmp_path / "closing"), PLAIN)
     session = Session(tmp_path, QUICK, ("direct",))
     row = Row("latency", PLAIN, PREFIX + "kb-1", latency=True)
     try:

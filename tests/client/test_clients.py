@@ -12,7 +12,7 @@ from typing import Annotated
 
 import pydantic
 import pytest
-from tests.ports import reserved
+from bench.ports import reserved
 
 from outlast import AsyncClient, Client, ConfigError, Failure
 from outlast.config import parse

@@ -7,7 +7,7 @@ import socket
 import threading
 
 import pytest
-from tests.ports import reserved
+from bench.ports import reserved
 
 from outlast.edge.address import is_public_name, refusal
 from outlast.edge.bounds import Bounds

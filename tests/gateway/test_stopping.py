@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.ports import reserved
+from bench.ports import reserved
 
 from outlast.testing import ok, silent, stall
 

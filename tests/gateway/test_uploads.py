@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.ports import reserved
+from bench.ports import reserved
 
 from outlast.edge.io import AsyncIo
 from outlast.lab.steps import Rst

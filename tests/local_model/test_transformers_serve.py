@@ -5,12 +5,12 @@ says so.
 """
 
 import os
-import socket
 import subprocess
 from pathlib import Path
 
 import openai
 import pytest
+from bench.ports import reserved
 from tests.gateway.house import House, toml_of
 
 from outlast.model.events import FailedOver
@@ -26,29 +26,31 @@ pytestmark = [
 ]
 
 
-def free_port():
-    """A port that nobody listens at."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     """The address of a server of the tiny model."""
     folder = tmp_path_factory.mktemp("models")
     env = {"PATH": os.environ["PATH"], "HOME": str(folder), "HF_HUB_OFFLINE": "1"}
     subprocess.run([BIN / "python", HERE / "tiny.py", folder / "tiny"], env=env, check=True, capture_output=True)
-    port = free_port()
-    address = ["--host", "127.0.0.1", "--port", str(port)]
-    with subprocess.Popen(
-        [SERVER, "serve", *address, "--device", "cpu", "--dtype", "float32", "tiny"],
-        cwd=folder,
-        env=env,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as server:
+    with (
+        reserved() as port,
+        subprocess.Popen(
+            [
+                SERVER,
+                "serve",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(port),
+                *("--device", "cpu", "--dtype", "float32", "tiny"),
+            ],
+            cwd=folder,
+            env=env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as server,
+    ):
         said = []
         for line in server.stderr:
             said.append(line)
@@ -58,16 +60,23 @@ def served(tmp_path_factory):
             pytest.fail("the server ended: " + "".join(said)[-2000:])
         yield f"http://127.0.0.1:{port}"
         server.terminate()
-        server.communicate(timeout=30)
+        server.communicate(timeout=120)
 
 
 @pytest.fixture
-def house(served, tmp_path):
+def dead():
+    """A port where nobody listens."""
+    with reserved() as port:
+        yield port
+
+
+@pytest.fixture
+def house(served, dead, tmp_path):
     """A gateway whose first provider is not there, and whose second is the real server."""
-    dead = f'[providers.dead]\ntype = "openai-compatible"\nbase_url = "http://127.0.0.1:{free_port()}/v1"\n'
+    missing = f'[providers.dead]\ntype = "openai-compatible"\nbase_url = "http://127.0.0.1:{dead}/v1"\n'
     local = f'[providers.local]\ntype = "openai-compatible"\nbase_url = "{served}/v1"\n'
     route = '[routes.default]\ntargets = ["dead/tiny", "local/tiny"]\n'
-    with House(toml_of("", dead + local + route, providers=()), tmp_path) as house:
+    with House(toml_of("", missing + local + route, providers=()), tmp_path) as house:
         yield house
 
 

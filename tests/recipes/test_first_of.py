@@ -191,7 +191,7 @@ def test_plain_functions_that_hang_are_left_behind():
     def answers(prompt):
         return prompt.upper()
 
-    answer = first_of(hangs, answers, within=0.05)("hi")
+    answer = first_of(hangs, answers, within=2.0)("hi")  # which the other one needs less than on any machine
     go_on.set()
     assert (answer.value, answer.by) == ("HI", "answers")
 
@@ -218,7 +218,7 @@ def test_threads_that_are_left_behind_are_bounded(monkeypatch):
     def answers():
         return "well"
 
-    ask = first_of(hangs, answers, within=0.01, breaker=Breaker(failures=1_000, failure_rate=2, slow_rate=2))
+    ask = first_of(hangs, answers, within=1.0, breaker=Breaker(failures=1_000, failure_rate=2, slow_rate=2))
     whys = [ask().failures[0].kind for _ in range(10)]
     go_on.set()
     assert whys == ["timeout"] * 3 + ["rejected"] * 7
