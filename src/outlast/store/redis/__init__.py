@@ -6,24 +6,20 @@
     line       how commands travel: many in one round trip, and none is cut off half-way
     remedies   what is done about errors that something can be done about; `failures` says the others in words
     news       what others have done
+    moorings   all of this on one loop in one process
 
 Sources: throttled/throttled and redis_rate (limits as scripts), the Redis manual on scripting and cluster keys.
 """
 
 from __future__ import annotations
 
-import asyncio
-import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import ceil, inf
 from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 from redis.asyncio.connection import ConnectionPool
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
 from outlast.model.events import Event, StoreAdvice
@@ -33,9 +29,8 @@ from outlast.store.redis.commands import Command, Reply, Wire
 from outlast.store.redis.deciding import MICRO, back, decided, not_granted, words
 from outlast.store.redis.failures import failed
 from outlast.store.redis.limit_scripts import LEASE, SETTLE, TAKE, TIGHTEN
-from outlast.store.redis.line import Line
+from outlast.store.redis.moorings import FIXED, Moorings, moor
 from outlast.store.redis.names import Names
-from outlast.store.redis.news import News
 from outlast.store.redis.scripts import ADD, APPEND, CLAIM, DELETE, GET, PUT, SWAP, Script
 
 __all__ = ["RedisStore"]
@@ -44,24 +39,6 @@ LONGEST = 315_360_000
 """Seconds for which anything is kept at most: ten years, for Redis has no for ever."""
 SCANNED = 500
 """Keys that are looked at in one step of a purge."""
-
-FIXED: dict[str, Any] = {
-    "protocol": 2,
-    "driver_info": None,
-    "retry": Retry(NoBackoff(), 0),
-}
-"""Nothing is sent twice, and nothing is said at the start of a connection that a proxy may refuse."""
-
-
-class Moorings(Struct, eq=False):
-    """What belongs to one loop in one process."""
-
-    loop: asyncio.AbstractEventLoop
-    pid: int
-    pool: ConnectionPool
-    line: Line
-    news: News
-    looked: bool = False
 
 
 class RedisStore:
@@ -75,7 +52,7 @@ class RedisStore:
         emit: hears when something that was not ours was moved out of the way.
     """
 
-    __slots__ = ("_emit", "_here", "_names", "_options", "_orphans")
+    __slots__ = ("_emit", "_here", "_names", "_options")
 
     shared = True
     notifies = True
@@ -87,7 +64,6 @@ class RedisStore:
         self._names = Names(prefix)
         self._emit = emit or _nobody
         self._here: Moorings | None = None
-        self._orphans: list[Moorings] = []
 
     @classmethod
     def from_url(
@@ -257,11 +233,8 @@ class RedisStore:
     async def aclose(self) -> None:
         """Carry out what waits, as far as that goes, and let go of everything."""
         here, self._here = self._here, None
-        if here is None or here.pid != os.getpid() or here.loop is not asyncio.get_running_loop():
-            return
-        await here.line.aclose()
-        await here.news.aclose()
-        await here.pool.aclose()
+        if here is not None and here.serves():
+            await here.aclose()
 
     async def _do(self, command: Command) -> Reply:
         (answer,) = await self._moored().line.ask(command)
@@ -269,13 +242,8 @@ class RedisStore:
 
     def _moored(self) -> Moorings:
         here = self._here
-        loop = asyncio.get_running_loop()
-        if here is not None and here.loop is loop and here.pid == os.getpid():
-            return here
-        if here is not None and here.pid != os.getpid():
-            self._orphans.append(here)  # a parent's sockets must not be touched, not even by a destructor
-        pool = ConnectionPool(**{**self._options, **FIXED})
-        here = self._here = Moorings(loop, os.getpid(), pool, Line(pool, self._moved), News(pool.make_connection))
+        if here is None or not here.serves():
+            here = self._here = moor(self._options, self._moved)
         return here
 
     def _moved(self, keys: int) -> None:
