@@ -1,7 +1,9 @@
 """The ladder, through the whole engine in virtual time: what a request gets that nobody answered."""
 
 import asyncio
+import gc
 import json
+import weakref
 from math import inf
 
 import msgspec
@@ -12,11 +14,14 @@ from hypothesis import strategies as st
 from outlast.config import ConfigError, parse
 from outlast.dialects import DIALECTS
 from outlast.engine import Asked
+from outlast.flow.stream import Stream
 from outlast.model.errors import Failure
 from outlast.model.events import CacheKept, Degraded, RequestEnded
+from outlast.model.freshness import wishes_of
 from outlast.testing import cut, ok, silent, slow_headers, status, throttled
 
-from .world import World, caller, toml_of
+from .test_forwarded import DONE, asked, raw
+from .world import World, caller, read, toml_of
 
 TARGETS = ("alpha/m", "gamma/small")
 LATER = 'degrade = [{static = "Please try again later."}]'
@@ -37,7 +42,10 @@ def test_words_of_the_configuration(make, stream):
     """When nobody answers; they cost nothing and say what they are, and what they stand in for."""
     world = make(TARGETS, ladder(LATER))
     world.script("alpha/m", 503)
-    answer = world.hear(stream=stream)
+    given_ = world.ask(stream=stream)
+    assert (isinstance(given_, Stream), given_.source, given_.attempts) == (stream, "static", world.sent())
+    assert (given_.opening.id if stream else given_.id) == "1"
+    answer = world.run(read(given_)) if stream else given_
     assert (answer.text, answer.finish) == ("Please try again later.", "stop")
     last = world.last()
     assert (last.kind, last.source, last.instead_of, last.cost, last.target) == ("ok", "static", "transient", 0.0, "")
@@ -50,9 +58,15 @@ def test_a_weaker_model(make, stream):
     """Another route is asked; the answer has its target and its price."""
     world = make(TARGETS, ladder('degrade = ["weaker"]\nweaker = "fast"'))
     world.script("alpha/m", 503)
-    answer = world.hear(stream=stream)
+    messages = [
+        {"role": "user", "content": "one"},
+        {"role": "assistant", "content": "two"},
+        {"role": "user", "content": "3"},
+    ]
+    answer = world.hear(stream=stream, messages=messages)
     assert answer.finish == "stop"
     assert (world.last().source, world.last().target) == ("weaker", "gamma/small")
+    assert world.io.sent[-1].json["messages"] == messages
     assert world.last().route == "default"
 
 
@@ -91,12 +105,12 @@ def test_less_of_the_question(make, stream):
 
 def test_less_is_asked_of_who_has_not_just_failed(make):
     """Of the weaker route, where one is named; of the route itself, where that one has failed before."""
-    for rungs_, asked in ((["simplify"], "gamma/small"), (["weaker", "simplify"], "alpha/m")):
+    for rungs_, target in ((["simplify"], "gamma/small"), (["weaker", "simplify"], "alpha/m")):
         world = make(TARGETS, ladder(f'degrade = {json.dumps(rungs_)}\nweaker = "fast"'))
         world.script("alpha/m", 403, ok("short"))
         world.script("gamma/small", *[403][: len(rungs_) - 1], ok("short"))
         reply = world.ask()
-        assert (reply.source, reply.target) == ("simplified", asked)
+        assert (reply.source, reply.target) == ("simplified", target)
 
 
 def test_pictures_and_the_form_of_the_answer_are_kept(make):
@@ -106,7 +120,8 @@ def test_pictures_and_the_form_of_the_answer_are_kept(make):
     picture = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
     content = [{"type": "text", "text": "what?"}, picture]
     schema = {"type": "json_schema", "json_schema": {"name": "s", "schema": {"type": "object"}}}
-    world.hear(messages=[{"role": "user", "content": content}], response_format=schema, max_tokens=9)
+    reply = world.ask(messages=[{"role": "user", "content": content}], response_format=schema, max_tokens=9)
+    assert reply.source == "simplified"
     body = world.io.sent[-1].json
     assert body["messages"][-1]["content"][1]["image_url"]["url"] == "https://example.org/a.png"
     assert body["response_format"]["type"] == "json_schema"
@@ -234,6 +249,84 @@ def test_time_is_kept_for_the_rungs_that_take_some(make):
     assert world.ask(timeout=20.0).source == "weaker"
     assert world.now - began == pytest.approx(15.0, abs=0.01)
     assert world.times("gamma/small")[0] - began == pytest.approx(15.0, abs=0.01)
+
+
+def test_no_more_time_is_kept_for_the_rungs_than_is_configured(make):
+    """Half a minute of a long time is enough, whenever the request came; a rung that takes none changes nothing."""
+    world = make(TARGETS, ladder('degrade = ["weaker", {static = "later"}]\nweaker = "fast"'))
+    world.wait(1_000.0)
+    world.script("alpha/m", silent())
+    for timeout, at in ((20.0, 15.0), (140.0, 110.0)):
+        world.forget()
+        began = world.now
+        assert world.ask(timeout=timeout).source == "weaker"
+        assert world.times("gamma/small")[0] - began == pytest.approx(at, abs=0.01)
+        world.wait(1_000.0)
+
+
+def test_a_rung_with_just_too_little_time_is_not_tried(make):
+    """As an attempt is not begun that could be of no use."""
+    world = make(TARGETS, ladder('degrade = ["weaker"]\nweaker = "fast"', "[retry]\nuseful = 1.0"))
+    world.script("alpha/m", silent())
+    assert world.fail(timeout=4.0).kind == "timeout"
+    assert rungs(world) == [("weaker", "timeout", "no time is left")]
+
+
+def test_what_one_account_keeps_is_asked_of_nobody_else(make):
+    """Less of it would mean something else there; a static answer means what it says."""
+    also = '[providers.alpha.quirks]\nalso = ["responses"]\nkeeps_state = true'
+    world = make(TARGETS, ladder('degrade = ["weaker", "simplify", {static = "later"}]\nweaker = "fast"', also))
+    world.script("alpha/m", 403)
+    body = {"model": "default", "input": "and then?", "previous_response_id": "resp_alpha"}
+    reply = world.ask(DIALECTS["responses"].parse("chat", json.dumps(body).encode()))
+    assert (reply.source, world.path()) == ("static", ["alpha/m"])
+    kept = "it refers to what one account keeps"
+    assert rungs(world) == [
+        ("weaker", "permission", kept),
+        ("simplify", "permission", kept),
+        ("static", "permission", ""),
+    ]
+
+
+def test_what_is_passed_on_unread_has_no_ladder(make):
+    """It has all of its time, and nothing is tried in its place."""
+    world = make(TARGETS, ladder('degrade = ["weaker", {static = "later"}]\nweaker = "fast"'))
+    world.script("alpha/m", slow_headers(16.0, DONE))
+    assert world.run(asked(world, raw(), timeout=20.0)) == b'{"done": true}'
+    world.script("alpha/m", 403)
+    with pytest.raises(Failure):
+        world.run(asked(world, raw()))
+    assert rungs(world) == []
+
+
+def test_who_wants_nothing_of_what_is_kept_gets_it_from_no_rung(make):
+    """The cache was not asked for it."""
+    rules = 'cache = {fresh = 1, stale_if_error = 99}\ndegrade = ["stale", {static = "later"}]'
+    world = make(TARGETS, ladder(rules))
+    world.ask()
+    world.wait(5.0)
+    world.script("alpha/m", 403)
+
+    async def story():
+        request = DIALECTS["openai"].parse("chat", b'{"model":"default","messages":[{"role":"user","content":"hi"}]}')
+        return await world.engine.answer(request, Asked("1", wishes=wishes_of("no-store")))
+
+    assert world.run(story()).source == "static"
+    assert rungs(world)[0] == ("stale", "permission", "nothing is kept")
+
+
+def test_a_failure_that_no_rung_replaces_leaves_no_cycles(make):
+    """It is freed by counting references, and waits for no collector."""
+    world = make(TARGETS, ladder('degrade = ["weaker"]\nweaker = "fast"'))
+    world.script_all(403)
+    world.fail()
+    gc.collect()
+    gc.disable()
+    try:
+        failure = weakref.ref(world.fail())
+        assert failure() is None
+    finally:
+        gc.enable()
 
 
 def test_two_rungs_share_the_time_that_is_left(make):

@@ -65,7 +65,10 @@ class Degrades:
                         raise
                     met = failure
                 try:
-                    return await self._less(call, inner, met)
+                    answer = await self._less(call, inner, met.kind)
+                    if answer is None:
+                        raise met
+                    return answer
                 finally:
                     del met  # an error that names the frame that names the error is freed by no count
 
@@ -76,25 +79,24 @@ class Degrades:
     def _first(self, call: Call) -> Call:
         """The request itself, in the time that it may take; the rest is kept for the rungs."""
         if not any(rung in ASKING for rung in call.route.degrade):
-            return replace(call, spare=None)
-        left = max(0.0, call.deadline - call.io.now())
-        kept = min(self._config.reserve * left, self._config.reserve_most)
+            return call
+        kept = min(self._config.reserve * (call.deadline - call.io.now()), self._config.reserve_most)
         return replace(call, spare=None, deadline=call.deadline - kept)
 
-    async def _less(self, call: Call, inner: Handler, failure: Failure) -> Answer:
-        """What the first rung brings that brings anything; raises the failure when none does."""
+    async def _less(self, call: Call, inner: Handler, kind: str) -> Answer | None:
+        """What the first rung brings that brings anything, in place of a failure of that kind; None when none does."""
         rungs = call.route.degrade
         for place, rung in enumerate(rungs):
             share = sum(later in ASKING for later in rungs[place:])
             answer = await self._climb(rung, call, inner, share)
             reason = answer if isinstance(answer, str) else ""
-            call.io.emit(Degraded(call.id, call.route.name, name_of(rung), failure.kind, reason))
+            call.io.emit(Degraded(call.id, call.route.name, name_of(rung), kind, reason))
             if not isinstance(answer, str):
                 answer.source = source_of(rung)
                 answer.attempts = call.story.made
-                call.story.instead_of = failure.kind
+                call.story.instead_of = kind
                 return answer
-        raise failure
+        return None
 
     async def _climb(self, rung: Rung, call: Call, inner: Handler, share: int) -> Answer | str:
         """What one rung brings, or why it brings nothing. `share` rungs, with this one, are to have the time left."""
@@ -128,7 +130,7 @@ class Degrades:
             if less is None:
                 return "the last word is not the user's"
             view.request = less
-        if route.weaker and (rung == "weaker" or "weaker" not in route.degrade[: route.degrade.index(rung)]):
+        if route.weaker and "weaker" not in route.degrade[: route.degrade.index(rung)]:
             view.route = self._find(route.weaker)
         return await inner(view)
 
@@ -147,7 +149,6 @@ def _static(rung: Static, call: Call) -> Answer | str:
         usage=Usage(),
         read=lambda: (Text(words),),
         id=call.id,
-        source="static",
         cost=0.0,
     )
     return as_stream(reply, call) if request.stream else reply

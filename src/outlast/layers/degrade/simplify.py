@@ -20,7 +20,7 @@ def simplified(request: Request, config: SimplifyConfig) -> Request | None:
     return Request(
         model=request.model,
         stream=request.stream,
-        tokens=request.tokens if pictures else min(request.tokens, _tokens(chat)),
+        tokens=request.tokens if pictures else _tokens(chat),
         max_tokens=chat.max_tokens,
         needs=Needs(vision=pictures, schema=request.needs.schema),
         usage_wanted=request.usage_wanted,
