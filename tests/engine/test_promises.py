@@ -180,7 +180,7 @@ def retries_are_paid(sink, target, came):
         for end, cost in paid[first:]:
             spent += cost
             deposits = 0.2 * sum(start - 60.1 <= at <= end + SLACK for at in came)
-            assert spent <= deposits + 10 * (int((end - start) / 10.0) + 1) + SLACK
+            assert spent <= deposits + 10 * (int((end - start + SLACK) / 10.0) + 1) + SLACK
 
 
 # -- limits ------------------------------------------------------------------------------------------------------------
