@@ -20,7 +20,7 @@ def redis(tmp_path):
     directory.mkdir()
     server = RedisServer(directory).start()
     yield server
-    server.kill()
+    server.close()
 
 
 @pytest.fixture
@@ -29,7 +29,8 @@ def gateways(provider, redis, tmp_path):
     with contextlib.ExitStack() as processes:
 
         def start(count, more=""):
-            toml = f'store = "{redis.url}"\n' + toml_of(provider.url, more, providers=("alpha",))
+            store = f'store = "{redis.url}"\nguard = {{ patience = 60.0 }}\n'
+            toml = store + toml_of(provider.url, more, providers=("alpha",))
             folders = [tmp_path / f"gateway-{number}" for number in range(count)]
             for folder in folders:
                 folder.mkdir()

@@ -9,18 +9,19 @@ import time
 from pathlib import Path
 
 import pytest
+from bench.ports import reserved
 
 from outlast.gateway.workers.pages import ENDED, LAST, SETTLED, SOCKET, fold
 from outlast.telemetry.prometheus import Prometheus
 from outlast.testing import ok, stall
 
-from .house import chat, toml_of
+from .house import PATIENCE, chat, toml_of
 from .process import SAYS, Process, command
 from .test_stopping import finished
 
 PATH = "/v1/chat/completions"
 WORDS = " ".join(["word"] * 30)
-THREE = "[server]\nworkers = 3\ndrain = 0.0\ngrace = 20.0\n"
+THREE = "[server]\nworkers = 3\ndrain = 0.0\ngrace = 100.0\n"
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def ask(process, times):
 def listens(process):
     """Does anybody still listen? The last of the workers has heard the signal when nobody does."""
     try:
-        socket.create_connection(("127.0.0.1", process.port), 5).close()
+        socket.create_connection(("127.0.0.1", process.port), PATIENCE).close()
     except ConnectionRefusedError:
         return False
     except ConnectionResetError:  # it was waiting to be taken when one of them closed
@@ -142,15 +143,17 @@ def test_a_second_signal_waits_no_longer(provider, started):
     assert process.ended() == 0
 
 
-def test_workers_do_not_outlive_who_looks_after_them(started):
+def test_workers_do_not_outlive_who_looks_after_them(provider, tmp_path):
     """J4: the supervisor is killed; no worker goes on by itself, and the port is free again."""
-    process = started()
-    workers = children(process.pid)
-    process.signal(signal.SIGKILL)
-    process.ended()
-    while any(Path(f"/proc/{pid}").exists() for pid in workers):
-        continue
-    assert not listens(process)
+    with reserved() as port:
+        toml = toml_of(provider.url, THREE, providers=("alpha",)).replace("port = 0", f"port = {port}")
+        with Process(toml, tmp_path) as process:
+            workers = children(process.pid)
+            process.signal(signal.SIGKILL)
+            process.ended()
+            while any(Path(f"/proc/{pid}").exists() for pid in workers):
+                continue
+            assert not listens(process)
 
 
 def test_workers_by_the_command_line(tmp_path):
@@ -179,7 +182,8 @@ def test_workers_with_a_store_share_what_a_key_may_use(provider, tmp_path):
     provider.script("alpha", default=ok("well"))
     digest = hashlib.sha256(b"key-of-app").hexdigest()
     more = THREE + f'[keys.app]\nsha256 = "{digest}"\nlimits = {{ rpm = 60 }}\n'
-    toml = 'store = "sqlite:///outlast.db"\n' + toml_of(provider.url, more, providers=("alpha",))
+    store = 'store = "sqlite:///outlast.db"\nguard = { disk = 60.0 }\n'
+    toml = store + toml_of(provider.url, more, providers=("alpha",))
     statuses, begun = [], time.monotonic()
     with Process(toml, tmp_path) as process:
         (line,) = said(process, "3 workers answer")

@@ -22,6 +22,4 @@ def breakable(tmp_path):
 
     yield start
     for server in servers:
-        if server.process is not None:
-            server.go_on()
-            server.kill()
+        server.close()

@@ -2,27 +2,19 @@
 
 import asyncio
 import contextlib
-import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 import redis
+from bench.ports import reserved
 
 BINARY = shutil.which("redis-server")
-PATIENCE = 30.0
+PATIENCE = 120.0
 NO_BINARY = "redis-server is not installed: `make test` installs it, or: apt-get install redis-server"
-
-
-def free_port():
-    """A port of this machine on which nobody listens now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 class RedisServer:
@@ -36,7 +28,8 @@ class RedisServer:
 
     def __init__(self, directory: Path, *told, keeps=False, password=None):
         self.directory = directory
-        self.port = free_port()
+        self._held = contextlib.ExitStack()
+        self.port = self._held.enter_context(reserved())  # also while it is down
         self.password = password
         self._told = [
             f"port {self.port}",
@@ -120,6 +113,13 @@ class RedisServer:
             self.process.wait(PATIENCE)
             self.process = None
 
+    def close(self):
+        """It is gone for good."""
+        if self.process is not None:
+            self.go_on()
+        self.kill()
+        self._held.close()
+
     def restart(self):
         """Killed, and started on the same port: empty, unless it keeps what it has."""
         self.kill()
@@ -127,15 +127,16 @@ class RedisServer:
 
 
 class Slow:
-    """A way to a server on which every answer takes longer, or that is cut; on the loop of the test.
+    """A way to a server on which answers may be held back; on the loop of the test.
 
     Attributes:
-        delay: seconds by which each piece of an answer comes later.
+        goes: cleared, answers wait until it is set again.
         port: where it is.
     """
 
-    def __init__(self, server, delay=0.0):
-        self.delay = delay
+    def __init__(self, server):
+        self.goes = asyncio.Event()
+        self.goes.set()
         self.server = server
         self.port = 0
         self._listener = None
@@ -175,8 +176,8 @@ class Slow:
     async def _carry(self, source, sink, *, late):
         with contextlib.suppress(OSError):
             while piece := await source.read(65_536):
-                if late and self.delay:
-                    await asyncio.sleep(self.delay)
+                if late:
+                    await self.goes.wait()
                 sink.write(piece)
                 await sink.drain()
 
@@ -187,5 +188,4 @@ def of_this_run(tmp_path_factory):
     try:
         yield server
     finally:
-        os.kill(server.process.pid, signal.SIGCONT)
-        server.kill()
+        server.close()

@@ -35,7 +35,7 @@ def test_i1_it_is_not_there_at_the_start(tmp_path):
     try:
         asyncio.run(story())
     finally:
-        server.kill()
+        server.close()
 
 
 def test_i2_it_is_killed(breakable):
@@ -99,9 +99,9 @@ def test_i4_it_is_slow(redis_server):
     async def story():
         async with Slow(redis_server) as way, Ward(way.url, patience=SILENT) as ward:
             await ward.inner.check()
-            way.delay = 2.0
+            way.goes.clear()
             assert await ward.goes_down() == f"the store did not answer within {SILENT} s"
-            way.delay = 0.0
+            way.goes.set()
             await until(lambda: not ward.store.down)
 
     asyncio.run(story())
@@ -350,11 +350,11 @@ def test_a_place_that_was_taken_for_nobody_is_given_back(breakable):
         async with Slow(server) as way, Ward(way.url) as ward:
             await ward.inner.check()
             for ask in (lambda: ward.inner.take([asked(5.0)], 0.0), lambda: ward.inner.lease(asked(5.0))):
-                way.delay = 1.0
+                way.goes.clear()
                 caller = asyncio.ensure_future(ask())
                 await until(lambda: server.do("EXISTS", "ward:1:t:{key a}:rpm"))
                 await gone(caller)
-                way.delay = 0.0
+                way.goes.set()
                 await until(lambda: not server.do("EXISTS", "ward:1:t:{key a}:rpm"))
 
     asyncio.run(story())

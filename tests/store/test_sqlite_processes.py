@@ -87,7 +87,7 @@ def test_what_was_acknowledged_outlives_a_kill(tmp_path):
 def test_several_processes_share_limits_and_claims(tmp_path):
     """To the last request: no more is granted than there is, and each key belongs to one."""
     processes = [begun(LIMIT, tmp_path / "store.db", f"p{n}") for n in range(3)]
-    told = [list(map(int, process.communicate(timeout=60)[0].split())) for process in processes]
+    told = [list(map(int, process.communicate(timeout=120)[0].split())) for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0]
     assert sum(granted for granted, *_ in told) == 50
     assert sorted(key for _, *claimed in told for key in claimed) == list(range(40))
@@ -96,5 +96,5 @@ def test_several_processes_share_limits_and_claims(tmp_path):
 def test_a_forked_child_has_connections_of_its_own(tmp_path):
     """And the parent's go on."""
     process = begun(FORK, tmp_path / "store.db", "me")
-    assert process.communicate(timeout=60)[0] == "done\n"
+    assert process.communicate(timeout=120)[0] == "done\n"
     assert process.returncode == 0

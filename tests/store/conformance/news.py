@@ -14,7 +14,7 @@ class News:
             end = store.listen(key, woken.set)
             try:
                 await do
-                async with asyncio.timeout(10.0):
+                async with asyncio.timeout(120.0):
                     await woken.wait()
             finally:
                 end()
@@ -39,7 +39,7 @@ class News:
             first, second = asyncio.Event(), asyncio.Event()
             end_first, end_second = store.listen("log:a", first.set), store.listen("log:a", second.set)
             await store.append("log:a", [b"one"], 10.0)
-            async with asyncio.timeout(10.0):
+            async with asyncio.timeout(120.0):
                 await first.wait()
                 await second.wait()
             end_first()
@@ -47,7 +47,7 @@ class News:
             first.clear()
             second.clear()
             await store.append("log:a", [b"two"], 10.0)
-            async with asyncio.timeout(10.0):
+            async with asyncio.timeout(120.0):
                 await second.wait()
             end_second()
             return first.is_set()
@@ -63,7 +63,7 @@ class News:
             end = store.listen("log:a", woken.set)
             writing = asyncio.ensure_future(store.append("log:a", [b"one"], 10.0))
             seen = []
-            async with asyncio.timeout(10.0):
+            async with asyncio.timeout(120.0):
                 while not seen:
                     await woken.wait()
                     woken.clear()

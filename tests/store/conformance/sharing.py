@@ -64,7 +64,7 @@ class Sharing:
             end = one.listen("log:a", woken.set)
             await one.check()
             try:
-                async with asyncio.timeout(10.0):
+                async with asyncio.timeout(120.0):
                     while not woken.is_set():  # it may take a moment until it listens
                         await two.append("log:a", [b"one"], 10.0)
                         await asyncio.sleep(0.01)
