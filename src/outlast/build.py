@@ -129,7 +129,7 @@ class Outlast:
             rewrite=rewrite,
         )
         self.engine = Engine(self.stack.handler, config.routes, self.io, config.request)
-        self.operator = Operator(self.engine, self.stack, self.io)
+        self.operator = Operator(self.engine, self.stack, self.io, self.store)
         self._pricing: asyncio.Future[Config] | None = None
         self._fleet: Fleet | None = None
         self._in_fleet = False

@@ -3,6 +3,7 @@
     house.operator.force_open("openai/gpt-6-luna", seconds=600)     no call goes there for ten minutes
     house.operator.drain("openai/gpt-6-luna")                       nothing new; what is under way goes on
     house.operator.release("openai/gpt-6-luna")                     as usual again
+    await house.operator.purge(model="default", key="app")          no answer is given again that was kept for them
 
 What he says holds until he takes it back, or its time is over; it is not in the configuration.
 """
@@ -14,8 +15,9 @@ from math import inf
 
 from outlast.engine import Engine
 from outlast.layers.breaker import Override, State
+from outlast.layers.cache import forget, purge
 from outlast.model.target import Target
-from outlast.ports import Io
+from outlast.ports import Io, Store
 from outlast.stack import Stack
 
 
@@ -26,12 +28,13 @@ class Operator:
     target. Changes of circuits and slots are told as events.
     """
 
-    __slots__ = ("_engine", "_io", "_stack")
+    __slots__ = ("_engine", "_io", "_stack", "_store")
 
-    def __init__(self, engine: Engine, stack: Stack, io: Io) -> None:
+    def __init__(self, engine: Engine, stack: Stack, io: Io, store: Store) -> None:
         self._engine = engine
         self._stack = stack
         self._io = io
+        self._store = store
 
     # -- circuits ----------------------------------------------------------------------------------------------
 
@@ -89,6 +92,30 @@ class Operator:
             raise ValueError(f"{slots} slots: use 0 or more")
         now = self._io.now()
         self._stack.bulkhead.of(self._target(target).name, now).resize(slots, now)
+
+    # -- answers that were kept --------------------------------------------------------------------------------
+
+    async def purge(self, *, model: str = "", key: str = "", user: str = "") -> int:
+        """Forget the answers to requests for that model, of that API key and that user; all of them if nothing is said.
+
+        Where the store is shared, for all processes. What is being kept at this moment may be kept still.
+
+        Args:
+            model: as callers name it: a route.
+            key: name of an API key.
+            user: name of a user, as a trusted key or a token names it.
+
+        Returns:
+            How many there were.
+
+        Raises:
+            StoreFailed: the store is out of reach; some may have been forgotten.
+        """
+        return await purge(self._store, model=model, key=key, user=user)
+
+    async def forget(self, name: str) -> None:
+        """Forget the one answer that `Cache-Status` calls so. Raises `StoreFailed` when the store is out of reach."""
+        await forget(self._store, name)
 
     # ----------------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from outlast import __version__
 from outlast.cli.ask import ask
 from outlast.cli.check import check
 from outlast.cli.demo import demo
+from outlast.cli.purge import purge
 from outlast.cli.serve import serve
 from outlast.cli.sim import sim
 from outlast.cli.why import why
@@ -18,7 +19,7 @@ app = cyclopts.App(
     version=__version__,
     version_flags=["--version"],
 )
-for command in (serve, check, ask, why, sim, demo):
+for command in (serve, check, ask, why, purge, sim, demo):
     app.command(command)
 
 

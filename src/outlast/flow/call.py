@@ -93,6 +93,7 @@ class Looked(Struct):
         given: it was the answer.
         kept: the answer that was given instead is kept now.
         shared: another request's call brought it.
+        key: the name under which it is kept, or may be.
     """
 
     found: str = ""
@@ -102,6 +103,7 @@ class Looked(Struct):
     given: bool = False
     kept: bool = False
     shared: bool = False
+    key: str = ""
 
 
 class Story(Struct):

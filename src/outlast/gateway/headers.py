@@ -62,6 +62,7 @@ def of_cache(looked: Looked) -> Headers:
         status += [b"hit", b"ttl=%d" % left]
     status += [b"stored"] if looked.kept else []
     status += [b"collapsed"] if looked.shared else []
+    status += [b'key="%s"' % looked.key.encode()] if looked.key else []
     headers = [(b"cache-status", b"; ".join(status))]
     if looked.given and looked.age is not None:
         headers.append((b"age", b"%d" % floor(looked.age)))

@@ -103,8 +103,11 @@ class Store(Keeping, Protocol):
 
     # -- bytes -----------------------------------------------------------------------------------------------------
 
-    async def purge(self, prefix: str) -> int:
-        """Forget all that is kept under keys which begin so, at least to the colon. How many there were."""
+    async def purge(self, prefix: str, holding: str = "") -> int:
+        """Forget all that is kept under keys which begin so, at least to the colon, and hold that. How many there were.
+
+        May take long: every key may have to be looked at.
+        """
         ...
 
     async def claim(self, key: str, value: bytes, seconds: float) -> Stored | None:

@@ -94,9 +94,9 @@ class Guard:
         """Forget what is kept there."""
         await self.ask("delete", lambda: self._store.delete(key))
 
-    async def purge(self, prefix: str) -> int:
-        """Forget all that is kept under keys which begin so; that is waited for as long as it takes."""
-        return await self.ask("purge", lambda: self._store.purge(prefix), inf)
+    async def purge(self, prefix: str, holding: str = "") -> int:
+        """Forget all that is kept under keys which begin so, and hold that; it is waited for as long as it takes."""
+        return await self.ask("purge", lambda: self._store.purge(prefix, holding), inf)
 
     async def claim(self, key: str, value: bytes, seconds: float) -> Stored | None:
         """Keep that if nothing is kept there."""

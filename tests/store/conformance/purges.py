@@ -26,6 +26,16 @@ class Purges:
             assert self.run(store.purge(f"x:{prefix}")) == len(gone)
             assert [name for name in NAMES if self.run(store.get(f"x:{name}")) is None] == gone
 
+    def test_only_what_holds_the_rest_is_forgotten(self):
+        """Wherever behind the beginning, and to the letter."""
+        store = self.make()
+        names = ("x:a:k1:b", "x:a:k1", "x:k1:b", "x:a:k2:b", "x:a:K1:b", "y:a:k1:b", "x:a:k%:b")
+        for key in names:
+            self.run(store.put(key, b"one", 10.0))
+        assert self.run(store.purge("x:", ":k1:")) == 2
+        assert [key for key in names if self.run(store.get(key)) is None] == ["x:a:k1:b", "x:k1:b"]
+        assert self.run(store.purge("x:a:", "%")) == 1
+
     def test_all_kinds_are_forgotten(self):
         """Bytes, logs and sums."""
         store = self.make()

@@ -27,6 +27,7 @@ from outlast.flow.faults import told
 from outlast.flow.likeness import comparable, likeness
 from outlast.flow.stream import Stream
 from outlast.layers.cache.config import CacheConfig
+from outlast.layers.cache.names import forget, name_of, purge
 from outlast.layers.cache.record import Record
 from outlast.layers.cache.worth import unworthy
 from outlast.model.caller import PRIORITIES, Caller
@@ -36,12 +37,11 @@ from outlast.model.freshness import Use, Windows, use_of
 from outlast.model.messages import Part, Reply
 from outlast.ports import Dialect, Keeping, Stored
 
-__all__ = ["Cache", "CacheConfig", "Entry", "Record"]
+__all__ = ["Cache", "CacheConfig", "Entry", "Record", "forget", "purge"]
 
 Outranked = Callable[[Call, str, float], bool]
 """Would a better model than that of this target answer the call now?"""
-SPACE = "cache2:"
-"""The names of answers begin so; another number for each way of writing them down."""
+EVERYBODY = Caller(key="")
 LAST = len(PRIORITIES) - 1
 
 
@@ -139,15 +139,16 @@ class Cache:
     # -- looking -----------------------------------------------------------------------------------------------
 
     def _visit(self, call: Call, windows: Windows) -> Visit:
-        alike = likeness(call, _tenant(call.caller, self._config))
-        return Visit(call, SPACE + alike.key, alike.plain, windows, call.io.now())
+        owner = _owner(call.caller, self._config)
+        alike = likeness(call, owner.name)
+        return Visit(call, name_of(call.route.name, owner, alike.key), alike.plain, windows, call.io.now())
 
     async def _find(self, visit: Visit) -> Found | None:
         """What was kept for it, with what is told of that."""
         call, wishes = visit.call, visit.call.wishes
         stored = None if wishes.no_cache else await self._get(visit)
         found = self._judged(visit, stored)
-        looked = call.story.looked = Looked(found="none", why="request" if wishes.no_cache else "miss")
+        looked = call.story.looked = Looked(found="none", why="request" if wishes.no_cache else "miss", key=visit.key)
         if found is not None:
             looked.found, looked.age, looked.left = found.use, found.age, found.left
             looked.why = "request" if found.age >= wishes.max_age else "stale"
@@ -182,7 +183,7 @@ class Cache:
         try:
             answer = given(found.entry, visit.call, source, self._dialects)
         except Failure:
-            visit.call.story.looked = Looked(found="none", why="miss")
+            visit.call.story.looked = Looked(found="none", why="miss", key=visit.key)
             return None
         if visit.call.story.looked is not None:
             visit.call.story.looked.given = True
@@ -196,7 +197,7 @@ class Cache:
         age = found.age + now - visit.at
         if age >= visit.windows.spare:
             return None
-        call.story.looked = Looked(found="spare", why="stale", age=age, left=visit.windows.fresh - age)
+        call.story.looked = Looked("spare", "stale", age=age, left=visit.windows.fresh - age, key=visit.key)
         answer = self._given(visit, found, "stale")
         if answer is not None:
             answer.attempts = call.story.made
@@ -316,8 +317,8 @@ async def _read(stream: Stream) -> None:
             pass
 
 
-def _tenant(caller: Caller, config: CacheConfig) -> str:
-    """Whose answers this caller shares."""
-    if config.share == "everybody":
-        return ""
-    return caller.key if config.share == "key" else caller.name
+def _owner(caller: Caller, config: CacheConfig) -> Caller:
+    """Whose answers this caller shares: nobody's in particular, its key's, or its own."""
+    if config.share == "caller":
+        return caller
+    return EVERYBODY if config.share == "everybody" else Caller(caller.key)

@@ -73,9 +73,10 @@ class Memory:
         self._logs.delete(key)
         self._ears.tell(key)
 
-    async def purge(self, prefix: str) -> int:
-        """Forget all that is kept under keys which begin so. How many there were."""
-        names = [name for kind in "bls" for name in self._shelf.begin(kind + prefix, self._now())]
+    async def purge(self, prefix: str, holding: str = "") -> int:
+        """Forget all that is kept under keys which begin so, and hold that. How many there were."""
+        now = self._now()
+        names = [name for kind in "bls" for name in self._shelf.begin(kind + prefix, now) if holding in name[1:]]
         for name in names:
             self._shelf.drop(name)
             self._ears.tell(name[1:])

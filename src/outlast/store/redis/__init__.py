@@ -116,19 +116,21 @@ class RedisStore:
         command = self._keep(SWAP, key, value, seconds)
         return bool(await self._do(replace(command, args=(*command.args, was))))
 
-    async def purge(self, prefix: str) -> int:
-        """Forget all that is kept under keys which begin so, at least to the colon. How many there were."""
+    async def purge(self, prefix: str, holding: str = "") -> int:
+        """Forget all that is kept under keys which begin so, and hold that. How many there were."""
         pattern, cursor, gone = self._names.beginning(prefix), "0", 0
         while True:
             args: Wire = ("SCAN", cursor, "MATCH", pattern, "COUNT", SCANNED)
             at, names = await self._do(Command(None, (), args))
-            if names:
-                gone += await self._forget([name.decode() for name in names])
+            found = [name.decode() for name in names]
+            gone += await self._forget([name for name in found if holding in self._names.key_of(name)])
             cursor = at.decode()
             if cursor == "0":
                 return gone
 
     async def _forget(self, names: Sequence[str]) -> int:
+        if not names:
+            return 0
         line = self._moored().line
         commands = [Command(DELETE, (name,), (self._names.news(self._names.key_of(name)),)) for name in names]
         return sum(_answered(answer) for answer in await line.ask(*commands))

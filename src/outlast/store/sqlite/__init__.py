@@ -126,11 +126,11 @@ class SqliteStore:
         """Forget what is kept there, bytes or log, if anything is."""
         await self._write(lambda db, _: kept.delete(db, key), key)
 
-    async def purge(self, prefix: str) -> int:
-        """Forget all that is kept under keys which begin so. How many there were."""
+    async def purge(self, prefix: str, holding: str = "") -> int:
+        """Forget all that is kept under keys which begin so, and hold that. How many there were."""
         found, more = 0, True
         while more:
-            step, more = await self._write(lambda db, now: kept.purge(db, prefix, now), "")
+            step, more = await self._write(lambda db, now: kept.purge(db, prefix, holding, now), "")
             found += step
         return found
 

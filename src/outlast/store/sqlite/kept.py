@@ -65,13 +65,14 @@ def delete(db: sqlite3.Connection, key: str) -> None:
     db.execute("DELETE FROM logs WHERE key = ?", (key,))
 
 
-def purge(db: sqlite3.Connection, prefix: str, now: float) -> tuple[int, bool]:
-    """Forget some of what begins so: how many there were, and whether there may be more."""
+def purge(db: sqlite3.Connection, prefix: str, holding: str, now: float) -> tuple[int, bool]:
+    """Forget some of what begins so and holds that: how many there were, and whether there may be more."""
     found, more = 0, False
     for table in ("kept", "logs", "sums"):
         rows = db.execute(
-            f"SELECT key, {LIVES} FROM {table} WHERE key >= :first AND key < :last LIMIT {STEP}",  # noqa: S608
-            {"now": now, "first": prefix, "last": prefix + END},
+            f"SELECT key, {LIVES} FROM {table} "  # noqa: S608  (ours)
+            f"WHERE key >= :first AND key < :last AND instr(key, :holding) LIMIT {STEP}",
+            {"now": now, "first": prefix, "last": prefix + END, "holding": holding},
         ).fetchall()
         db.executemany(f"DELETE FROM {table} WHERE key = ?", [(key,) for key, _ in rows])  # noqa: S608  (ours)
         found += sum(lives for _, lives in rows)
