@@ -13,7 +13,7 @@ from math import inf
 from outlast.model.events import LimitsApart, LimitsTogether
 from outlast.ports import Io, Store, StoreFailed
 
-BEAT = 2.0
+BEAT = 1.0
 """Seconds; no process says more often that it is there."""
 THERE = 30.0
 """Who has not said so for as many seconds is not counted any more."""
