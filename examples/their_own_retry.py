@@ -72,10 +72,10 @@ def test_it_waits_as_long_as_it_is_told(simulated_provider: SimulatedProvider, c
 
 def test_the_careless_client_is_found_out(simulated_provider: SimulatedProvider, client: openai.OpenAI) -> None:
     """It gets its answer, and would be banned in real life: the error shows what the provider saw."""
-    simulated_provider.script("alpha", throttled(0.2), ok("Hello"))
+    simulated_provider.script("alpha", throttled(20), ok("Hello"))
     assert ask(client, "hi", careless=True) == "Hello"
-    with pytest.raises(AssertionError, match=r"gaps: wanted 0\.2, saw \[0\.0") as found:
-        simulated_provider.expect("alpha", gaps=0.2)
+    with pytest.raises(AssertionError, match=r"gaps: wanted 20, saw \[") as found:
+        simulated_provider.expect("alpha", within=0, gaps=20)
     print(found.value)
 
 

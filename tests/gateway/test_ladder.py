@@ -43,8 +43,9 @@ def test_what_the_headers_say(provider, open_house):
     assert told(first) == "outlast; fwd=miss; stored"
     assert "age" not in first.headers
     assert told(again).startswith("outlast; hit; ttl=")
-    assert 58 <= int(told(again).rpartition("=")[2]) <= 60
-    assert int(again.headers["age"]) <= 1
+    left, age = int(told(again).rpartition("=")[2]), int(again.headers["age"])
+    assert age >= 0
+    assert 59 <= left + age <= 60
     assert (again.headers["outlast-source"], again.headers["outlast-attempts"]) == ("cache", "0")
     assert "outlast-degraded" not in again.headers
     assert again.body == first.body
