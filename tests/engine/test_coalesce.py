@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from outlast.engine import Asked
 from outlast.model.errors import Failure, TimedOut
 from outlast.model.events import AttemptEnded, CacheKept, Fault, Joined, RequestEnded
+from outlast.model.messages import Reply
 from outlast.testing import ok, silent, slow_headers, status
 
-from .world import DEFAULT, World, caller
+from .world import DEFAULT, World, caller, chat
 
 ON = "[coalesce]\nenabled = true"
 SLOW = slow_headers(5.0, ok("shared"))
@@ -180,6 +182,42 @@ def test_a_hurried_one_leaves_in_time(make):
     assert reply.text == "shared"
     assert failure.kind == "timeout"
     assert 2.0 <= seconds <= 2.1
+
+
+FAILS = slow_headers(5.0, status(403))
+THEN = slow_headers(3.0, ok("then"))
+
+
+@pytest.mark.parametrize(("first", "second"), [(6.0, 20.0), (20.0, 2.0)])
+def test_the_call_has_as_much_time_as_any_of_those_who_wait(make, first, second):
+    """The next target is asked within the longest of their times, whoever came first; the other has left by then."""
+    world = make(more=ON)
+    world.script("alpha/m", FAILS)
+    world.script("beta/m", THEN)
+
+    async def story():
+        return await asyncio.gather(world.heard(timeout=first), world.heard(timeout=second))
+
+    hurried, patient = sorted(world.run(story()), key=lambda answer: isinstance(answer, Reply))
+    assert (hurried.kind, patient.text) == ("timeout", "then")
+    assert world.path() == ["alpha/m", "beta/m"]
+
+
+def test_what_the_cache_had_is_told_to_those_who_waited_too(make):
+    """And that they did; without a cache that nothing was there."""
+    for cache, why, age in (("cache = {fresh = 1, stale_if_error = 99}", "stale", 5.0), ("", "miss", None)):
+        world = make(more=f"{ON}\n[routes.default]\ntargets = {json.dumps(DEFAULT)}\n{cache}")
+        world.ask()
+        world.wait(5.0)
+        world.script("alpha/m", SLOW)
+        told = [Asked("a"), Asked("b")]
+
+        async def story(world=world, told=told):
+            await asyncio.gather(*(world.engine.answer(chat(), asked) for asked in told))
+
+        world.run(story())
+        assert (told[1].looked.why, told[1].looked.age, told[1].looked.shared) == (why, age, True)
+        assert told[0].looked is None or not told[0].looked.shared
 
 
 def test_with_a_cache_one_answer_is_kept_once(make):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from outlast.dialects import DIALECTS
 from outlast.lab.named import behaviour
 from outlast.model.errors import ContentFilter
 from outlast.model.events import FailedOver, Fault, Rewritten
@@ -143,6 +144,51 @@ def test_who_has_no_other_words_leaves_it_at_that(worlds, stream, how):
     answer = world.hear(stream=stream)
     assert isinstance(answer, ContentFilter) or answer.finish == "content_filter"
     assert world.sent() == 1
+
+
+@STREAMED
+def test_an_answer_is_not_asked_for_in_other_words(worlds, stream):
+    """Nobody has refused anything."""
+    world = worlds(rewrite=lambda request, failure: 1 / 0)
+    assert world.hear(stream=stream).finish == "stop"
+    assert (world.sent(), world.events(Fault)) == (1, [])
+
+
+def test_vectors_are_not_asked_for_in_other_words(worlds):
+    """They would be those of something else."""
+    world = worlds(rewrite=lambda request, failure: 1 / 0)
+    world.script("alpha/m", REFUSES)
+    request = DIALECTS["openai"].parse("embed", b'{"model": "default", "input": "rudely"}')
+    assert isinstance(world.fail(request), ContentFilter)
+    assert world.events(Fault) == []
+    world.script("alpha/m", ok())
+    assert world.hear(request).source == "primary"
+
+
+@STREAMED
+@pytest.mark.parametrize("resume", ["true", "false"])
+def test_the_other_words_need_no_second_slot(worlds, stream, resume):
+    """What was refused is over when they are asked."""
+    more = f"[bulkhead]\nslots = 1\nqueue = 0\n[resume]\nenabled = {resume}"
+    world = worlds(("alpha/m",), more=more, rewrite=politely)
+    world.script("alpha/m", ENDS, ok("gladly"))
+    assert world.hear(stream=stream).text == "gladly"
+
+
+def test_other_words_are_asked_for_once_whatever_is_tried_in_their_place(worlds):
+    """The weaker model that a ladder leads to refuses them as well: that is told."""
+    heard = []
+
+    def rewrite(request, failure):
+        heard.append(failure.target)
+        return politely(request, failure)
+
+    ladder = '[routes.default]\ntargets = ["alpha/m"]\ndegrade = ["weaker"]\nweaker = "beta/m"'
+    world = worlds(more=ladder, rewrite=rewrite)
+    world.script("alpha/m", REFUSES, 403)
+    world.script("beta/m", REFUSES)
+    assert world.fail().kind == "permission"
+    assert (world.path(), heard) == (["alpha/m", "alpha/m", "beta/m"], ["alpha/m"])
 
 
 def test_the_other_words_are_for_every_target(worlds):

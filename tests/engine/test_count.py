@@ -6,7 +6,7 @@ import pytest
 
 from outlast.dialects import DIALECTS
 from outlast.engine import Asked
-from outlast.lab.script import ok, silent, status
+from outlast.lab.script import ok, silent, slow_headers, status
 from outlast.model.errors import Failure
 from outlast.model.events import CountEstimated, RequestEnded
 from outlast.model.messages import Counted, Usage
@@ -54,7 +54,7 @@ def test_the_next_provider_counts_when_the_first_does_not(claudes):
 def test_when_nobody_counts_it_is_estimated(make):
     world = make()
     answer = counted(world)
-    assert (answer.source, answer.target, world.sent()) == ("estimate", "alpha/m", 0)
+    assert (answer.source, answer.target, answer.attempts, world.sent()) == ("estimate", "alpha/m", 0, 0)
     assert answer.tokens == tokens_of(count_of(), world.house.config.routes.find("default").targets[0].vocabulary)
     assert not answer.degraded
     assert [event.why for event in world.events(CountEstimated)] == ["no target of the route counts"]
@@ -74,8 +74,9 @@ def test_when_all_who_count_fail_it_is_estimated(claudes):
     assert claudes.events(RequestEnded)[-1].kind == "ok"
 
 
-def test_a_provider_without_such_a_path_is_no_error(claudes):
-    claudes.script_all(404)
+@pytest.mark.parametrize("says", [404, status(404, body='{"detail": "Not Found"}'), 405, 501])
+def test_a_provider_without_such_a_path_is_no_error(claudes, says):
+    claudes.script_all(says)
     assert counted(claudes).source == "estimate"
 
 
@@ -97,6 +98,32 @@ def earlier():
     """A count of what follows on an answer that its provider keeps."""
     body = {"model": "default", "input": "And now?", "previous_response_id": "resp_1"}
     return DIALECTS["responses"].parse("count", json.dumps(body).encode())
+
+
+def test_nobody_is_waited_for_beyond_the_deadline(claudes):
+    """A caller in a hurry gets the estimate sooner: it costs nothing, and nothing but the attempt was made for it."""
+    claudes.script_all(silent())
+    before = claudes.now
+    answer = counted(claudes, timeout=2.0)
+    assert (answer.source, answer.cost, answer.attempts) == ("estimate", 0.0, claudes.sent())
+    assert claudes.now - before == pytest.approx(2.0)
+
+
+def test_what_goes_on_from_what_a_provider_keeps_is_never_estimated(make):
+    """Not when that provider is down, either: nobody else knows how much there is."""
+    world = make(("alpha/m",), '[providers.alpha.quirks]\nalso = ["responses"]\nkeeps_state = true')
+    world.script("alpha/m", 503)
+    with pytest.raises(Failure) as told:
+        counted(world, earlier())
+    assert (told.value.kind, world.events(CountEstimated)) == ("transient", [])
+    assert world.sent() > 0
+
+
+def test_what_is_no_count_goes_through(make):
+    """To whoever answers, with its own time."""
+    world = make()
+    world.script("alpha/m", slow_headers(15.0))
+    assert world.ask().source == "primary"
 
 
 def test_what_only_a_provider_has_is_not_estimated(make):

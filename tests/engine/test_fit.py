@@ -8,6 +8,7 @@ from outlast.lab.script import cut as cut_off
 from outlast.lab.script import ok
 from outlast.model.events import FailedOver, RequestCut, TargetSkipped
 
+from .test_count import count_of, counted
 from .world import read
 
 WORDS = "one two three four five six seven eight nine ten " * 10
@@ -144,6 +145,15 @@ def test_what_must_stay_and_fits_nowhere_is_the_callers_to_know(make_fit):
     assert (failure.kind, failure.status, world.sent()) == ("context_length", 413, 0)
     assert "tokens > 3000 maximum" in failure.message
     assert [event.kind for event in world.events(FailedOver)] == ["context_length"]
+
+
+def test_a_count_is_of_all_that_is_asked(make):
+    """It says how much too long it is."""
+    world = make(["alpha/m"], routes("drop_oldest", alpha=2_000), dialect="anthropic")
+    messages = [message for message in history() if message["role"] != "system"]
+    assert counted(world, count_of(messages=messages)).source == "primary"
+    assert sent_messages(world) == messages
+    assert world.events(RequestCut) == []
 
 
 def test_a_stream_that_breaks_is_gone_on_with_by_who_gets_it_shortened(make_fit):

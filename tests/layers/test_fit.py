@@ -72,6 +72,19 @@ def test_what_comes_before_the_first_question_is_a_turn_of_its_own():
     assert plan([system(), said("Welcome!")]).turns == ()
 
 
+def test_what_nobody_has_asked_is_gone_on_with():
+    """Without a question all of it is one turn, which is under way; of its steps the latest stays."""
+    assert plan([said("Welcome!"), said("Still there?")]).turns == ()
+    assert plan([calls("a"), result("a"), calls("b"), result("b")]).steps == ((0, 1),)
+
+
+def test_a_beginning_is_kept_with_the_only_calls_before_it():
+    """They are what it goes on from; with words beside them calls are calls."""
+    assert plan([user(), calls("a"), result("a"), said("So")]).steps == ()
+    aloud = Message("assistant", (Text("I will look."), ToolCall("b", "look", "{}")))
+    assert plan([user(), calls("a"), result("a"), aloud, result("b")]).steps == ((1, 2),)
+
+
 def test_system_words_are_kept_wherever_they_stand():
     parts = plan([system(), user(), system("Now in French."), said(), user()])
     assert parts.turns == ((1, 3),)
@@ -149,6 +162,14 @@ def test_what_is_too_long_is_shortened_to_the_window_less_the_answer_and_a_margi
     assert (kept(short)[0].role, kept(short)[1].role, kept(short)[-1]) == ("system", "user", user("And now?"))
 
 
+def test_what_just_fits_stays_as_it_is():
+    """The margin is for what is shortened: nothing is left out of what fits without it, to the last token."""
+    asked = request(*[user(), said()] * 10, user("And now?"), max_tokens=500)
+    tokens = count_chat(asked.content(), "o200k")
+    assert shortened(asked, target(tokens + 500), "drop_oldest", CONFIG) is None
+    assert shortened(asked, target(tokens + 499), "drop_oldest", CONFIG).cut.after <= 0.9 * tokens
+
+
 def test_an_answer_without_a_limit_has_room_too():
     asked = request(*[user(), said()] * 20, user("And now?"))
     room = [shortened(asked, target(3_000), "drop_oldest", FitConfig(reserve=size)).cut.after for size in (200, 1_400)]
@@ -188,6 +209,8 @@ def test_what_must_stay_and_hardly_exceeds_is_sent_for_the_provider_to_judge():
     tokens = count_chat(Chat((user(WORDS * 10),)), "o200k")
     short = shortened(asked, target(int(tokens / 1.1)), "drop_oldest", CONFIG)
     assert kept(short) == [user(WORDS * 10)]
+    with pytest.raises(ContextLength):
+        shortened(asked, target(int(tokens / 1.2)), "drop_oldest", CONFIG)
 
 
 def test_after_a_refusal_it_is_shortened_whatever_the_estimate_says():

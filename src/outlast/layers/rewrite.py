@@ -36,7 +36,6 @@ def rewriting(rewrite: Rewrite) -> Layer:
         async def handle(call: Call) -> Answer:
             if call.request.operation != "chat":
                 return await inner(call)
-            answer: Answer | None = None
             try:
                 answer = await inner(call)
             except ContentFilter as refusal:
@@ -73,4 +72,4 @@ def _again(rewrite: Rewrite, call: Call, refusal: ContentFilter) -> Call | None:
         return None
     call.io.emit(Rewritten(call.id, refusal.target))
     other = replace(chat, messages=tuple(messages))
-    return replace(call, request=replace(call.request, body=b"", read=lambda _: other, _content=other))
+    return replace(call, request=call.request.holding(other))

@@ -51,7 +51,7 @@ def _units(places: Sequence[int], begins: Callable[[int], bool]) -> tuple[Unit, 
 def _but_the_end(steps: tuple[Unit, ...], messages: Sequence[Message]) -> tuple[Unit, ...]:
     """The steps without the last; and without the last calls, where only the beginning of an answer follows them."""
     kept = 1
-    if len(steps) > 1 and not any(isinstance(part, ToolCall) for part in messages[steps[-1][0]].parts):
+    if steps and not any(isinstance(part, ToolCall) for part in messages[steps[-1][0]].parts):
         kept = 2
     return steps[:-kept]
 
