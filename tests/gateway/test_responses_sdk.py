@@ -4,6 +4,7 @@
 """
 
 import json
+import time
 
 import openai
 import pytest
@@ -102,6 +103,14 @@ def test_a_stream_from_any_provider(sdk):
     assert part.text == part.finish.output_text == SAYS.format("alpha")
     assert part.finish.usage.output_tokens > 0
     assert numbered(part)
+
+
+def test_an_answer_is_of_today(sdk):
+    """Also where its provider does not say when it was made; to callers of chat completions too."""
+    before = int(time.time())
+    chats = sdk.whole(), sdk.streamed().items[0]
+    told = [whole(sdk).created_at, streamed(sdk).finish.created_at, *(answer.created for answer in chats)]
+    assert all(before - 1 <= moment <= time.time() + 1 for moment in told)
 
 
 def test_an_answer_that_is_cut_short_says_so(sdk):

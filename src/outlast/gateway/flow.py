@@ -5,6 +5,7 @@ A stream that breaks ends with an error event of the dialect, and then with noth
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from outlast.flow.faults import told
@@ -13,6 +14,11 @@ from outlast.model.errors import Cancelled, Failure, Internal
 from outlast.model.events import Event, Fault
 from outlast.model.messages import Batch
 from outlast.ports import Facts, Writer
+
+
+def now() -> int:
+    """When an answer was made of which its provider does not say that: in seconds since the epoch."""
+    return int(time.time())
 
 
 class Flow:
@@ -92,7 +98,9 @@ class Flow:
         if not self._started:
             self._started = True
             begin = self._writer.go_on if self._passed else self._writer.start
-            start = begin(self._stream.opening)
+            opening = self._stream.opening
+            opening.created = opening.created or now()
+            start = begin(opening)
         return start + self._writer.write(batch.chunks)
 
     def _fail(self, failure: Failure) -> bytes:

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from hashlib import blake2s
+from functools import lru_cache
+from hashlib import sha256
 
 from msgspec import Raw, Struct
 
@@ -36,7 +37,8 @@ from outlast.model.remembered import Remembered
 from outlast.model.target import Route
 from outlast.ports import Dialect, Io, Keeping, Stored
 
-SPACE = "responses:"
+SPACE = "responses1:"
+"""Another number for each way of writing them down."""
 DIALECT = "responses"
 MEND = "send the whole conversation as input instead"
 
@@ -294,9 +296,17 @@ def recall_of(outlast: Outlast, dialect: Dialect, *, alone: bool) -> Recall | No
 
 
 def key_of(kind: str, id_: str, caller: Caller) -> str:
-    """Where a store keeps what this caller knows by that id; nobody else comes to the same key."""
-    whose = wire.dumps([caller.key, caller.user, id_])
-    return f"{SPACE}{kind}:{blake2s(whose, digest_size=20).hexdigest()}"
+    """Where a store keeps what this caller knows by that id; nobody else comes to the same key.
+
+    It begins with whose it is, so that all of a caller's can be forgotten at once: `responses1:k…:u…:answer…`.
+    """
+    own = sha256(wire.dumps([caller.key, caller.user, id_])).hexdigest()[:40]
+    return f"{SPACE}k{_tag(caller.key)}:u{_tag(caller.user)}:{kind}{own}"
+
+
+@lru_cache(maxsize=4096)
+def _tag(name: str) -> str:
+    return sha256(name.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def plain(id_: str) -> str:

@@ -25,7 +25,7 @@ from outlast.gateway import kept_answers, models, ollama_pages
 from outlast.gateway.auth import WISHES, Door, fit, priority, timeout, wishes
 from outlast.gateway.endpoints import all_paths, endpoint_at
 from outlast.gateway.exchange import Headers, Inbound, Outbound
-from outlast.gateway.flow import Flow
+from outlast.gateway.flow import Flow, now
 from outlast.gateway.passage import Passage
 from outlast.gateway.passing import METHODS, PassThrough
 from outlast.gateway.recall import Asking, Recall, recall_of
@@ -111,6 +111,7 @@ class Surface:
             keep = None if asking is None else partial(asking.streamed, answer.target)
             flow = Flow(answer, dialect.writer(request), dialect.name, inbound.id, emit, keep)
             return Outbound(200, head, flow=flow)
+        answer.created = answer.created or now()
         body = dialect.render(answer, request)
         if asking is not None:
             asking.whole(answer.target, body, native=body is answer.raw)
