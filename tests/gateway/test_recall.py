@@ -1,5 +1,6 @@
 """What is remembered of answers to callers of the Responses API, in virtual time: for whom, for how long, how much."""
 
+import asyncio
 import json
 
 import pytest
@@ -88,6 +89,8 @@ def worlds():
     """The worlds that were made; each must be at rest in the end."""
     made = []
     yield made
+    for world in made:
+        world.wait(1.0)  # what is done behind callers' backs
     assert [world.close() for world in made] == [{}] * len(made)
 
 
@@ -497,6 +500,13 @@ class Store:
     def __init__(self):
         self.kept = {}
         self.broken = ()
+        self.slow = 0.0
+
+    async def check(self):
+        pass
+
+    async def aclose(self):
+        pass
 
     async def _do(self, what):
         if what in self.broken:
@@ -507,6 +517,7 @@ class Store:
         return self.kept.get(key)
 
     async def put(self, key, value, seconds):
+        await asyncio.sleep(self.slow)
         await self._do("put")
         self.kept[key] = Stored(value, seconds)
 
@@ -574,6 +585,23 @@ def test_workers_that_share_a_store_do(face_of):
     world.wait(1.0)
     assert faces[1].ask("who?", previous_response_id=first.id).status == 200
     assert "I am Ann" in faces[1].last_sent()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_is_given_when_others_know_it(face_of, stream):
+    """What is shared is waited for, as long as it may take; then the answer comes all the same."""
+    store = Store()
+    store.shared, store.slow = True, 0.2
+    world = face_of(store=store).world
+    faces = [Face(world, alone=False) for _ in range(2)]
+    began = world.now
+    first = faces[0].ask("I am Ann", stream=stream)
+    assert world.now - began == pytest.approx(0.2)
+    assert faces[1].ask("who?", previous_response_id=first.id).status == 200
+    store.slow, began = 60.0, world.now
+    assert faces[0].ask("hi", stream=stream).status == 200
+    assert world.now - began == pytest.approx(0.25)
+    assert [event.doing for event in world.events(StoreTrouble)] == ["put"]
 
 
 class Unable(ScriptedIo):

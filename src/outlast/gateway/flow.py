@@ -6,7 +6,7 @@ A stream that breaks ends with an error event of the dialect, and then with noth
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from outlast.flow.faults import told
 from outlast.flow.stream import Stream
@@ -30,7 +30,8 @@ class Flow:
         dialect: the caller's.
         id_: of the request.
         emit: hears of faults of our own.
-        whole: hears the last piece of an answer that is whole, and whether all of it is the provider's own bytes.
+        whole: hears the last piece of an answer that is whole, before the caller gets it, and whether all of it is the
+            provider's own bytes.
 
     Attributes:
         over: the last piece has been given.
@@ -45,7 +46,7 @@ class Flow:
         dialect: str,
         id_: str,
         emit: Callable[[Event], None],
-        whole: Callable[[bytes, bool], None] | None = None,
+        whole: Callable[[bytes, bool], Awaitable[None]] | None = None,
     ) -> None:
         self._stream = stream
         self._writer = writer
@@ -66,6 +67,8 @@ class Flow:
                     self._passed = True
                     return batch.raw  # as it came: the most of most streams
                 piece = self._piece(batch)
+                if self._whole is not None and batch is not None and batch.last:
+                    await self._whole(piece, not self._started)
             except Failure as failure:
                 return self._fail(failure)
             except Exception as fault:  # noqa: BLE001  (a fault of our own must end the stream honestly too)
@@ -87,8 +90,6 @@ class Flow:
             facts = Facts(stream.target, stream.source, stream.cost, stream.attempts, stream.cut, stream.dropped)
             self._writer.note(facts)
             piece += self._writer.end()
-            if self._whole is not None:
-                self._whole(piece, not self._started)
         return piece
 
     def _rendered(self, batch: Batch) -> bytes:

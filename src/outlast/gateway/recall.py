@@ -8,8 +8,8 @@
                                                                                           │
     a later request ◀─ store ◀─ the answer, whole or at the end of its stream ────────────┘
 
-What one caller was answered no other one finds. The store is written to behind the caller's back; until that is done,
-this process knows it.
+What one caller was answered no other one finds. The store is written to behind the caller's back, and this process
+knows it until that is done; where others could be asked for it next, the caller waits for that, as long as it may take.
 """
 
 from __future__ import annotations
@@ -62,17 +62,20 @@ class Asking(Struct, eq=False):
     input: Raw
     previous: str
 
-    def whole(self, target: str, response: bytes, *, native: bool) -> None:
-        """This is the answer; `native` says that it is its target's own, byte for byte. Never raises."""
-        self._keep(target, response, native=native)
+    async def whole(self, target: str, response: bytes, *, native: bool) -> None:
+        """This is the answer, which the caller is about to get; `native`: it is its target's own, byte for byte.
 
-    def streamed(self, target: str, last: bytes, native: bool) -> None:
-        """This was the last piece of the answer; as for `whole`."""
-        self._keep(target, earlier.response_in(last), native=native)
+        Raises nothing but a cancellation.
+        """
+        await self._keep(target, lambda: response, native=native)
 
-    def _keep(self, target: str, response: bytes, *, native: bool) -> None:
+    async def streamed(self, target: str, last: bytes, native: bool) -> None:
+        """This is the last piece of the answer; as for `whole`."""
+        await self._keep(target, lambda: earlier.response_in(last), native=native)
+
+    async def _keep(self, target: str, response: Callable[[], bytes], *, native: bool) -> None:
         try:
-            self.recall.keep(self, response, self._keeper(target) if native else "")
+            await self.recall.keep(self, response(), self._keeper(target) if native else "")
         except Exception as fault:  # noqa: BLE001  (ours, and told; it spoils no answer)
             self.recall.io.emit(Fault("remember a response", told(fault), self.call))
 
@@ -92,9 +95,10 @@ class Recall:
         dialect: reads a request whose references have been filled in.
         find: the route of a model. Raises `Failure` where there is none.
         most: bytes of a request that has been filled in.
+        shared: others may be asked for what is remembered here, so that an answer is given when it is.
     """
 
-    __slots__ = ("_config", "_dialect", "_most", "_pending", "_store", "find", "io")
+    __slots__ = ("_config", "_dialect", "_most", "_pending", "_shared", "_store", "find", "io")
 
     def __init__(
         self,
@@ -105,8 +109,10 @@ class Recall:
         dialect: Dialect,
         find: Callable[[str], Route],
         most: int,
+        shared: bool,
     ) -> None:
         self._config = config
+        self._shared = shared
         self._store = store
         self.io = io
         self._dialect = dialect
@@ -195,7 +201,7 @@ class Recall:
 
     # -- after it ----------------------------------------------------------------------------------------------
 
-    def keep(self, asking: Asking, response: bytes, keeper: str) -> None:
+    async def keep(self, asking: Asking, response: bytes, keeper: str) -> None:
         """Remember an answer; `keeper` is the provider that keeps it too, if any."""
         id_, output = earlier.output_of(response)
         if not id_:
@@ -204,7 +210,9 @@ class Recall:
         entries = {key_of("answer", id_, asking.caller): wire.dumps(turn)}
         for name, item in earlier.names_of(output):
             entries[key_of("item", name, asking.caller)] = wire.dumps(Item(item, keeper))
-        self._put({key: value for key, value in entries.items() if len(value) <= self._config.largest}, asking.call)
+        done = self._put({key: it for key, it in entries.items() if len(it) <= self._config.largest}, asking.call)
+        if self._shared and done is not None:
+            await done.wait()
 
     # -- what is remembered itself -----------------------------------------------------------------------------
 
@@ -248,32 +256,40 @@ class Recall:
             retry_after=1.0,
         )
 
-    def _put(self, entries: Mapping[str, bytes], call: str) -> None:
-        """Have these kept, behind the caller's back."""
+    def _put(self, entries: Mapping[str, bytes], call: str) -> asyncio.Event | None:
+        """Have these kept, behind the caller's back; tells when that is over, if it is begun at all."""
         kept = {key: Stored(value, self._config.lifetime) for key, value in entries.items()}
         if not kept:
-            return
+            return None
         self._pending |= kept
-        begun = None
+        begun, done = None, asyncio.Event()
         try:
-            begun = self.io.begin(self._putting(kept, call))
+            begun = self.io.begin(self._putting(kept, call, done))
             if begun is None:
                 self.io.emit(StoreTrouble(call, "put", "too much is being kept at once"))
         finally:
             if begun is None:
-                self._done(kept)
+                self._settle(kept)
+        return None if begun is None else done
 
-    async def _putting(self, kept: Mapping[str, Stored], call: str) -> None:
+    async def _putting(self, kept: Mapping[str, Stored], call: str, done: asyncio.Event) -> None:
         try:
-            for key, stored in kept.items():
-                if self._pending.get(key) is stored:  # else it was forgotten meanwhile
-                    await self._store.put(key, stored.value, stored.left)
+            if self._shared:  # each is a way to the store and back
+                await asyncio.gather(*(self._put_one(key, stored) for key, stored in kept.items()))
+            else:
+                for key, stored in kept.items():
+                    await self._put_one(key, stored)
         except Exception as error:  # noqa: BLE001  (whatever a store raises)
             self.io.emit(StoreTrouble(call, "put", told(error)))
         finally:
-            self._done(kept)
+            self._settle(kept)
+            done.set()
 
-    def _done(self, kept: Mapping[str, Stored]) -> None:
+    async def _put_one(self, key: str, stored: Stored) -> None:
+        if self._pending.get(key) is stored:  # else it was forgotten meanwhile
+            await self._store.put(key, stored.value, stored.left)
+
+    def _settle(self, kept: Mapping[str, Stored]) -> None:
         for key, stored in kept.items():
             if self._pending.get(key) is stored:
                 del self._pending[key]
@@ -292,7 +308,8 @@ def recall_of(outlast: Outlast, dialect: Dialect, *, alone: bool) -> Recall | No
     def find(model: str) -> Route:
         return outlast.engine.routes.find(model)
 
-    return Recall(config, store=store, io=io, dialect=dialect, find=find, most=outlast.config.server.max_body)
+    most, shared = outlast.config.server.max_body, outlast.store.shared
+    return Recall(config, store=store, io=io, dialect=dialect, find=find, most=most, shared=shared)
 
 
 def key_of(kind: str, id_: str, caller: Caller) -> str:

@@ -114,7 +114,7 @@ class Surface:
         answer.created = answer.created or now()
         body = dialect.render(answer, request)
         if asking is not None:
-            asking.whole(answer.target, body, native=body is answer.raw)
+            await asking.whole(answer.target, body, native=body is answer.raw)
         return _whole(200, head, body)
 
     async def _kept(self, inbound: Inbound, recall: Recall) -> Outbound:
