@@ -39,11 +39,13 @@ def request_of(operation: Operation, body: Mapping[str, object]) -> Request:
     return request
 
 
-def asked_by(timeout: float | None, priority: Priority, cache: str = "", fit: Fit | None = None) -> Asked:
+def asked_by(
+    timeout: float | None, priority: Priority, cache: str = "", fit: Fit | None = None, key: str = ""
+) -> Asked:
     """Who asks, and how: the caller of the library, inside the deadline that is set around the call."""
     _demand("priority", priority, PRIORITIES)
     _demand("fit", fit, (None, *FITS))
-    asked = Asked(new_id(), LIBRARY, PRIORITIES.index(priority), smaller(timeout), fit=fit)
+    asked = Asked(new_id(), LIBRARY, PRIORITIES.index(priority), smaller(timeout), fit=fit, key=key)
     if cache:
         asked.wishes = wishes_of(cache)
     return asked

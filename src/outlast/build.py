@@ -126,6 +126,7 @@ class Outlast:
             find=self._route if any(route.degrade for route in config.routes) else None,
             store=self._cached() if keeps else None,
             shared=self.store if self.store.shared else None,
+            records=self.store if config.layers.idempotency.enabled else None,
             rewrite=rewrite,
         )
         self.engine = Engine(self.stack.handler, config.routes, self.io, config.request)

@@ -77,6 +77,7 @@ class AsyncClient(AsyncExtraction, AsyncCounts):
         priority: Priority = "critical",
         cache: str = "",
         fit: Fit | None = None,
+        idempotency_key: str = "",
         **options: object,
     ) -> Reply:
         """The whole answer.
@@ -89,14 +90,18 @@ class AsyncClient(AsyncExtraction, AsyncCounts):
             cache: what is wanted of answers that were kept, in the words of `Cache-Control`: "no-cache", "max-age=60".
             fit: what happens to a conversation that is too long for every window that is left: "error", "drop_oldest"
                 or "middle_out", see `Reply.cut`; as the route says when left out.
+            idempotency_key: the same word with the same request gets the same answer, for a day; see `Reply.replayed`.
+                Once it is begun, such a call goes on when its caller leaves.
             options: max_tokens, temperature, tools, response_format, … as OpenAI's chat completions name them.
 
         Raises:
-            Failure: why there is no answer; `attempts` tells what was tried.
+            Failure: why there is no answer; `attempts` tells what was tried. With an `idempotency_key`: `Caller` with
+                status 422 when it was used for another request, `Rejected` with status 409 when another process is at
+                it (`retry_after` says when to ask again), or when its answer is lost.
             ValueError: `fit` is none of these words.
         """
         request = request_of("chat", options | {"model": model, "messages": messages_of(messages)})
-        answer = await self._home.engine().answer(request, asked_by(timeout, priority, cache, fit))
+        answer = await self._home.engine().answer(request, asked_by(timeout, priority, cache, fit, idempotency_key))
         if not isinstance(answer, Reply):
             raise TypeError("use stream() for stream=True")
         return answer
@@ -110,11 +115,19 @@ class AsyncClient(AsyncExtraction, AsyncCounts):
         priority: Priority = "critical",
         cache: str = "",
         fit: Fit | None = None,
+        idempotency_key: str = "",
         **options: object,
     ) -> Answered:
         """The whole answer and what it is, as `response, source`. Arguments and failures as for `chat`."""
         reply = await self.chat(
-            messages, model=model, timeout=timeout, priority=priority, cache=cache, fit=fit, **options
+            messages,
+            model=model,
+            timeout=timeout,
+            priority=priority,
+            cache=cache,
+            fit=fit,
+            idempotency_key=idempotency_key,
+            **options,
         )
         return Answered(reply, reply.source)
 
@@ -127,6 +140,7 @@ class AsyncClient(AsyncExtraction, AsyncCounts):
         priority: Priority = "critical",
         cache: str = "",
         fit: Fit | None = None,
+        idempotency_key: str = "",
         **options: object,
     ) -> Stream:
         """The answer piece by piece: a stream whose first content is there. Arguments as for `chat`.
@@ -135,7 +149,9 @@ class AsyncClient(AsyncExtraction, AsyncCounts):
             Failure: why there is no answer. Later, while it is read: `BrokenStream` when it is cut.
         """
         options |= {"model": model, "messages": messages_of(messages), "stream": True}
-        answer = await self._home.engine().answer(request_of("chat", options), asked_by(timeout, priority, cache, fit))
+        answer = await self._home.engine().answer(
+            request_of("chat", options), asked_by(timeout, priority, cache, fit, idempotency_key)
+        )
         if not isinstance(answer, Stream):
             raise TypeError("a request for a stream was answered whole")
         return answer
@@ -147,6 +163,7 @@ class AsyncClient(AsyncExtraction, AsyncCounts):
         model: str,
         timeout: float | None = None,  # noqa: ASYNC109
         cache: str = "",
+        idempotency_key: str = "",
         **options: object,
     ) -> Vectors:
         """One vector for each text.
@@ -156,13 +173,16 @@ class AsyncClient(AsyncExtraction, AsyncCounts):
             model: a route, provider/model, or a model that makes embeddings.
             timeout: seconds for everything; 180 when left out.
             cache: as for `chat`.
+            idempotency_key: as for `chat`.
             options: such as dimensions.
 
         Raises:
             Failure: why there is no answer.
         """
         body = options | {"model": model, "input": texts if isinstance(texts, str) else list(texts)}
-        answer = await self._home.engine().answer(request_of("embed", body), asked_by(timeout, "critical", cache))
+        answer = await self._home.engine().answer(
+            request_of("embed", body), asked_by(timeout, "critical", cache, key=idempotency_key)
+        )
         if not isinstance(answer, Vectors):
             raise TypeError("a request for vectors was answered with text")
         return answer
@@ -224,11 +244,19 @@ class Client(BlockingExtraction, BlockingCounts):
         priority: Priority = "critical",
         cache: str = "",
         fit: Fit | None = None,
+        idempotency_key: str = "",
         **options: object,
     ) -> Reply:
         """The whole answer: see `AsyncClient.chat`."""
         asking = self._client.chat(
-            messages, model=model, timeout=timeout, priority=priority, cache=cache, fit=fit, **options
+            messages,
+            model=model,
+            timeout=timeout,
+            priority=priority,
+            cache=cache,
+            fit=fit,
+            idempotency_key=idempotency_key,
+            **options,
         )
         return self._loop.run(asking)
 
@@ -241,11 +269,19 @@ class Client(BlockingExtraction, BlockingCounts):
         priority: Priority = "critical",
         cache: str = "",
         fit: Fit | None = None,
+        idempotency_key: str = "",
         **options: object,
     ) -> Answered:
         """The whole answer and what it is: see `AsyncClient.answer`."""
         asking = self._client.answer(
-            messages, model=model, timeout=timeout, priority=priority, cache=cache, fit=fit, **options
+            messages,
+            model=model,
+            timeout=timeout,
+            priority=priority,
+            cache=cache,
+            fit=fit,
+            idempotency_key=idempotency_key,
+            **options,
         )
         return self._loop.run(asking)
 
@@ -258,11 +294,19 @@ class Client(BlockingExtraction, BlockingCounts):
         priority: Priority = "critical",
         cache: str = "",
         fit: Fit | None = None,
+        idempotency_key: str = "",
         **options: object,
     ) -> BlockingStream:
         """The answer piece by piece: see `AsyncClient.stream`."""
         asking = self._client.stream(
-            messages, model=model, timeout=timeout, priority=priority, cache=cache, fit=fit, **options
+            messages,
+            model=model,
+            timeout=timeout,
+            priority=priority,
+            cache=cache,
+            fit=fit,
+            idempotency_key=idempotency_key,
+            **options,
         )
         return BlockingStream(self._loop.run(asking), self._loop)
 
@@ -273,10 +317,15 @@ class Client(BlockingExtraction, BlockingCounts):
         model: str,
         timeout: float | None = None,
         cache: str = "",
+        idempotency_key: str = "",
         **options: object,
     ) -> Vectors:
         """One vector for each text: see `AsyncClient.embed`."""
-        return self._loop.run(self._client.embed(texts, model=model, timeout=timeout, cache=cache, **options))
+        return self._loop.run(
+            self._client.embed(
+                texts, model=model, timeout=timeout, cache=cache, idempotency_key=idempotency_key, **options
+            )
+        )
 
     def priced(self) -> None:
         """Return when the prices are known."""

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from outlast.flow.call import Allowance, Answer, Call, Handler, Looked
+from outlast.flow.call import Allowance, Answer, Call, Handler, Keyed, Looked
 from outlast.flow.faults import told
 from outlast.flow.stream import End, Stream, ended_by
 from outlast.model.caller import LIBRARY, Caller
@@ -46,11 +46,11 @@ class Asked(Struct):
     """Who asks and how: what a request has beside its content.
 
     `timeout` is in seconds, None for the default; `wishes` say what is wanted of answers that were kept, and `fit` what
-    happens to a request that is too long, None as its route says.
+    happens to a request that is too long, None as its route says. `key` is its idempotency key, empty for none.
 
     The others are filled in: `allowances` with what is left of the caller's limits, `skipped` with whom it was
-    not sent to, `looked` with what the cache had, and `instead_of`, when the answer is less than what was asked for,
-    with the kind of failure that it stands in for.
+    not sent to, `looked` with what the cache had, `keyed` with what became of the key, and `instead_of`, when the
+    answer is less than what was asked for, with the kind of failure that it stands in for.
     """
 
     id: str
@@ -59,9 +59,11 @@ class Asked(Struct):
     timeout: float | None = None
     wishes: Wishes = NO_WISHES
     fit: Fit | None = None
+    key: str = ""
     allowances: list[Allowance] = []
     skipped: list[str] = []
     looked: Looked | None = None
+    keyed: Keyed | None = None
     instead_of: str = ""
 
 
@@ -124,6 +126,7 @@ def tell(call: Call, end: End, so_far: Told, now: float) -> None:
             story.resumed,
             story.instead_of,
             call.fitting if kind == "context_length" else "",
+            "" if story.keyed is None else story.keyed.word,
         )
     )
 
@@ -157,6 +160,7 @@ class Engine:
             priority=caller.priority if asked.priority is None else max(asked.priority, caller.priority),
             wishes=asked.wishes,
             fit=asked.fit,
+            key=asked.key,
         )
         asked.allowances, asked.skipped = call.story.allowances, call.story.skipped
         try:
@@ -164,7 +168,7 @@ class Engine:
             call.deadline = started + self.time_for(request, route, asked.timeout)
             answer = await self._handler(call)
         except Failure as failure:
-            asked.looked = call.story.looked
+            asked.looked, asked.keyed = call.story.looked, call.story.keyed
             _failed(call, failure, started)
             raise
         except Exception as fault:
@@ -172,7 +176,7 @@ class Engine:
         except BaseException as gone:
             tell(call, End("neutral", gone), Told(started), io.now())
             raise
-        asked.looked, asked.instead_of = call.story.looked, call.story.instead_of
+        asked.looked, asked.keyed, asked.instead_of = call.story.looked, call.story.keyed, call.story.instead_of
         now = io.now()
         so_far = Told(started, now - started, answer.target, answer.source)
         if isinstance(answer, Stream):

@@ -1,6 +1,7 @@
 """THE list: which layers there are, in which order, and why.
 
-    once per request     cache              outermost: what was kept costs nothing, not even a place in a queue
+    once per request     idempotency        outermost: what was answered is answered so, whatever has become of the rest
+                         cache              what was kept costs nothing, not even a place in a queue
                          coalesce           the same requests under way at once are one
                          degrade            sees every failure below it, and answers with less
                          caller's limits    a caller over its limit must not take a place from others
@@ -43,6 +44,7 @@ from outlast.layers.counting import Counting, CountingConfig
 from outlast.layers.degrade import DegradeConfig, Degrades, Find
 from outlast.layers.fit import FitConfig, fit
 from outlast.layers.hedge import HedgeConfig, Hedges
+from outlast.layers.idempotency import Idempotency, IdempotencyConfig
 from outlast.layers.limits import Keeper, LimitsConfig, MaxWait, Peers, ScopesOf, SharedKeeper, at_once
 from outlast.layers.pause import PauseConfig, Pauses
 from outlast.layers.resume import ResumeConfig, resume
@@ -57,6 +59,7 @@ from outlast.ports import Dialect, Keeping, Store
 class LayersConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """One table for each layer; each can be switched off with `enabled = false`."""
 
+    idempotency: IdempotencyConfig = IdempotencyConfig()
     cache: CacheConfig = CacheConfig()
     coalesce: CoalesceConfig = CoalesceConfig()
     degrade: DegradeConfig = DegradeConfig()
@@ -90,6 +93,7 @@ class Stack:
         coalesced: some route asks for the same requests to share one call, whatever the configuration says of others.
         store: keeps answers, where any are to be kept; None where none are.
         shared: decides for several processes what their limits let pass; None where each decides for itself.
+        records: keeps what is known of idempotency keys; None where nobody looks at them.
         find: finds the routes that ladders lead to; None where no route has a ladder.
         rewrite: finds other words for what a content filter refused; None where nobody does.
     """
@@ -105,12 +109,16 @@ class Stack:
         coalesced: bool = False,
         store: Keeping | None = None,
         shared: Store | None = None,
+        records: Store | None = None,
         find: Find | None = None,
         rewrite: Rewrite | None = None,
     ) -> None:
         self.config = config
         self.cache = (
             None if store is None else Cache(config.cache, store=store, dialects=dialects, outranked=self.outranked)
+        )
+        self.idempotency = (
+            None if records is None else Idempotency(config.idempotency, store=records, dialects=dialects)
         )
         self.hedging = hedged or config.hedge.enabled
         self.coalesce = Coalesce(config.coalesce) if coalesced or config.coalesce.enabled else None
@@ -167,6 +175,8 @@ class Stack:
     def _around_routing(self) -> Iterator[Layer]:
         """Once per request."""
         config = self.config
+        if self.idempotency is not None:
+            yield self.idempotency.layer()
         if self.cache is not None:
             yield self.cache.layer()
         if self.coalesce is not None:

@@ -84,6 +84,12 @@ def cache(world):
     return world.sent() == 1
 
 
+def idempotency(world):
+    """The same key gets the same answer."""
+    first = world.ask(key="k")
+    return world.ask(key="k").replayed and not first.replayed
+
+
 def coalesce(world):
     """The same requests at once are one."""
     world.script_all(slow_headers(2.0))
@@ -127,6 +133,7 @@ def counting(world):
 
 STORIES = {
     "cache": (cache, DEFAULT, ""),
+    "idempotency": (idempotency, DEFAULT, ""),
     "coalesce": (coalesce, DEFAULT, ""),
     "retry": (retry, ONE, ""),
     "breaker": (breaker, ONE, ""),

@@ -82,15 +82,16 @@ class World:
         self.targets = tuple(targets)
         self.house = Outlast(parse(toml_of(self.targets, more, dialect)), io=self.io, **given)
         self.engine, self.stack = self.house.engine, self.house.stack
+        self._lodges = runner is not None
         self._runner = runner or asyncio.Runner(loop_factory=lambda: VirtualLoop(seed))
         self._asked = 0
 
     # asking
 
-    async def answer(self, text="hi", *, caller=LIBRARY, timeout=None, priority=None, **fields):  # noqa: ASYNC109
+    async def answer(self, text="hi", *, caller=LIBRARY, timeout=None, priority=None, key="", **fields):  # noqa: ASYNC109
         """What the engine answers: a reply, or a stream of which nothing but the first content has been read."""
         self._asked += 1
-        asked = Asked(id=str(self._asked), caller=caller, timeout=timeout, priority=priority)
+        asked = Asked(id=str(self._asked), caller=caller, timeout=timeout, priority=priority, key=key)
         request = text if isinstance(text, Request) else chat(text, **fields)
         return await self.engine.answer(request, asked)
 
@@ -149,6 +150,8 @@ class World:
 
     def close(self):
         """Close the loop; gives what is held, is under way, or went wrong where nobody awaited it."""
+        if self._lodges:
+            return self.held()
         left = self.held() | {f"task {task}": 1 for task in asyncio.all_tasks(self._runner.get_loop())}
         left |= {f"fault {fault}": 1 for fault in self._runner.get_loop().faults}
         self._runner.close()
@@ -219,6 +222,7 @@ class World:
             **{f"limits of {name}": limits.under_way for name, limits in self._kept()},
             **{f"probe of {name}": pause.probing for name, pause in self.stack.pauses._credentials.items()},
             "shared calls": len(self.stack.coalesce or ()),
+            "calls under keys": len(self.stack.idempotency or ()),
             "renewals": len(self.stack.cache._renewing) if self.stack.cache else 0,
             "answers on their way": len(self.stack.cache._pending) if self.stack.cache else 0,
             "timers": sum(alarm._args[0].due < inf for alarm in self.io._alarms.values()),

@@ -21,6 +21,8 @@ from outlast.model.events import (
     HedgeStarted,
     HedgeWon,
     Joined,
+    KeyFound,
+    KeyKept,
     LimitAwaited,
     LimitChanged,
     LimitHit,
@@ -29,6 +31,7 @@ from outlast.model.events import (
     Overdrawn,
     PauseAwaited,
     ProbeSent,
+    RanOn,
     Refused,
     ReplyRejected,
     RequestCut,
@@ -79,6 +82,35 @@ SENTENCES = {
     ),
     StoreTrouble("r", "get", "X at x:1"): "goes on without the store, which failed to get: X at x:1",
     Joined("r", "default", "q"): "waits for what the same request brings, which is under way as q",
+    KeyFound("r", "default", "nothing"): "its idempotency key is new: the call is made",
+    KeyFound("r", "default", "answer"): "its idempotency key was answered: the same answer is given again",
+    KeyFound("r", "default", "refusal"): "its idempotency key was refused: the same refusal is told again",
+    KeyFound("r", "default", "running"): "its idempotency key is being answered: that answer is waited for",
+    KeyFound("r", "default", "running", elsewhere=True): (
+        "its idempotency key is being answered by another process: that answer is waited for"
+    ),
+    KeyFound("r", "default", "busy"): (
+        "its idempotency key is being answered by another process, of which the store brings no news: ask again"
+    ),
+    KeyFound("r", "default", "other"): "its idempotency key belongs to another request",
+    KeyFound("r", "default", "spent"): (
+        "its idempotency key was answered, and the answer was too large to be kept"
+    ),
+    KeyFound("r", "default", "dead"): (
+        "its idempotency key was being answered by a process that died: whether the call was carried out nobody knows"
+    ),
+    KeyKept("r", "default", 86_400.0, 700): (
+        "what came of it is kept for the next request with its idempotency key, for 86400 s"
+    ),
+    KeyKept("r", "default", reason="it is too large"): (
+        "nothing is kept for the next request with its idempotency key: it is too large"
+    ),
+    RanOn("r", "default", "ok", "a/m", 2.0, 0.1): (
+        "went on when no caller was left, for the sake of its idempotency key, and was answered by a/m after 2 s"
+    ),
+    RanOn("r", "default", "timeout", seconds=2.0): (
+        "went on when no caller was left, for the sake of its idempotency key, and failed by timeout after 2 s"
+    ),
     Degraded("r", "default", "weaker", "transient"): 'the rung "weaker" answers, after transient',
     Degraded("r", "default", "stale", "timeout", "nothing is kept"): (
         'the rung "stale" gives nothing: nothing is kept, after timeout'

@@ -7,6 +7,7 @@ A layer is a function from handler to handler, and the stack is a list of layers
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from math import inf
 from typing import Protocol
@@ -106,6 +107,33 @@ class Looked(Struct):
     key: str = ""
 
 
+class Keyed(Struct):
+    """What became of a request's idempotency key.
+
+    Attributes:
+        replayed: the answer was made, or is being made, for an earlier request with this key.
+        attached: it is being made still.
+        left: seconds for which it will be given again; None where that is not known yet.
+        unkept: why it will not be; empty when it will, or while that is not known.
+        lost: calls for this key whose process died: nobody knows whether they were carried out.
+    """
+
+    replayed: bool = False
+    attached: bool = False
+    left: float | None = None
+    unkept: str = ""
+    lost: int = 0
+
+    @property
+    def word(self) -> str:
+        """The most telling of it."""
+        if self.attached:
+            return "attached"
+        if self.replayed:
+            return "replayed"
+        return "again" if self.lost else "first"
+
+
 class Story(Struct):
     """What has happened to a request so far; shared by all views of its call.
 
@@ -118,6 +146,7 @@ class Story(Struct):
         rewritten: other words were asked for, since a content filter had refused its own.
         worded: names of the targets that were asked in words for what others are asked for natively.
         looked: what the cache had for it; None where it was not asked.
+        keyed: what became of its idempotency key; None where it has none.
         instead_of: kind of the failure that it was answered with less for; empty when it was not.
     """
 
@@ -129,6 +158,7 @@ class Story(Struct):
     rewritten: bool = False
     worded: frozenset[str] = frozenset()
     looked: Looked | None = None
+    keyed: Keyed | None = None
     instead_of: str = ""
 
 
@@ -188,6 +218,8 @@ class Call(Struct, eq=False):
         patience: by when its next words must come, beside its own timers.
         fit: what is to happen to a request that is too long for its target; None as the route says.
         tight: its target has said that it is too long, and gets it once more, shortened.
+        key: the caller's idempotency key; empty when it has none.
+        once: what the keys that providers are told are made of; empty where they are told none.
     """
 
     request: Request
@@ -219,6 +251,8 @@ class Call(Struct, eq=False):
     spare: Spare | None = None
     behind: bool = False
     lesser: bool = False
+    key: str = ""
+    once: str = ""
 
     @property
     def sent(self) -> int:
@@ -240,6 +274,10 @@ class Call(Struct, eq=False):
     def second(self) -> bool:
         """Is this the second leg of a call, and the first still under way?"""
         return self.toward is not None and self.legs is not None and self.legs.racing
+
+    def key_for(self, body: bytes) -> str:
+        """What its target is told instead of the caller's key: the same for the same bytes, and for no other target."""
+        return hashlib.sha256(b"\n".join((self.once.encode(), self.target.name.encode(), body))).hexdigest()[:40]
 
     def send(self) -> int:
         """Take note of one more upstream call. Gives its number among those of the request."""

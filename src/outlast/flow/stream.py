@@ -159,6 +159,7 @@ class Stream:
         attempts: how many attempts it took to the first content.
         dropped: names of what could not be carried over to the target's dialect.
         cut: what was left out of the request so that it fits; None where nothing was.
+        replayed: it was, or is being, made for an earlier request with the same idempotency key.
         opening: id, model and time that the provider gave the answer.
         dialect: dialect of the bytes in `Batch.raw`.
         keeps_request: what is asked may be needed again, until the stream is over.
@@ -175,6 +176,7 @@ class Stream:
         "cut",
         "dropped",
         "keeps_request",
+        "replayed",
         "source",
         "target",
     )
@@ -191,6 +193,7 @@ class Stream:
         self.dropped: tuple[str, ...] = ()
         self.cut: Cut | None = None
         self.keeps_request = False
+        self.replayed = False
 
     def outlived_by(self, source: DebtorSource, head: Batch, call: Call) -> Stream:
         """The stream of the same answer that `source` feeds, of which this one is the first leg; `head` was read."""

@@ -6,6 +6,7 @@ Keys are known by their SHA-256 alone, so that comparing takes the same time for
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 
 from outlast.config import CallerKey
@@ -23,8 +24,11 @@ LONGEST = 4096
 LONGEST_USER = 256
 SDK_TIMERS = (b"x-stainless-read-timeout", b"x-stainless-timeout", b"x-server-timeout")
 """Where SDKs tell how many seconds they will wait, the closest first: OpenAI's and Anthropic's, and Google's."""
-WISHES = frozenset({b"outlast-priority", b"outlast-deadline-ms", *SDK_TIMERS, b"cache-control", b"outlast-fit"})
-"""Headers that `priority`, `timeout`, `wishes` and `fit` look at; without them these need not be asked."""
+KEY = b"idempotency-key"
+WISHES = frozenset({b"outlast-priority", b"outlast-deadline-ms", *SDK_TIMERS, b"cache-control", b"outlast-fit", KEY})
+"""Headers that `priority`, `timeout`, `wishes`, `fit` and `idempotency` look at; without them none need be asked."""
+_QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
+_ESCAPED = re.compile(r'\\(["\\])')
 
 
 class Door:
@@ -108,6 +112,27 @@ def timeout(headers: Mapping[bytes, bytes]) -> float | None:
         return milliseconds / 1000.0
     told = (_positive(headers.get(name, b"")) for name in SDK_TIMERS)
     return next((seconds for seconds in told if seconds is not None), None)
+
+
+def idempotency(headers: Mapping[bytes, bytes]) -> str:
+    """The idempotency key: a quoted string, as the draft has it, or the bare word; empty when there is none.
+
+    Raises:
+        Caller: it begins or ends with a quotation mark alone, or is empty.
+    """
+    given = headers.get(KEY)
+    if given is None:
+        return ""
+    word = given.decode("latin-1").strip()
+    if word.startswith('"'):
+        quoted = _QUOTED.fullmatch(word)
+        word = "" if quoted is None else _ESCAPED.sub(r"\1", quoted[1])
+    if not word:
+        raise BadRequest(
+            "idempotency-key must be a word such as 8e03978e-40d5-43dd-bc93-6894a57f9324, quoted or bare",
+            code="idempotency_key_invalid",
+        )
+    return word
 
 
 def fit(headers: Mapping[bytes, bytes]) -> Fit | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from email.utils import formatdate
 from functools import cache, lru_cache
 from math import ceil, floor
 
 from outlast.engine import Asked
-from outlast.flow.call import Allowance, Answer, Looked
+from outlast.flow.call import Allowance, Answer, Keyed, Looked
 from outlast.gateway.exchange import Headers
 from outlast.model.errors import Failure
 
@@ -40,6 +41,8 @@ def of_answer(answer: Answer, asked: Asked, dialect: str) -> Headers:
             headers.append((b"outlast-instead-of", asked.instead_of.encode()))
     if asked.looked is not None:
         headers += of_cache(asked.looked)
+    if asked.keyed is not None:
+        headers += of_key(asked.keyed)
     if asked.allowances:
         headers += of_limits(asked.allowances, dialect)
     return headers
@@ -67,6 +70,17 @@ def of_cache(looked: Looked) -> Headers:
     if looked.given and looked.age is not None:
         headers.append((b"age", b"%d" % floor(looked.age)))
     return headers
+
+
+def of_key(keyed: Keyed) -> Headers:
+    """What became of the idempotency key: is the answer an earlier one, until when will it be given, or why not."""
+    headers: Headers = [(b"idempotent-replayed", b"true")] if keyed.replayed else []
+    if keyed.left is not None:
+        headers.append((b"idempotency-expires", formatdate(time.time() + keyed.left, usegmt=True).encode()))
+    status = keyed.word
+    if keyed.unkept:
+        status += f'; not-kept; detail="{keyed.unkept}"'
+    return [*headers, (b"outlast-idempotency", plain(status))]
 
 
 @cache

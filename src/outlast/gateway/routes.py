@@ -22,7 +22,7 @@ from outlast.engine import Asked
 from outlast.flow.stream import Stream
 from outlast.gateway import headers as with_headers
 from outlast.gateway import kept_answers, models, ollama_pages
-from outlast.gateway.auth import WISHES, Door, fit, priority, timeout, wishes
+from outlast.gateway.auth import WISHES, Door, fit, idempotency, priority, timeout, wishes
 from outlast.gateway.endpoints import all_paths, endpoint_at
 from outlast.gateway.exchange import Headers, Inbound, Outbound
 from outlast.gateway.flow import Flow, now
@@ -160,6 +160,7 @@ class Surface:
             asked.timeout = timeout(headers)
             asked.wishes = wishes(headers)
             asked.fit = fit(headers)
+            asked.key = idempotency(headers)
         asked.timeout = smaller(asked.timeout)  # whoever we are mounted in may be in a hurry
 
     def room(self, inbound: Inbound, usual: int) -> int:
@@ -226,6 +227,8 @@ class Surface:
             head += with_headers.of_skipped(asked.skipped)
         if asked.looked is not None:
             head += with_headers.of_cache(asked.looked)
+        if asked.keyed is not None:
+            head += with_headers.of_key(asked.keyed)
         return _whole(failure.status if self._semantic else status, head, body)
 
     async def _plain(self, inbound: Inbound) -> Outbound:

@@ -301,6 +301,7 @@ class Reply(Struct, kw_only=True, eq=False):
         attempts: how many attempts it took, this one included.
         dropped: names of what could not be carried over to the target's dialect.
         cut: what was left out of the request so that it fits; None where nothing was.
+        replayed: it was made for an earlier request with the same idempotency key.
         quota: what the provider says is left of its limits.
         read: reads what the model said; `parts` calls it once.
     """
@@ -319,6 +320,7 @@ class Reply(Struct, kw_only=True, eq=False):
     attempts: int = 1
     dropped: tuple[str, ...] = ()
     cut: Cut | None = None
+    replayed: bool = False
     quota: Quota | None = None
     _parts: tuple[Part, ...] | None = None
 
@@ -380,7 +382,7 @@ class Counted(Reply, kw_only=True, eq=False):
         return self.source == "estimate"
 
 
-class ToolDelta(Struct, frozen=True, gc=False):
+class ToolDelta(Struct, frozen=True, gc=False, omit_defaults=True):
     """A piece of a tool call; `id` and `name` come with the first piece of an `index`."""
 
     index: int
@@ -389,7 +391,7 @@ class ToolDelta(Struct, frozen=True, gc=False):
     arguments: str = ""
 
 
-class Chunk(Struct, gc=False):
+class Chunk(Struct, gc=False, omit_defaults=True):
     """What one event of a stream brought. `content` says whether it is anything for the caller's eyes.
 
     `choice` is the number of the answer, where several were asked for. `work` says that the provider is at work with a

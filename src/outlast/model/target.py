@@ -83,6 +83,8 @@ class Quirks(Struct, frozen=True):
     """Header that tells how many milliseconds are left for the answer, or for the first content of a stream."""
     attempt_header: str = ""
     """Header that tells which of the request's upstream calls this is, from 1."""
+    idempotency_header: str = ""
+    """Header in which it takes a key that tells the second try of a request from a second request."""
     prefill: Literal["", "message", "prefix", "continue"] = ""
     """Every chat model goes on from a last message of the assistant: as it is, with `prefix: true` on it (Mistral), or
     with `continue_final_message: true` beside it (vLLM)."""

@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Struct, field
 
 from outlast.model.errors import Failure
-from outlast.model.events import AttemptEnded, CacheRenewed, Event, RequestEnded
+from outlast.model.events import AttemptEnded, CacheRenewed, Event, RanOn, RequestEnded
 from outlast.telemetry.story import Background, Story, Timed, story_of
 
 MOST_EVENTS = 256
@@ -133,7 +133,7 @@ class Journal:
         entry = self._under_way.get(call)
         if entry is None:
             over = self._recent.get(call)
-            if over is not None and over.lacks(event):
+            if over is not None and (isinstance(event, RanOn) or over.lacks(event)):
                 over.add(now, event)
                 return
             entry = self._begin(call)
@@ -141,7 +141,9 @@ class Journal:
             if not entry.has(news):
                 entry.add(when, news)
         entry.add(now, event)
-        if isinstance(event, (RequestEnded, CacheRenewed)):
+        if isinstance(event, RanOn):
+            self._went_on(call, entry)
+        elif isinstance(event, (RequestEnded, CacheRenewed)):
             self._over(call, entry, event)
 
     def _begin(self, call: str) -> Entry:
@@ -156,6 +158,16 @@ class Journal:
         self._recent.put(call, entry)
         if end.kind != "ok":
             self._failed.put(call, entry)
+
+    def _went_on(self, call: str, entry: Entry) -> None:
+        """The call has ended, long after its request: what happened to it since belongs to the same story."""
+        del self._under_way[call]
+        over = self._recent.get(call)
+        if over is None:
+            self._recent.put(call, entry)
+            return
+        for when, event in entry.events:
+            over.add(when, event)
 
     def why(self, call: str | Failure) -> Story | None:
         """The story of a call, by its request id or by the failure that it ended with; None if it is not remembered."""

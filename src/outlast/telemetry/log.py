@@ -73,6 +73,7 @@ class RequestLine(Struct, kw_only=True, omit_defaults=True):
     degraded: bool = False
     instead_of: str = ""
     fit: str = ""
+    key: str = ""
     target: str = ""
     provider: str = ""
     model: str = ""
@@ -195,6 +196,7 @@ def _request(event: RequestEnded, now: str) -> RequestLine:
         degraded=event.source not in AS_ASKED_FOR,
         instead_of=event.instead_of,
         fit=event.fit,
+        key=event.key,
         target=event.target,
         provider=provider,
         model=model,

@@ -85,6 +85,7 @@ class _Request(Struct):
     source: str = ""
     instead_of: str = ""
     fit: str = ""
+    key: str = ""
     target: str = ""
     ttft_ms: float | None = None
     tokens_in: int | None = None
@@ -120,6 +121,7 @@ def _request(call: str, said: Mapping[str, object]) -> RequestEnded:
         resumed=line.resumed,
         instead_of=line.instead_of,
         fit=line.fit,
+        key=line.key,
     )
 
 

@@ -53,6 +53,7 @@ class Attempts:
             raise _too_late(target)
         number = call.send()
         _tell_time(outgoing, target, number)
+        _tell_key(outgoing, call)
         record = Record(sent, number)
         exchange: Exchange | None = None
         answer: Answer
@@ -179,6 +180,13 @@ def _tell_time(outgoing: Outgoing, target: Target, number: int) -> None:
     outgoing.deadline_header = quirks.deadline_header.encode()
     if quirks.attempt_header:
         outgoing.headers = (*outgoing.headers, f"{quirks.attempt_header}: {number}".encode())
+
+
+def _tell_key(outgoing: Outgoing, call: Call) -> None:
+    """Let the provider know a second try of the same for one, where it takes keys for that."""
+    header = call.target.provider.quirks.idempotency_header
+    if header and call.once and call.request.forward is None:
+        outgoing.headers = (*outgoing.headers, f"{header}: {call.key_for(outgoing.body)}".encode())
 
 
 def _too_late(target: Target) -> TimedOut:

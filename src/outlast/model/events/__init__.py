@@ -27,7 +27,18 @@ from outlast.model.events.health import (
     Refused,
     TakenOut,
 )
-from outlast.model.events.kept import CacheKept, CacheLooked, CacheRenewed, Degraded, Joined, OfKept, StoreTrouble
+from outlast.model.events.kept import (
+    CacheKept,
+    CacheLooked,
+    CacheRenewed,
+    Degraded,
+    Joined,
+    KeyFound,
+    KeyKept,
+    OfKept,
+    RanOn,
+    StoreTrouble,
+)
 from outlast.model.events.ours import Fault, LoopBlocked, Ours
 from outlast.model.events.repeating import (
     HedgeLost,
@@ -71,6 +82,8 @@ __all__ = [
     "HedgeStarted",
     "HedgeWon",
     "Joined",
+    "KeyFound",
+    "KeyKept",
     "LimitAwaited",
     "LimitChanged",
     "LimitHit",
@@ -80,6 +93,7 @@ __all__ = [
     "Overdrawn",
     "PauseAwaited",
     "ProbeSent",
+    "RanOn",
     "Refused",
     "ReplyRejected",
     "RequestCut",

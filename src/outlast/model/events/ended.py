@@ -40,7 +40,9 @@ class RequestEnded(Struct, frozen=True, gc=False):
     `deadline` is how many seconds it had for its answer, or for the first content of a stream; `code` and `retry_after`
     are what a failure told the caller.
     `resumed` is how often another target went on with its stream; `instead_of` the failure class that a lesser answer
-    stands in for; `fit`, where the request was too long, what was to happen to such.
+    stands in for; `fit`, where the request was too long, what was to happen to such. `key` is what became of its
+    idempotency key: "first" (it is answered for that), "again" (the same, after a process died over it), "attached" (it
+    is being answered for that already), "replayed" (it was); empty where it has none.
     """
 
     call: str
@@ -66,6 +68,7 @@ class RequestEnded(Struct, frozen=True, gc=False):
     resumed: int = 0
     instead_of: str = ""
     fit: str = ""
+    key: str = ""
 
 
 Ended = AttemptEnded | RequestEnded

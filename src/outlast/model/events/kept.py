@@ -74,4 +74,43 @@ class Degraded(Struct, frozen=True):
     reason: str = ""
 
 
-OfKept = CacheLooked | CacheKept | CacheRenewed | StoreTrouble | Joined | Degraded
+class KeyFound(Struct, frozen=True):
+    """A request with an idempotency key: what was `found` under it.
+
+    "nothing" (it is made now), "answer" or "refusal" (given again), "running" (it waits for that; `elsewhere`: another
+    process makes it), "busy" (another process makes it, of which this store brings no news), "other" (the key belongs
+    to another request), "spent" (it was answered, and that was too large to be kept), or "dead" (the process that made
+    the call is dead, so nobody knows whether it was carried out: it is made again, or refused).
+    """
+
+    call: str
+    route: str
+    found: str
+    elsewhere: bool = False
+
+
+class KeyKept(Struct, frozen=True):
+    """What came of a request is kept under its idempotency key for `seconds`; or `reason` says why it is not."""
+
+    call: str
+    route: str
+    seconds: float = 0.0
+    size: int = 0
+    reason: str = ""
+
+
+class RanOn(Struct, frozen=True):
+    """A call with an idempotency key went on after its callers had left, to an end that none of them was told.
+
+    `kind` is "ok" or why there is no answer; `target` who answered, and `cost` what that cost in US dollars.
+    """
+
+    call: str
+    route: str
+    kind: str
+    target: str = ""
+    seconds: float = 0.0
+    cost: float | None = None
+
+
+OfKept = CacheLooked | CacheKept | CacheRenewed | StoreTrouble | Joined | Degraded | KeyFound | KeyKept | RanOn

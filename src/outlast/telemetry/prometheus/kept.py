@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from outlast.model.events import CacheKept, CacheLooked, CacheRenewed, Degraded, Joined, StoreTrouble
+from outlast.model.events import (
+    CacheKept,
+    CacheLooked,
+    CacheRenewed,
+    Degraded,
+    Joined,
+    KeyFound,
+    KeyKept,
+    RanOn,
+    StoreTrouble,
+)
 from outlast.telemetry.prometheus.page import Page, Takes
 from outlast.telemetry.tally import Counts
 
@@ -36,6 +46,25 @@ class Kept:
         self._joined = page.counter(
             "coalesced_total", "Calls that waited for what the same request brought, under way already.", "route"
         )
+        self._keys = page.counter(
+            "idempotency_keys_total",
+            "Requests with an idempotency key; found is nothing (it is made), answer or refusal (given again), running "
+            "(waited for), busy, other, spent (refused) or dead (its process died over it).",
+            "route",
+            "found",
+        )
+        self._keys_kept = page.counter(
+            "idempotency_kept_total",
+            "What came of requests with an idempotency key, kept for the next one (yes) or not (no).",
+            "route",
+            "kept",
+        )
+        self._ran_on = page.counter(
+            "idempotency_ran_on_total",
+            'Calls that went on to their end when no caller was left; kind is "ok" or the failure class.',
+            "route",
+            "kind",
+        )
         self._rungs = page.counter(
             "degrade_rungs_total",
             "Rungs of ladders that were tried after a failure; answered is yes or no.",
@@ -50,6 +79,9 @@ class Kept:
             StoreTrouble: self._store_trouble,
             Joined: self._joined_one,
             Degraded: self._rung_tried,
+            KeyFound: self._key_found,
+            KeyKept: self._key_kept,
+            RanOn: self._call_ran_on,
         }
 
     def _cache_looked(self, event: CacheLooked) -> None:
@@ -68,6 +100,17 @@ class Kept:
 
     def _joined_one(self, event: Joined) -> None:
         self._joined.at(self._route(event.route)).value += 1
+
+    def _key_found(self, event: KeyFound) -> None:
+        self._keys.at((*self._route(event.route), event.found)).value += 1
+
+    def _key_kept(self, event: KeyKept) -> None:
+        self._keys_kept.at((*self._route(event.route), "no" if event.reason else "yes")).value += 1
+
+    def _call_ran_on(self, event: RanOn) -> None:
+        self._ran_on.at((*self._route(event.route), event.kind)).value += 1
+        if event.cost:
+            self._cost.at(self._target(event.target)).value += event.cost
 
     def _rung_tried(self, event: Degraded) -> None:
         self._rungs.at((*self._route(event.route), event.rung, "no" if event.reason else "yes")).value += 1
