@@ -20,14 +20,18 @@ PRICE = "[providers.alpha.models.m.price]\ninput = 1_000_000\noutput = 1_000_000
 """A dollar for a token."""
 
 
-def _tight(asked):
-    """A good answer whose headers say that no request is left."""
-    _, head, *rest = ok().play(asked)
-    yield structs.replace(head, headers=(*head.headers, ("x-ratelimit-remaining-requests", "0")))
-    yield from rest
+ALONE = '[routes.default]\ntargets = ["alpha/m"]\n'
 
 
-TIGHT = Behaviour("tight", _tight)
+def left(requests):
+    """A good answer whose headers say that so many requests are left."""
+
+    def play(asked):
+        _, head, *rest = ok().play(asked)
+        yield structs.replace(head, headers=(*head.headers, ("x-ratelimit-remaining-requests", str(requests))))
+        yield from rest
+
+    return Behaviour("left", play)
 
 
 def test_what_one_process_has_used_the_other_has_not(fleet_of):
@@ -181,7 +185,7 @@ def test_a_provider_s_headers_tighten_what_all_may_spend(fleet_of):
     """One process hears that nothing is left; the other waits although nobody told it."""
     fleet = fleet_of(2, "[providers.alpha.limits]\nrpm = 600")
     one, other = fleet.worlds
-    one.script("alpha/m", TIGHT)
+    one.script("alpha/m", left(0))
     one.ask()
     other.ask()
     first, second = fleet.times()
@@ -208,6 +212,29 @@ def test_key_and_user_are_asked_for_at_once_and_charged_both_or_neither(fleet_of
     for number in range(5):
         world.ask(caller=caller("app", user=f"other {number}"))
     assert "key app" in world.fail(caller=ben).message
+
+
+@pytest.mark.parametrize(("key", "user", "who"), [(6, 12, "key app"), (12, 6, "user")])
+def test_of_two_limits_that_refuse_the_longer_wait_is_told(fleet_of, key, user, who):
+    """One is free in ten seconds, the other in five."""
+    fleet = fleet_of(2, limited(rpm=key) + f"\n[users]\nrpm = {user}\n[limits]\nburst = 1.0")
+    one, other = fleet.worlds
+    anna = caller("app", user="anna")
+    one.ask(caller=anna)
+    failure = other.fail(caller=anna)
+    assert failure.retry_after == pytest.approx(10.0)
+    assert who in failure.message
+
+
+def test_a_forked_child_has_neither_loans_nor_places_of_its_parent(fleet_of):
+    """What it is made of anew knows nothing of them."""
+    fleet = fleet_of(1, limited(rpm=6_000) + "\n[limits]\nleases = true")
+    (world,) = fleet.worlds
+    world.ask(caller=APP)
+    child = world.house.renewed().stack
+    assert not child.caller_limits._kept
+    assert child.peers is not world.stack.peers
+    fleet.wait(1.0)
 
 
 def test_calls_at_once_are_each_process_s_share(fleet_of):
@@ -291,12 +318,10 @@ def test_it_is_told_once_that_the_store_is_gone_and_once_that_it_is_back(fleet_o
     world.crowd(5, caller=APP)
     fleet.wait(10.0)
     world.crowd(5, caller=APP)
-    assert world.stack.peers.apart
     fleet.store.ails = lambda _name: None
     world.crowd(5, caller=APP)
     assert [event.processes for event in world.events(LimitsApart)] == [1]
     assert [event.seconds for event in world.events(LimitsTogether)] == [pytest.approx(10.0)]
-    assert not world.stack.peers.apart
 
 
 def test_a_share_makes_a_provider_s_quota_wait_too(fleet_of):
@@ -311,6 +336,17 @@ def test_a_share_makes_a_provider_s_quota_wait_too(fleet_of):
     fleet.run(story())
     assert fleet.times() == pytest.approx([0.0, 0.0, 40.0, 40.0])
     assert len(one.events(LimitAwaited)) == 1
+
+
+def test_a_share_hears_a_provider_s_headers_and_takes_its_part_of_them(fleet_of):
+    """Of two processes; four requests are left for both, so that two may go at once and the third waits its time."""
+    fleet = fleet_of(1, "[providers.alpha.limits]\nrpm = 600\n[limits]\nprocesses = 2\n" + ALONE)
+    (world,) = fleet.worlds
+    fleet.store.ails = lambda _name: "before"
+    world.script("alpha/m", left(4), ok())
+    world.ask()
+    world.crowd(3)
+    assert world.times() == pytest.approx([0.0, 0.0, 0.0, 0.2])
 
 
 def test_the_other_limit_of_a_call_goes_on_as_it_is_told(fleet_of):
@@ -369,7 +405,6 @@ def test_eight_processes_keep_one_limit(fleet_of, offered):
 
 # -- whoever leaves
 
-ALONE = '[routes.default]\ntargets = ["alpha/m"]\n'
 SHARED_STORIES = {
     "a quota that is waited for": (queued, ALONE + PROVIDER, None),
     "a caller's limits": (of_one_key, ALONE + limited(rpm=12, tpm=100_000, concurrent=2), None),

@@ -138,6 +138,81 @@ class PatientSharedLimit(SharedLimit):
     patient = True
 
 
+class LostLimit(RuleBasedStateMachine):
+    """Three processes that lose the store and find it again, each for itself, at any moment.
+
+    - over every interval what went out has used at most twice the burst and the rate, and a request of each process:
+      the store's own decisions once, all shares once
+    - nobody is refused for ever
+    """
+
+    COSTS = st.sampled_from([0.5, 1.0, 2.0])
+
+    def __init__(self):
+        super().__init__()
+        self.store = Store()
+        self.processes = [Process(self.store, 3) for _ in range(3)]
+        self.lost = set()
+        self.went = []
+
+    @rule(seconds=STEPS)
+    def wait(self, seconds):
+        """Time passes."""
+        self.store.now += seconds
+
+    @rule(who=st.integers(0, 2))
+    def lose(self, who):
+        """One process cannot reach the store."""
+        self.lost.add(who)
+
+    @rule(who=st.integers(0, 2))
+    def find(self, who):
+        """It can again."""
+        self.lost.discard(who)
+
+    @rule(who=st.integers(0, 2), cost=COSTS)
+    def ask(self, who, cost):
+        """A request, which the store decides or the process by itself."""
+        if self.goes(who, cost):
+            self.went.append((self.store.now, cost))
+
+    @rule(who=st.integers(0, 2), cost=COSTS)
+    def ask_in_vain(self, who, cost):
+        """The store has done it, and nobody hears of that."""
+        process = self.processes[who]
+        self.store.limits.take([process.mirror.asked(Costs(cost))], 0.0, self.store.now)
+        if self.goes_alone(who, cost):
+            self.went.append((self.store.now, cost))
+
+    @rule(cost=COSTS)
+    def all_are_found(self, cost):
+        """A while later each may spend again, with the store and without."""
+        self.store.now += 1_000.0
+        self.lost.clear()
+        for who in range(3):
+            assert self.goes(who, cost)
+            self.store.now += 10.0
+            assert self.goes_alone(who, cost)
+            self.store.now += 1_000.0
+
+    def goes(self, who, cost):
+        """May it go now?"""
+        return self.goes_alone(who, cost) if who in self.lost else self.processes[who].ask(cost, 0.0) is not None
+
+    def goes_alone(self, who, cost):
+        """By its share?"""
+        return isinstance(self.processes[who].mirror.share().acquire(Costs(cost), self.store.now), float)
+
+    @invariant()
+    def never_more_than_twice(self):
+        """See the class."""
+        for first, (start, _) in enumerate(self.went):
+            total = 0.0
+            for end, cost in self.went[first:]:
+                total += cost
+                assert total <= 2.0 * (5.0 + 2.0 * (end - start)) + 3 * 2.0 + SLACK
+
+
 class Alarm(Ear):
     """A world whose one alarm is set, and whose dice are thrown by hand."""
 
@@ -241,3 +316,5 @@ TestPatientSharedLimit = PatientSharedLimit.TestCase
 TestPatientSharedLimit.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestLentLimit = LentLimit.TestCase
 TestLentLimit.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestLostLimit = LostLimit.TestCase
+TestLostLimit.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

@@ -217,13 +217,13 @@ class Limits:
         """Of the charge that was made last, the same for all; asked for after a charge, it is what `settle` needs."""
         return self.buckets[0].charges if self.buckets else 0
 
-    def learn(self, quota: Quota, now: float) -> None:
-        """The provider's own count, as its headers tell it."""
+    def learn(self, quota: Quota, now: float, parts: int = 1) -> None:
+        """The provider's own count, as its headers tell it; of so many equal parts, one is ours."""
         for bucket in self.buckets:
             if bucket.unit == "requests" and quota.requests_left is not None:
-                bucket.anchor(quota.requests_left, now)
+                bucket.anchor(quota.requests_left / parts, now)
             elif bucket.unit == "tokens" and quota.tokens_left is not None:
-                bucket.anchor(quota.tokens_left, now)
+                bucket.anchor(quota.tokens_left / parts, now)
 
     def allowances(self, now: float) -> list[Allowance]:
         """What is left of each, for the RateLimit headers."""

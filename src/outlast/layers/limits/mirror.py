@@ -172,7 +172,8 @@ class Mirror(Limits):
     def share(self) -> Share:
         """This process's part of what was left and of the rate, as long as the store is out of reach."""
         if self._share is None:
-            self._share = Share(self, [_part(bucket, self._peers.processes) for bucket in self.buckets])
+            processes = self._peers.processes
+            self._share = Share(self, [_part(bucket, processes) for bucket in self.buckets], processes)
         return self._share
 
     def anything(self) -> Share:
@@ -189,10 +190,10 @@ class Mirror(Limits):
         each = used.requests - charged.requests, used.tokens - charged.tokens, used.usd - charged.usd
         self._settle([_settled(bucket, each[bucket.place], now, number) for bucket in self.buckets])
 
-    def learn(self, quota: Quota, now: float) -> None:
+    def learn(self, quota: Quota, now: float, parts: int = 1) -> None:
         """The provider's own count, as its headers tell it: all processes hear of it."""
         thought = [bucket.tat for bucket in self.buckets]
-        super().learn(quota, now)
+        super().learn(quota, now, parts)
         lowered = [bucket for bucket, tat in zip(self.buckets, thought, strict=True) if bucket.tat != tat]
         if lowered:
             left = tuple(_charge(bucket, bucket.remaining(now)) for bucket in lowered)
@@ -217,13 +218,18 @@ class Mirror(Limits):
 
 
 class Share(Limits):
-    """What one process may spend of a scope's limits without asking, and who has spent it."""
+    """One of so many equal parts of a scope's limits: what one process may spend without asking."""
 
-    __slots__ = ("_mirror",)
+    __slots__ = ("_mirror", "_parts")
 
-    def __init__(self, mirror: Mirror, buckets: Sequence[Gcra]) -> None:
+    def __init__(self, mirror: Mirror, buckets: Sequence[Gcra], parts: int = 1) -> None:
         super().__init__(buckets)
         self._mirror = mirror
+        self._parts = parts
+
+    def learn(self, quota: Quota, now: float, parts: int = 1) -> None:
+        """The provider's own count, of which only one part is ours."""
+        super().learn(quota, now, parts * self._parts)
 
     def settle(self, charged: Costs, used: Costs, now: float, number: int | None = None) -> None:
         """The call is over, here as in the whole."""

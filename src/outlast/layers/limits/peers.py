@@ -49,7 +49,6 @@ class Peers:
 
     Attributes:
         processes: how many there are, as last known.
-        apart: the store could not be asked the last time.
     """
 
     __slots__ = (
@@ -76,11 +75,6 @@ class Peers:
         self._beating = False
         self._round = ""
         self._round_ends = -inf
-
-    @property
-    def apart(self) -> bool:
-        """Could the store not be asked the last time?"""
-        return self._lost_at is not None
 
     def met(self, io: Io) -> None:
         """The store has answered."""
