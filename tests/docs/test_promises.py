@@ -19,4 +19,6 @@ def test_every_promise_is_shown_by_tests_that_exist(promise, shown):
     named = re.findall(r"`([^`]+)::(\w+)`", shown)
     assert named, promise
     for file, name in named:
-        assert re.search(rf"^(def|class) {name}\b", (TESTS / file).read_text(), re.MULTILINE), f"{file}::{name}"
+        assert re.search(rf"^(async def|def|class) {name}\b", (TESTS / file).read_text(), re.MULTILINE), (
+            f"{file}::{name}"
+        )
