@@ -120,6 +120,7 @@ def test_other_words_are_asked_for_once(worlds, stream, how):
 
     def rewrite(request, failure):
         heard.append((request.content().messages[0].parts[0].text, failure.target, failure.kind))
+        assert failure.code == ("content_filter" if how is ENDS else "content_policy_violation")
         return politely(request, failure)
 
     world = worlds(rewrite=rewrite)

@@ -8,7 +8,7 @@ import pytest
 from outlast.dialects import DIALECTS
 from outlast.flow.call import Call
 from outlast.flow.entry import Entry, entry_of, given, packed, unpacked
-from outlast.flow.likeness import likeness
+from outlast.flow.likeness import HARMLESS, likeness
 from outlast.flow.stream import End, Stream
 from outlast.flow.whole import OneBatch, as_stream
 from outlast.layers.cache.record import Record
@@ -30,6 +30,7 @@ from outlast.model.messages import (
     Text,
     ToolCall,
     ToolDelta,
+    ToolResult,
     Usage,
     Vectors,
 )
@@ -388,6 +389,36 @@ def test_pictures_and_vectors_have_words():
     assert key(asked=asked, body=b"1") == key(asked=asked, body=b"2", dialect="anthropic", stream=True)
     inputs = Embed(("a",), extra={"user": "x"})
     assert key(asked=inputs, operation="embed") == key(asked=Embed(("a",)), operation="embed")
+
+
+def test_other_texts_have_other_vectors():
+    """One word is enough."""
+    assert key(asked=Embed(("a",)), operation="embed") != key(asked=Embed(("b",)), operation="embed")
+
+
+def test_the_order_of_names_is_none():
+    """Two writers of the same JSON may have two."""
+    biases = [{"logit_bias": dict(order)} for order in ([("1", 5), ("2", 6)], [("2", 6), ("1", 5)])]
+    assert key(asked=Asked(HI, extra=biases[0])) == key(asked=Asked(HI, extra=biases[1]))
+
+
+def test_fields_that_change_no_answers_form_leave_it_plain():
+    """All of them together."""
+    assert likeness(call(asked=Asked(HI, extra=dict.fromkeys(HARMLESS, 1))), "tenant").plain
+    assert not likeness(call(asked=Asked(HI, extra={"logprobs": True})), "tenant").plain
+
+
+def test_how_much_it_may_think_is_compared_as_it_came_whole_or_streamed():
+    """The answer is the same in both, and can be told in both."""
+    asked = Asked(HI, effort="low")
+    assert key(asked=asked, body=b'{"a":1}') == key(asked=asked, body=b'{"a":1}', stream=True)
+
+
+def test_a_file_is_one_wherever_it_stands():
+    """Beside words, or in what a tool gave back."""
+    for parts in ((Text("see"), Document(data="x")), (ToolResult("c", (Text("see"), Document(data="x"))),)):
+        asked = Asked((Message("user", parts),))
+        assert key(asked=asked, body=b'{"a":1}') != key(asked=asked, body=b'{"a":2}')
 
 
 def test_what_no_writer_takes_is_compared_as_it_came():

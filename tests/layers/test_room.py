@@ -39,18 +39,22 @@ def test_between_those_it_is_read_and_counted_once():
     assert lacks_room(asked, target(TOKENS)) is False
     assert lacks_room(asked, target(TOKENS - 1)) is True
     assert asked.counted[1] == {"o200k": TOKENS}
+    assert lacks_room(readable(tokens=4 * TOKENS), target(TOKENS)) is False
 
 
 def test_the_answer_needs_room_too_as_far_as_the_model_gives_any():
     assert lacks_room(readable(max_tokens=50), target(TOKENS + 50)) is False
     assert lacks_room(readable(max_tokens=50), target(TOKENS + 49)) is True
     assert lacks_room(readable(max_tokens=50), target(TOKENS + 49, max_output=40)) is False
+    assert lacks_room(readable(max_tokens=10), target(TOKENS + 10, max_output=40)) is False
 
 
 def test_room_for_an_answer():
     assert room_for_answer(unread(1, 300), target(1_000)) == 300
     assert room_for_answer(unread(1), target(1_000), 200) == 200
     assert room_for_answer(unread(1, 300), target(1_000, max_output=100)) == 100
+    assert room_for_answer(unread(1, 50), target(1_000, max_output=100)) == 50
+    assert room_for_answer(unread(1), target(1_000)) == 0
     assert room_for_answer(unread(1, 9_000), target(1_000)) == 500
     assert room_for_answer(unread(1, 9_000), target(0)) == 9_000
 
@@ -58,4 +62,5 @@ def test_room_for_an_answer():
 def test_at_a_glance():
     assert not may_lack_room(unread(10**9), target(0))
     assert may_lack_room(unread(101), target(201))
+    assert may_lack_room(unread(50, 101), target(200))
     assert not may_lack_room(unread(100), target(200))

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from outlast.flow.stream import End
-from outlast.flow.whole import OneBatch
+from outlast.flow.whole import OneBatch, as_stream
 from outlast.layers.attempt.record import Record, cost_of
+from outlast.model.cut import Cut
 from outlast.model.errors import BadResponse, BrokenStream, TimedOut, Transient
 from outlast.model.events import AttemptEnded
 from outlast.model.messages import Chunk, Image, Opening, Reasoning, Refusal, Reply, Text, ToolCall, ToolDelta, Usage
@@ -44,6 +45,18 @@ def test_a_reply_becomes_one_batch_with_all_that_it_says():
     again = source.take()
     assert (again.raw, again.chunks, again.last) == (b"", [], True)
     assert asyncio.run(source.next()) is None
+
+
+def test_a_stream_of_a_reply_says_of_it_what_the_reply_says():
+    """Who leaves it unread has been told nothing, and is told what the question takes, by our estimate."""
+    cut = Cut("drop_oldest", 1, 2, 30, 20)
+    reply = Reply(
+        model="m", finish="stop", usage=USED, read=lambda: PARTS, source="cache", attempts=0, dropped=("x",), cut=cut
+    )
+    stream = as_stream(reply, a_call(tokens=70))
+    assert (stream.source, stream.attempts, stream.dropped, stream.cut) == ("cache", 0, ("x",), cut)
+    stream.abort()
+    assert (stream.usage, stream.cost) == (Usage(input=70, estimated=True), 0.0)
 
 
 def test_a_cost_is_known_where_both_the_price_and_the_usage_are():
