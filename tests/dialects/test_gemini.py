@@ -251,6 +251,10 @@ def test_the_caller_s_own_beginning_becomes_one_with_it(wire):
 # -- what breaks -------------------------------------------------------------------------------------------------
 
 
+NO_EVENTS = {b"", b"{}", b'{"choices":[]}', b'{"candidates":[]}'}
+"""What says nothing in a stream, which may have any number of it."""
+
+
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
@@ -271,7 +275,7 @@ def test_an_answer_that_is_none(wire, body, kind):
     """Whole, or as the first event of a stream, it is the failure that it means."""
     with pytest.raises(kind):
         GEMINI.decode(body, wire.ask(), wire.target("gemini"))
-    if body not in {b"", b'{"candidates":[]}'}:  # of which a stream may have any number
+    if body not in NO_EVENTS:
         with pytest.raises(kind):
             wire.read("gemini", b"data: " + body + b"\r\n\r\n")
 
@@ -300,6 +304,14 @@ def test_a_prompt_is_blocked_with_an_empty_list_too(wire, blocked):
         assert wire.read("gemini", wire.candidates(event, wire.candidate("hi")))[0].last
 
 
+def test_events_of_a_later_kind_are_none_of_our_business(wire):
+    """They pass; and a stream that has nothing else is no answer."""
+    odd = b'{"laterAddition":{"a":1}}'
+    batch, _ = wire.read("gemini", wire.candidates(odd, wire.candidate("hi")))
+    assert (wire.text(batch.chunks), batch.last) == ("hi", True)
+    assert not wire.read("gemini", wire.candidates(odd, odd))[0].last
+
+
 def test_a_stream_without_a_finish_reason_is_not_whole(wire):
     """However it ends: between events, inside one, before the first."""
     data = wire.candidates(wire.candidate("hel", finish=None), wire.candidate("lo"))
@@ -312,7 +324,6 @@ def test_a_stream_without_a_finish_reason_is_not_whole(wire):
     ("event", "kind"),
     [
         (b"data: {oops\r\n\r\n", BadResponse),
-        (b'data: {"choices":[{"delta":{"content":"x"}}]}\r\n\r\n', BadResponse),
         (b'data: {"error":{"code":503,"status":"UNAVAILABLE"}}\r\n\r\n', Transient),
         (b'{"error":{"code":503,"status":"UNAVAILABLE"}}\n\n', Transient),
         (b'data: {"promptFeedback":{"blockReason":"OTHER"}}\r\n\r\n', ContentFilter),
@@ -652,3 +663,10 @@ def test_a_writer_goes_on_behind_the_provider_s_bytes(wire):
     assert (first["responseId"], first["candidates"][0]["content"]["parts"]) == ("r", [{"text": " rest"}])
     assert last["candidates"][0]["finishReason"] == "STOP"
     assert GEMINI.writer(wire.ask_gemini()).end() == b""
+
+
+def test_what_has_ended_in_the_provider_s_bytes_is_not_ended_again(wire):
+    """The finish stands in them, and so does the usage; both are told once."""
+    writer = GEMINI.writer(wire.ask_gemini(stream=True))
+    told = writer.go_on(m.Opening("r", "m")) + writer.write([m.Chunk(usage=m.Usage(3, 2))])
+    assert told + writer.end() == b""

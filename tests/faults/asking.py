@@ -13,9 +13,10 @@ from tests.gateway.house import House
 
 from outlast.testing import FAULTS
 
+from . import tongues
 from .cases import PATIENCE, Asked, Heard, toml_of
 
-PATHS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}
+STREAMED = ("text/event-stream", "application/x-ndjson")
 
 
 class Stage(House):
@@ -45,17 +46,13 @@ class Stage(House):
 
     def _ask(self, case):
         """Send one request of the case, and read its answer to the end."""
-        body = {
-            "model": case.model,
-            "messages": [{"role": "user", "content": "hi"}],
-            "stream": case.streamed,
-            "max_tokens": case.facts.max_tokens or 1000,
-        }
+        most = case.facts.max_tokens or 1000
+        path, body = tongues.request_of(case.asked_as, model=case.model, streamed=case.streamed, most=most)
         headers = {"content-type": "application/json", "x-request-id": case.name}
         link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         since = time.monotonic()
         try:
-            link.request("POST", PATHS[case.asked_as], json.dumps(body), headers)
+            link.request("POST", path, json.dumps(body), headers)
             response = link.getresponse()
             seconds = time.monotonic() - since
             data = response.read()  # raises where the body is not ended in order
@@ -95,58 +92,44 @@ class Answer:
         self.finish = None
         self.marked = False
         self.error = None
+        self.fields = None
         self.finishes = 0
         self.after = []
-        if headers["content-type"].startswith("text/event-stream"):
-            self._read_stream()
+        if headers["content-type"].startswith(STREAMED):
+            for text, names in tongues.events_of(self.dialect, body):
+                self._take(text, names)
         else:
-            self._read_whole(json.loads(body))
+            self._read(json.loads(body))
 
-    def _read_stream(self):
-        assert self.body.endswith(b"\n\n"), self.body[-100:]
-        for event in self.body.decode("utf-8").split("\n\n")[:-1]:
-            lines = [line.removeprefix("data: ") for line in event.split("\n") if line.startswith("data: ")]
-            names = [line.removeprefix("event: ") for line in event.split("\n") if line.startswith("event: ")]
-            if self.error is not None:
-                self.after.append(event)
-            if lines == ["[DONE]"]:
-                self.marked = True
-            elif lines:
-                self._read_event(json.loads("".join(lines)), names)
-
-    def _read_event(self, data, names):
-        assert names == ([data["type"]] if self.dialect == "anthropic" else []), "SDKs go by the names"
-        if data.get("error"):
-            self.error = data
-        elif self.dialect == "openai":
-            for choice in data.get("choices") or ():
-                self.text += plain((choice.get("delta") or {}).get("content"))
-                self._finished(choice.get("finish_reason"))
-        else:
-            delta = data.get("delta") or {}
-            self.text += (delta.get("text") or "") + ((data.get("content_block") or {}).get("text") or "")
-            self._finished(delta.get("stop_reason"))
-            self.marked = self.marked or data["type"] == "message_stop"
-
-    def _finished(self, reason):
-        if reason:
-            self.finish = reason
+    def _take(self, text, names):
+        if self.error is not None:
+            self.after.append(text)
+        if text == "[DONE]":
+            self.marked = True
+        if not text or text == "[DONE]":
+            return
+        data = json.loads(text)
+        named = self.dialect in tongues.NAMED
+        assert names == ([data["type"]] if named else []), "SDKs go by the names"
+        if self._failed(data):
+            return
+        words, finish = tongues.heard(self.dialect, data)
+        self.text += words
+        last = data.get("type") in tongues.LAST or (bool(finish) and self.dialect in tongues.MARKERLESS)
+        self.marked = self.marked or last
+        if finish:
+            self.finish = finish
             self.finishes += 1
 
-    def _read_whole(self, data):
-        if data.get("error"):
-            self.error = data
-        elif self.dialect == "openai":
-            self.text = plain(data["choices"][0]["message"].get("content"))
-            self.finish = data["choices"][0]["finish_reason"]
-        else:
-            self.text = "".join(block.get("text") or "" for block in data["content"])
-            self.finish = data["stop_reason"]
+    def _read(self, data):
+        if not self._failed(data):
+            self.text, self.finish = tongues.read(self.dialect, data)
+
+    def _failed(self, data):
+        fields = tongues.error_in(self.dialect, data)
+        if fields is not None:
+            self.error, self.fields = data, fields
+        return fields is not None
 
     def __repr__(self):
         return f"Answer({self.status}, {self.headers}, {self.body[:600]!r})"
-
-
-def plain(content):
-    """The words of a content that may be text, a list of parts, or nothing."""
-    return "".join(part["text"] for part in content) if isinstance(content, list) else content or ""

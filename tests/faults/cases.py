@@ -49,8 +49,10 @@ class Case(NamedTuple):
 
     @property
     def asked_as(self):
-        """The caller's dialect: the provider's own, and where another target is left the other one."""
-        return DIALECTS[1 - DIALECTS.index(self.dialect)] if self.paired else self.dialect
+        """The caller's dialect: the provider's own, and where another target is left another one."""
+        if not self.paired:
+            return self.dialect
+        return "anthropic" if self.dialect == "openai" else "openai"
 
     @property
     def facts(self):
@@ -124,7 +126,7 @@ def cases_of(row, dialect):
     return [*alone, *(case._replace(paired=True) for case in alone if case.kind != "ok")]
 
 
-QUESTIONS = [(row, dialect) for row in ROWS for dialect in DIALECTS]
+QUESTIONS = [(row, dialect) for row in ROWS for dialect in (*DIALECTS, *ROWS[row].others)]
 ALL = [case for row, dialect in QUESTIONS for case in cases_of(row, dialect)]
 
 
@@ -222,7 +224,7 @@ def toml_of(url, cases, *, elsewhere=None, ca_file=""):
 
 
 def _account(url, name, dialect, timers):
-    version = "/v1" if dialect == "openai" else ""
+    version = "/v1" if dialect in {"openai", "responses"} else ""
     limits = ", ".join(f"{phase} = {seconds}" for phase, seconds in timers.items())
     return [
         f"[providers.{name}]",

@@ -37,7 +37,7 @@ def check_answer(case, answer, text, target, source, attempts=None):
     assert answer.failure is None
     assert (answer.text, answer.target, answer.source) == (text, target, source)
     assert (answer.attempts, answer.finishes) == (attempts or len(case.kinds), 1)
-    assert answer.finish in {"stop", "length", "tool_calls", case.facts.finish}
+    assert answer.finish in {"stop", "length", "tool_calls", *case.facts.finishes}
 
 
 def check_failure(case, answer, attempts):

@@ -1,6 +1,6 @@
 """Answers that are written by hand: a good one with something changed, or under a head that no server should send.
 
-good answer ──▶ JSON ──edit──▶ whole answer                      edited_json
+good answer ──▶ JSON ──edit──▶ whole answer                      edited_json, edited_by_vendor
             └─▶ bytes ──▶ head and pieces as you say             raw_answer, headed: always whole
                                                                  under, in_chunks: whole or streamed, as it is asked
 """
@@ -8,7 +8,7 @@ good answer ──▶ JSON ──edit──▶ whole answer                     
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from outlast.lab.answer import Asked, Json, compose, dumps
 from outlast.lab.rendering import answer_body, answer_events, whole
@@ -23,6 +23,16 @@ def edited_json(name: str, edit: Callable[[Json], object]) -> Behaviour:
 
     def play(asked: Asked) -> Iterator[Step]:
         yield from whole(dumps(edit(json.loads(answer_body(asked, compose(asked))))), asked)
+
+    return Behaviour(name, play)
+
+
+def edited_by_vendor(name: str, edits: Mapping[str, Callable[[Json], object]]) -> Behaviour:
+    """A whole answer whose JSON was changed in its vendor's own words; a good one where there is no such change."""
+
+    def play(asked: Asked) -> Iterator[Step]:
+        edit = edits.get(asked.vendor, lambda reply: reply)
+        yield from edited_json(name, edit).play(asked)
 
     return Behaviour(name, play)
 

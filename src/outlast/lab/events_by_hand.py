@@ -32,14 +32,15 @@ def spoken(
     *then: Step,
     text: str | None = None,
     whole: Behaviour | None = None,
+    **others: Sequence[bytes],
 ) -> Behaviour:
-    """A stream of these events for each vendor, ended by `then` or in order.
+    """A stream of these events for each vendor (`others` by their names), ended by `then` or in order.
 
     A vendor that is left out gives a good answer of this `text`, and so does a whole one, unless `whole` is given.
     """
 
     def play(asked: Asked) -> Iterator[Step]:
-        events = {"openai": openai, "anthropic": anthropic}.get(asked.vendor)
+        events = {"openai": openai, "anthropic": anthropic, **others}.get(asked.vendor)
         if events is None or not asked.stream:
             yield from (ok(text) if whole is None or asked.stream else whole).play(asked)
             return
@@ -101,3 +102,37 @@ def words(*texts: str, index: int = 0) -> list[bytes]:
 def message(*events: bytes, reason: str | None = "end_turn") -> list[bytes]:
     """A whole message with these events."""
     return [begun(), *events, *over(reason)]
+
+
+def googles(*parts: Json, finish: str = "STOP") -> list[bytes]:
+    """A whole stream of Google's that says these parts, one in each event."""
+    told: list[Json] = [{"content": {"role": "model", "parts": [part]}, "index": 0} for part in parts]
+    told.append({"finishReason": finish, "index": 0})
+    return [b"data: " + dumps({"candidates": [one], "responseId": "sim"}) + b"\r\n\r\n" for one in told]
+
+
+def lines(*messages: Json) -> list[bytes]:
+    """A whole stream of Ollama's that says these messages, one in each line."""
+    said: list[Json] = [
+        {"message": {"role": "assistant", "content": "", **message}, "done": False} for message in messages
+    ]
+    said.append({"message": {"role": "assistant", "content": ""}, "done": True, "done_reason": "stop"})
+    return [dumps({"model": "sim", "created_at": "2026-01-01T00:00:00Z", **one}) + b"\n" for one in said]
+
+
+def coheres(*told: tuple[str, int, Json], finish: str = "COMPLETE") -> list[bytes]:
+    """A whole stream of Cohere's: kind, index and message of each event between the first and the last."""
+    return [
+        event("message-start", id="sim", delta={"message": {"role": "assistant"}}),
+        *(event(kind, index=index, delta={"message": message}) for kind, index, message in told),
+        event("message-end", delta={"finish_reason": finish}),
+    ]
+
+
+def responded(*told: tuple[str, Json], output: Sequence[Json]) -> list[bytes]:
+    """A whole stream of a response: kind and fields of each event before the one that repeats the `output`."""
+    response: Json = {"id": "resp_sim", "object": "response", "created_at": 1, "model": "sim", "status": "in_progress"}
+    whole = response | {"status": "completed", "output": list(output)}
+    begin: tuple[str, Json] = ("created", {"response": response | {"output": []}})
+    rest: list[tuple[str, Json]] = [begin, *told, ("completed", {"response": whole})]
+    return [event(f"response.{kind}", sequence_number=at, **fields) for at, (kind, fields) in enumerate(rest)]

@@ -65,6 +65,13 @@ def streamed(asked: Asked, said: Said, *, first: float = 0.0, between: float = 0
     yield End()
 
 
+def framed(asked: Asked, told: bytes, name: bytes = b"") -> bytes:
+    """An event that says this, as the vendor's streams have it: a line, or one with a name or without."""
+    if asked.vendor == "ollama":
+        return told + b"\n"
+    return (b"event: %b\n" % name if name else b"") + b"data: %b\n\n" % told
+
+
 def words_of(asked: Asked) -> ModuleType:
     """The module that has the vendor's words."""
     return _WORDS[asked.vendor]

@@ -66,7 +66,7 @@ class _Message(Struct):
 class _Answer(Struct):
     message: _Message
     finish_reason: str
-    id: str = ""
+    id: Any = ""
     usage: Raw = Raw()
 
 
@@ -107,7 +107,7 @@ def decode(body: bytes, request: Request, target: Target, dialect: str) -> Reply
     if message.content is None and not message.tool_calls:
         raise BadResponse("an answer without content")
     return Reply(
-        id=said.id,
+        id=said.id if isinstance(said.id, str) else "",
         model=target.model,
         finish=finish_read(said.finish_reason),
         usage=usage_in(said.usage) or _counted(message, request, target),

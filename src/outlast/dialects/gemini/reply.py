@@ -40,7 +40,12 @@ class Candidate(Struct, rename="camel"):
 
     content: Content | None = None
     finish_reason: str | None = None
-    index: int | None = None
+    index: Any = None
+
+    @property
+    def place(self) -> int:
+        """Which of the answers it is of."""
+        return self.index if isinstance(self.index, int) else 0
 
     @property
     def reason(self) -> str:
@@ -60,9 +65,19 @@ class Answer(Struct, rename="camel"):
     candidates: list[Candidate] | None = None
     prompt_feedback: Feedback | None = None
     usage_metadata: Raw = Raw()
-    model_version: str | None = None
-    response_id: str | None = None
+    model_version: Any = None
+    response_id: Any = None
     error: Any = None
+
+    @property
+    def model(self) -> str:
+        """Who answers; empty where that is not said."""
+        return self.model_version if isinstance(self.model_version, str) else ""
+
+    @property
+    def id(self) -> str:
+        """The answer's own name; empty where it has none."""
+        return self.response_id if isinstance(self.response_id, str) else ""
 
 
 _ANSWER = msgspec.json.Decoder(Answer)
@@ -90,11 +105,11 @@ def decode(body: bytes, request: m.Request, target: Target, dialect: str) -> m.R
     candidates = said.candidates or []
     if not candidates:
         raise unanswered(said, target)
-    parts = _read(candidates[0], said.response_id or "")
+    parts = _read(candidates[0], said.id)
     called = any(isinstance(part, m.ToolCall) for part in parts)
     return m.Reply(
-        id=said.response_id or "",
-        model=said.model_version or target.model,
+        id=said.id,
+        model=said.model or target.model,
         finish=finish_read(candidates[0].reason or "STOP", called=called),
         usage=usage_in(said.usage_metadata) or _counted(parts, request, target),
         raw=body,

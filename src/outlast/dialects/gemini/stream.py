@@ -9,6 +9,8 @@ whole. The usage stands in every event and is told once, at the end.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from outlast.dialects import signatures, wire
@@ -50,16 +52,22 @@ class GeminiReader(EventReader):
             raise in_band(said.error, self._target)
         usage = usage_in(said.usage_metadata) if bytes(said.usage_metadata) else None
         self._usage = usage or self._usage
-        if blocked(said) or (said.candidates is None and usage is None):
+        if blocked(said):
             raise unanswered(said, self._target)
         if not self.opening.model:
-            self.opening.id, self.opening.model = said.response_id or "", said.model_version or ""
-        for candidate in said.candidates or ():
+            self.opening.id, self.opening.model = said.id, said.model
+        news = self._answers(said.candidates or (), chunks)
+        return news and (bool(said.candidates) or usage is not None)
+
+    def _answers(self, candidates: Sequence[Candidate], chunks: list[Chunk]) -> bool:
+        """Take what they bring; say whether that is more than an end which has been told before."""
+        before, over = len(chunks), self.finished
+        for candidate in candidates:
             self._choose(candidate, chunks)
-        return True
+        return len(chunks) > before or not (over and any(candidate.reason for candidate in candidates))
 
     def _choose(self, candidate: Candidate, chunks: list[Chunk]) -> None:
-        index = candidate.index or 0
+        index = candidate.place
         self._finished.setdefault(index, False)
         for part in (candidate.content.parts if candidate.content is not None else None) or ():
             self._part(part, index, chunks)

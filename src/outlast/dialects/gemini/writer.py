@@ -41,11 +41,12 @@ class _Choice(Struct):
 class GeminiWriter:
     """Writes one stream of answers in small."""
 
-    __slots__ = ("_choices", "_head", "_request", "_started", "_usage")
+    __slots__ = ("_begun", "_choices", "_head", "_request", "_started", "_usage")
 
     def __init__(self, request: Request) -> None:
         self._request = request
         self._started = False
+        self._begun = False  # by the provider's own bytes
         self._head: _Json = {}
         self._choices: dict[int, _Choice] = {}
         self._usage = Usage(input=request.tokens, estimated=True)
@@ -58,7 +59,8 @@ class GeminiWriter:
         return b""
 
     def go_on(self, opening: Opening) -> bytes:
-        """Nothing, as at the start."""
+        """Nothing, as at the start; and nothing at the end, unless there was something to be said before it."""
+        self._begun = True
         return self.start(opening)
 
     def write(self, chunks: list[Chunk]) -> bytes:
@@ -92,7 +94,7 @@ class GeminiWriter:
 
     def end(self) -> bytes:
         """The calls, why each answer ended, and the usage; nothing when the events were not ours."""
-        if not self._started:
+        if not self._started or (self._begun and not self._choices):
             return b""
         choices = self._choices or {0: _Choice({})}
         candidates = [_ended(index, choice) for index, choice in sorted(choices.items())]

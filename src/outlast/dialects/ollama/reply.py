@@ -43,11 +43,16 @@ class Line(Struct, gc=False):
     message: _Message | None = None
     done: bool = False
     done_reason: str | None = None
-    model: str = ""
-    created_at: str = ""
+    model: Any = ""
+    created_at: Any = ""
     prompt_eval_count: Raw = Raw()
     eval_count: Raw = Raw()
     error: Any = None
+
+    @property
+    def who(self) -> str:
+        """The model that answers; empty where that is not said."""
+        return self.model if isinstance(self.model, str) else ""
 
 
 _LINE = msgspec.json.Decoder(Line)
@@ -67,7 +72,7 @@ def decode(body: bytes, request: Request, target: Target, dialect: str) -> Reply
     message = said.message or _Message()
     calls = calls_of(message, body)
     return Reply(
-        model=said.model or target.model,
+        model=said.who or target.model,
         finish=finish_read(said.done_reason, called=bool(calls)),
         usage=usage_of(said, request, _size(message)),
         created=moment(said.created_at),
@@ -130,10 +135,10 @@ def _arguments(given: bytes) -> str:
     return given.decode() if given not in {b"", b"null"} else "{}"
 
 
-def moment(text: str) -> int:
+def moment(told: object) -> int:
     """Seconds since the epoch; 0 for what is no time."""
     try:
-        found = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(told if isinstance(told, str) else "")
         return max(0, int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()))
     except (ValueError, OverflowError, OSError):
         return 0

@@ -38,7 +38,7 @@ class OllamaReader(EventReader):
         if said is None or said.message is None:
             raise BadResponse("a line of the stream is garbled, or of another protocol")
         if not self.opening.model:
-            self.opening = Opening(model=said.model, created=moment(said.created_at))
+            self.opening = Opening(model=said.who, created=moment(said.created_at))
         words, thoughts = said.message.content or "", said.message.thinking or ""
         self._size += len(words) + len(thoughts)
         if words or thoughts:

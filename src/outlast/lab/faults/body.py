@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator
 from typing import cast
 
 from outlast.lab.answer import Asked, Json, compose, dumps
-from outlast.lab.by_hand import edited_json, headed
+from outlast.lab.by_hand import edited_by_vendor, edited_json, headed
+from outlast.lab.faults import places
+from outlast.lab.faults.places import Edit, at
 from outlast.lab.rendering import answer_body, whole
 from outlast.lab.script import Behaviour, body, empty, error_event, html, later, ok, truncated_json
 from outlast.lab.steps import Step
 
-_Edit = Callable[[Json], object]
-
 
 def _with_choices(value: object) -> Behaviour:
-    return edited_json("choices", lambda reply: reply | {"choices" if "choices" in reply else "content": value})
+    return edited_by_vendor("choices", places.answers(value))
 
 
-def _each(openai: _Edit, anthropic: _Edit = lambda reply: reply) -> Behaviour:
-    """Changed by `openai` where there are choices, else by `anthropic`."""
-    return edited_json("each", lambda reply: openai(reply) if "choices" in reply else anthropic(reply))
+def _each(openai: Edit, anthropic: Edit = lambda reply: reply, **others: Edit) -> Behaviour:
+    """Changed in the words of each vendor that is named."""
+    return edited_by_vendor("each", {"openai": openai, "anthropic": anthropic, **others})
 
 
-def _message(**fields: object) -> _Edit:
+def _message(**fields: object) -> Edit:
     """Sets fields of the message of each choice."""
 
     def edit(reply: Json) -> object:
@@ -34,7 +35,7 @@ def _message(**fields: object) -> _Edit:
     return edit
 
 
-def _choice(**fields: object) -> _Edit:
+def _choice(**fields: object) -> Edit:
     """Sets fields of each choice."""
 
     def edit(reply: Json) -> object:
@@ -49,24 +50,42 @@ def _choices(reply: Json) -> list[Json]:
     return cast("list[Json]", reply["choices"])
 
 
-def _top(**fields: object) -> _Edit:
+def _top(**fields: object) -> Edit:
     return lambda reply: reply | fields
 
 
 def _with_content(value: object) -> Behaviour:
-    return _each(_message(content=value), _top(content=[{"type": "text", "text": value}]))
+    anthropic = _top(content=[{"type": "text", "text": value}])
+    return edited_by_vendor("content", places.words(value) | {"anthropic": anthropic})
 
 
-def _with_usage(value: object) -> Behaviour:
-    return edited_json("usage", _top(usage=value))
+def _with_finish(openai: str, anthropic: str, **others: Edit) -> Behaviour:
+    return _each(_choice(finish_reason=openai), _top(stop_reason=anthropic), **others)
 
 
-def _with_finish(openai: str, anthropic: str) -> Behaviour:
-    return _each(_choice(finish_reason=openai), _top(stop_reason=anthropic))
+def _ended(reason: str) -> Edit:
+    """Google's word for why the first answer ended."""
+    return at("candidates", 0, "finishReason", value=reason)
 
 
-def _without(name: str) -> Behaviour:
-    return edited_json("without", lambda reply: {key: value for key, value in reply.items() if key != name})
+def _incomplete(reason: str) -> Edit:
+    """OpenAI's word for why a response is not complete."""
+    return _top(status="incomplete", incomplete_details={"reason": reason})
+
+
+def _calling(arguments: object) -> dict[str, Edit]:
+    """A tool call with such arguments where these are text."""
+    call = {"id": "call_1", "type": "function", "function": {"name": "w", "arguments": arguments}}
+    item = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "w", "arguments": arguments}
+    return {
+        "cohere": _top(message={"role": "assistant", "tool_calls": [call]}, finish_reason="TOOL_CALL"),
+        "responses": _top(output=[item | {"status": "completed"}]),
+    }
+
+
+def _parts(*parts: Json) -> Edit:
+    """What Google's model says."""
+    return at("candidates", 0, "content", "parts", value=list(parts))
 
 
 def _said(value: object) -> Behaviour:
@@ -82,17 +101,19 @@ def _other_vendor() -> Behaviour:
     return Behaviour("other-vendor", play)
 
 
-def _calls(arguments: object, **more: object) -> _Edit:
+def _calls(arguments: object, **more: object) -> Edit:
     """Says a tool call instead of words."""
     call = {"id": "call_1", "type": "function", "function": {"name": "w", "arguments": arguments}} | more
     message = _message(content=None, tool_calls=[call])
     return lambda reply: _choice(finish_reason="tool_calls")(cast("Json", message(reply)))
 
 
-def _blocks(*blocks: Json, reason: str = "end_turn") -> _Edit:
+def _blocks(*blocks: Json, reason: str = "end_turn") -> Edit:
     return _top(content=list(blocks), stop_reason=reason)
 
 
+_COUNT = re.compile(rb'"[a-zA-Z_]*(?:_tokens|TokenCount|_count)":')
+"""The name of a number of tokens, in anybody's words."""
 _NOTHING: dict[str, Behaviour] = {
     "D1-empty": empty(),
     "D2-truncated-json": truncated_json(),
@@ -103,23 +124,29 @@ _NOTHING: dict[str, Behaviour] = {
     "D5-not-utf8": headed(edit=lambda data: data.replace(b"simulated", b"\xff\xfe")),
     "D6-lone-surrogate": headed(edit=lambda data: data.replace(b"simulated", b"\\ud800")),
     "D7-nul-in-text": headed(edit=lambda data: data.replace(b"simulated", b"\\u0000")),
-    "D9-huge-number": headed(edit=lambda data: data.replace(b'_tokens":', b'_tokens":1' + b"0" * 400)),
+    "D9-huge-number": headed(edit=lambda data: _COUNT.sub(rb"\g<0>1" + b"0" * 400, data)),
     "D11-nested": later(lambda: body(b"[" * 100_000 + b"]" * 100_000)),
     "D12-32-mib": later(lambda: ok("a" * (32 << 20))),
     "D14-error-in-200": error_event(0),
     "D14-error-string-in-200": body(b'{"error":"something went wrong"}'),
     "D16-choices-empty": _with_choices([]),
     "D17-choices-null": _with_choices(None),
-    "D17-choices-missing": _without("choices"),
+    "D17-choices-missing": edited_by_vendor(
+        "without", places.without(lambda there: (there.answers,)) | {"anthropic": lambda reply: reply}
+    ),
     "D19-content-null": _with_content(None),
     "D19-content-empty": _with_content(""),
     "D19-content-list": _with_content([{"type": "text", "text": "hello"}]),
-    "D21-content-filter": _with_finish("content_filter", "refusal"),
-    "D22-unknown-finish": _with_finish("eos", "eos"),
-    "D24-usage-missing": _without("usage"),
-    "D24-usage-null": _with_usage(None),
-    "D24-usage-negative": _with_usage({"prompt_tokens": -1, "completion_tokens": -1, "input_tokens": -1}),
-    "D24-usage-words": _with_usage("many"),
+    "D21-content-filter": _with_finish(
+        "content_filter", "refusal", gemini=_ended("SAFETY"), responses=_incomplete("content_filter")
+    ),
+    "D22-unknown-finish": _with_finish(
+        "eos", "eos", gemini=_ended("LATER"), cohere=_top(finish_reason="LATER"), ollama=_top(done_reason="later")
+    ),
+    "D24-usage-missing": edited_by_vendor("without", places.without(lambda there: there.usage)),
+    "D24-usage-null": edited_by_vendor("usage", places.usage(None)),
+    "D24-usage-negative": edited_by_vendor("usage", places.counts(-1)),
+    "D24-usage-words": edited_by_vendor("usage", places.usage("many")),
     "D26-other-vendor": _other_vendor(),
 }
 _FORMS: dict[str, Behaviour] = {
@@ -134,8 +161,8 @@ _FORMS: dict[str, Behaviour] = {
     "D31-padded": headed(edit=lambda data: b" \n" * 5000 + data + b"\n" * 100),
     "D31-said-twice": headed(edit=lambda data: data + data),
     "D31-junk-behind": headed(edit=lambda data: data + b"<!-- canary -->"),
-    "D31-not-utf8-elsewhere": headed(edit=lambda data: data.replace(b'{"id"', b'{"odd":"\xff","id"', 1)),
-    "D31-nan": headed(edit=lambda data: data.replace(b'_tokens":', b'_tokens":NaN,"x":', 1)),
+    "D31-not-utf8-elsewhere": headed(edit=lambda data: data.replace(b"{", b'{"odd":"\xff",', 1)),
+    "D31-nan": headed(edit=lambda data: _COUNT.sub(rb'\g<0>NaN,"x":', data, count=1)),
     "D31-control-character": headed(edit=lambda data: data.replace(b"simulated", b"simu\x01lated")),
     "D31-surrogate-pair": headed(edit=lambda data: data.replace(b"simulated", b"\\ud83d\\ude00")),
     "D31-long-text": later(lambda: ok("a" * 100_000)),
@@ -172,33 +199,55 @@ _SHAPES: dict[str, Behaviour] = {
     "D35-message-null": _each(_choice(message=None), _top(content="canary")),
     "D35-message-words": _each(_choice(message="canary"), _top(content=[None])),
     "D35-choice-null": _with_choices([None]),
-    "D35-ids-odd": _each(_top(id=7, model=None, created=1.5, object="canary"), _top(id=7, model=None)),
+    "D35-ids-odd": _each(
+        _top(id=7, model=None, created=1.5, object="canary"),
+        _top(id=7, model=None),
+        gemini=_top(responseId=7, modelVersion=None),
+        cohere=_top(id=7),
+        ollama=_top(model=None, created_at=7),
+        responses=_top(id=7, model=None, created_at="1.5"),
+    ),
     "D36-reasoning-only": _each(
         _message(content=None, reasoning_content="thinking"),
         _blocks({"type": "thinking", "thinking": "thinking", "signature": "c2ln"}),
+        gemini=_parts({"text": "thinking", "thought": True}),
+        cohere=at("message", "content", value=[{"type": "thinking", "thinking": "thinking"}]),
+        ollama=_top(message={"role": "assistant", "content": "", "thinking": "thinking"}),
+        responses=_top(output=[{"type": "reasoning", "id": "rs_1", "summary": []}]),
     ),
     "D36-refusal": _each(
-        _message(content=None, refusal="I will not."), _blocks({"type": "text", "text": ""}, reason="refusal")
+        _message(content=None, refusal="I will not."),
+        _blocks({"type": "text", "text": ""}, reason="refusal"),
+        responses=at("output", 0, "content", value=[{"type": "refusal", "refusal": "I will not."}]),
     ),
     "D36-unknown-parts": _each(
         _message(annotations=[{"type": "later"}], audio=None, later={"a": 1}),
         _blocks({"type": "later_use", "later": 1}, {"type": "text", "text": "hello"}),
     ),
-    "D37-arguments-cut": _each(_calls('{"a":')),
+    "D37-arguments-cut": _each(_calls('{"a":'), **_calling('{"a":')),
     "D37-arguments-object": _each(_calls({"a": 1})),
-    "D37-arguments-null": _each(_calls(None, id=None)),
+    "D37-arguments-null": _each(
+        _calls(None, id=None),
+        gemini=_parts({"functionCall": {"name": "w"}}),
+        ollama=_top(message={"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "w"}}]}),
+    ),
     "D37-calls-null": _each(_message(tool_calls=None)),
     "D37-several-choices": _each(lambda reply: reply | {"choices": _choices(reply) * 2}),
     "D35-content-number": _with_content(42),
     "D35-content-object": _with_content({"text": "canary"}),
-    "D38-finish-error": _each(_choice(finish_reason="error")),
-    "D38-finish-length": _with_finish("length", "max_tokens"),
-    "D38-usage-floats": edited_json(
-        "usage", _top(usage={"prompt_tokens": 1.0, "completion_tokens": 2.0, "input_tokens": 1.0, "output_tokens": 2.0})
+    "D38-finish-error": _each(
+        _choice(finish_reason="error"), gemini=_ended("MALFORMED_FUNCTION_CALL"), cohere=_top(finish_reason="ERROR")
     ),
-    "D38-usage-huge": edited_json(
-        "usage", _top(usage={"prompt_tokens": 10**15, "input_tokens": 10**15, "output_tokens": 10**15})
+    "D38-finish-length": _with_finish(
+        "length",
+        "max_tokens",
+        gemini=_ended("MAX_TOKENS"),
+        cohere=_top(finish_reason="MAX_TOKENS"),
+        ollama=_top(done_reason="length"),
+        responses=_incomplete("max_output_tokens"),
     ),
+    "D38-usage-floats": edited_by_vendor("usage", places.counts(2.0)),
+    "D38-usage-huge": edited_by_vendor("usage", places.counts(10**15)),
 }
 
 BODY_FAULTS: dict[str, Behaviour] = _NOTHING | _FORMS | _ERRORS | _PROTOCOLS | _SHAPES

@@ -6,7 +6,20 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from outlast.lab.answer import SimEvent
-from outlast.lab.events_by_hand import chunk, chunks, message, piece, spoken, start, stop, words
+from outlast.lab.events_by_hand import (
+    chunk,
+    chunks,
+    coheres,
+    googles,
+    lines,
+    message,
+    piece,
+    spoken,
+    start,
+    stop,
+    words,
+)
+from outlast.lab.faults.places import finishes, unfinished
 from outlast.lab.script import Behaviour, drip, edited, ok
 from outlast.lab.steps import Fin, Pause, Rst, Silence, Step
 
@@ -40,12 +53,6 @@ def _before_contents(*odd: SimEvent) -> _Edit:
     return lambda events: [one for event in events for one in (*(odd if event.content else ()), event)]
 
 
-def _unfinished(events: list[SimEvent]) -> Iterator[SimEvent]:
-    for data, content in events:
-        silent = data.replace(b'"finish_reason":"stop"', b'"finish_reason":null')
-        yield SimEvent(silent.replace(b'"stop_reason":"end_turn"', b'"stop_reason":null'), content)
-
-
 def _numbered(events: list[SimEvent]) -> Iterator[SimEvent]:
     for number, (data, content) in enumerate(events):
         other = re.sub(rb'"id":"[^"]*"', b'"id":"chatcmpl-%d"' % number, data)
@@ -65,15 +72,9 @@ def _merged(events: list[SimEvent]) -> list[SimEvent]:
 
 def _late_words(events: list[SimEvent]) -> list[SimEvent]:
     """The finish comes before the last words."""
-    at = next(number for number, event in enumerate(events) if _finishes(event.data))
+    at = next(number for number, event in enumerate(events) if finishes(event.data))
     last = max(number for number, event in enumerate(events) if event.content)
     return [*events[:last], events[at], *(one for n, one in enumerate(events) if n >= last and n != at)]
-
-
-def _finishes(data: bytes) -> bool:
-    return any(
-        mark in data for mark in (b'"finish_reason":"', b'"type":"message_delta"', b'"type":"response.completed"')
-    )
 
 
 def _without_marker(*then: Step) -> Behaviour:
@@ -105,7 +106,7 @@ _BEGINS: dict[str, Behaviour] = {
     "E51-usage-words": edited("usage", _openai(_replaced(b'"choices":', b'"usage":"many","choices":'))),
 }
 _ENDS: dict[str, Behaviour] = {
-    "E52-finish-never": edited("unfinished", _unfinished),
+    "E52-finish-never": edited("unfinished", unfinished),
     "E52-finish-with-last-words": edited("merged", _openai(_merged)),
     "E52-words-after-finish": edited("late", _late_words),
     "E52-finish-then-fin": _without_marker(Fin()),
@@ -126,6 +127,16 @@ _WORDS: dict[str, Behaviour] = {
             *words("one two three", index=1),
         ),
         text="one two three",
+        gemini=googles({"text": "so then", "thought": True}, {"text": "one two three"}),
+        ollama=lines({"thinking": "so"}, {"thinking": " then"}, {"content": "one two three"}),
+        cohere=coheres(
+            ("content-start", 0, {"content": {"type": "thinking", "thinking": ""}}),
+            ("content-delta", 0, {"content": {"thinking": "so then"}}),
+            ("content-end", 0, {}),
+            ("content-start", 1, {"content": {"type": "text", "text": ""}}),
+            ("content-delta", 1, {"content": {"text": "one two three"}}),
+            ("content-end", 1, {}),
+        ),
     ),
     "E54-reasoning-by-another-name": spoken(
         chunks({"reasoning": "so"}, {"content": "one two three"}), text="one two three"

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator
 
 from outlast.lab.answer import Asked, Json, SimEvent, compose, dumps
 from outlast.lab.events_by_hand import DONE, chunk, chunks, spoken
-from outlast.lab.rendering import answer_body, answer_events, stream_head, until, whole
+from outlast.lab.rendering import answer_body, answer_events, framed, stream_head, until, whole, words_of
 from outlast.lab.script import Behaviour, edited, ok
 from outlast.lab.steps import Body, End, Head, Raw, Step
-from outlast.lab.vendors import anthropic_side, openai_side
 
 _STORM = 2000
 
@@ -50,14 +49,13 @@ def first_error(error: Json) -> Behaviour:
         if not asked.stream:
             yield from whole(told, asked)
             return
-        name = b"event: error\n" if anthropic else b""
-        yield from whole(name + b"data: " + told + b"\n\n", asked, content_type="text/event-stream")
+        yield from whole(framed(asked, told, b"error" if anthropic else b""), asked, content_type="text/event-stream")
 
     return Behaviour("first-error", play)
 
 
 def _beats(asked: Asked) -> bytes:
-    beat: bytes = (anthropic_side if asked.vendor == "anthropic" else openai_side).ping().data
+    beat: bytes = words_of(asked).ping().data
     return beat
 
 

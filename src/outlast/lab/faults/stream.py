@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 
 from outlast.lab.answer import Asked, SimEvent, compose
-from outlast.lab.rendering import answer_events
+from outlast.lab.faults.places import finishes
+from outlast.lab.rendering import answer_events, until
 from outlast.lab.script import (
     Behaviour,
     cut,
@@ -68,7 +69,7 @@ def finish_twice() -> Behaviour:
     def edit(events: list[SimEvent]) -> Iterator[SimEvent]:
         for event in events:
             yield event
-            if _finishes(event.data):
+            if finishes(event.data):
                 yield event
 
     return edited("finish-twice", edit)
@@ -76,10 +77,6 @@ def finish_twice() -> Behaviour:
 
 def _each(edit: Callable[[bytes], bytes]) -> Callable[[list[SimEvent]], Iterable[SimEvent]]:
     return lambda events: [SimEvent(edit(data), content) for data, content in events]
-
-
-def _finishes(data: bytes) -> bool:
-    return b'"finish_reason":"' in data or b'"type":"message_delta"' in data
 
 
 def _unended(events: list[SimEvent]) -> Iterator[SimEvent]:
@@ -125,10 +122,10 @@ _FORMS: dict[str, Behaviour] = {
     "E32-torn-event": torn(4),
     "E32-torn-character": torn(4, inside="✓"),
     "E33-garbled-after-4": garbled(4),
-    "E34-html-mid-stream": edited("html", lambda events: [*events[:5], _HTML], then=lambda _: [End()]),
+    "E34-html-mid-stream": edited("html", lambda events: [*until(events, 4), _HTML], then=lambda _: [End()]),
     "E36-line-16-mib": edited("long-line", _long_line),
     "E37-endless": endless(),
-    "E40-fin-close-delimited": edited("close-cut", lambda events: events[:5], framing="close"),
+    "E40-fin-close-delimited": edited("close-cut", lambda events: until(events, 4), framing="close"),
 }
 _TIMED: dict[str, Behaviour] = {
     "E19-role-then-silence": stall(0),

@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 from outlast.lab.answer import Asked, Json
-from outlast.lab.events_by_hand import DONE, begun, chunk, chunks, message, over, piece, spoken, start, stop
+from outlast.lab.events_by_hand import (
+    DONE,
+    begun,
+    chunk,
+    chunks,
+    coheres,
+    googles,
+    lines,
+    message,
+    over,
+    piece,
+    responded,
+    spoken,
+    start,
+    stop,
+)
 from outlast.lab.rendering import stream_head
 from outlast.lab.script import Behaviour, silent, truncated_json
 from outlast.lab.steps import Body, End, Fin, Silence, Step
@@ -32,6 +47,55 @@ def _json(index: int, text: str) -> bytes:
     return piece(index, "input_json", partial_json=text)
 
 
+_GOOGLES = googles(
+    {"functionCall": {"name": "first", "args": {"a": 1}}}, {"functionCall": {"name": "second", "args": {"b": 2}}}
+)
+_OLLAMAS = lines(
+    {
+        "tool_calls": [
+            {"function": {"name": "first", "arguments": {"a": 1}}},
+            {"function": {"name": "second", "arguments": {"b": 2}}},
+        ]
+    }
+)
+
+
+def _coheres(second: int) -> list[bytes]:
+    def begun(index: int, name: str) -> tuple[str, int, Json]:
+        function = {"name": name, "arguments": ""}
+        return "tool-call-start", index, {"tool_calls": {"id": f"{name}_1", "type": "function", "function": function}}
+
+    def more(index: int, text: str) -> tuple[str, int, Json]:
+        return "tool-call-delta", index, {"tool_calls": {"function": {"arguments": text}}}
+
+    told = [begun(0, "first"), more(0, '{"a":'), more(0, "1}"), ("tool-call-end", 0, {})]
+    told += [begun(second, "second"), more(second, '{"b":'), more(second, "2}"), ("tool-call-end", second, {})]
+    return coheres(*told, finish="TOOL_CALL")
+
+
+def _responded(second: int) -> list[bytes]:
+    places = ((0, "first", '{"a":1}'), (second, "second", '{"b":2}'))
+    items: dict[int, Json] = {
+        place: {"type": "function_call", "id": f"fc_{name}", "call_id": f"call_{name}", "name": name, "arguments": text}
+        for place, name, text in places
+    }
+    added = [
+        ("output_item.added", {"output_index": place, "item": item | {"arguments": "", "status": "in_progress"}})
+        for place, item in items.items()
+    ]
+    pieces = [
+        ("function_call_arguments.delta", {"item_id": f"fc_{name}", "output_index": place, "delta": piece})
+        for halves in (slice(0, 5), slice(5, None))
+        for place, name, text in places
+        for piece in [text[halves]]
+    ]
+    done = [
+        ("output_item.done", {"output_index": place, "item": item | {"status": "completed"}})
+        for place, item in items.items()
+    ]
+    return responded(*added, *pieces, *done, output=[item | {"status": "completed"} for item in items.values()])
+
+
 def tool_calls(*, jumping: bool = True) -> Behaviour:
     """Two tool calls whose pieces come interleaved; with `jumping` their numbers are not next to each other."""
     second = 7 if jumping else 1
@@ -57,8 +121,10 @@ def tool_calls(*, jumping: bool = True) -> Behaviour:
         reason="tool_use",
     )
 
+    others = {"gemini": _GOOGLES, "ollama": _OLLAMAS, "cohere": _coheres(second), "responses": _responded(second)}
+
     def play(asked: Asked) -> list[Step]:
-        events = anthropic if asked.vendor == "anthropic" else openai
+        events = others.get(asked.vendor, anthropic if asked.vendor == "anthropic" else openai)
         return [stream_head(asked), Body(b"".join(events)), End()]
 
     return Behaviour("tool-calls", play)
