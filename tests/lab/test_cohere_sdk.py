@@ -20,7 +20,7 @@ def provider():
 
 @pytest.fixture
 def co(provider):
-    with httpx.Client() as http:
+    with httpx.Client(timeout=120) as http:
         yield cohere.ClientV2(
             "any", base_url=provider.base_url("alpha", vendor="cohere"), max_retries=0, httpx_client=http
         )

@@ -11,7 +11,7 @@ import httpx2
 import openai
 import pytest
 
-from .sim_process import SimProcess, command
+from .sim_process import PATIENCE, SimProcess, command
 
 HI = [{"role": "user", "content": "hi"}]
 
@@ -27,7 +27,7 @@ def fails(done, *words):
 
 def told(running):
     """What each provider was told, and how it is."""
-    with httpx2.Client(trust_env=False) as client:
+    with httpx2.Client(timeout=PATIENCE, trust_env=False) as client:
         return client.get(f"{running.url}/_sim/providers").json()["providers"]
 
 
@@ -57,8 +57,8 @@ def test_a_signal_ends_it_well(tmp_path, number):
         body = json.dumps({"model": "m", "messages": HI})
         head = f"POST /alpha/v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n"
         link.sendall(f"{head}content-type: application/json\r\n\r\n{body}".encode())
-        with httpx2.Client(trust_env=False) as client:
-            client.get(f"{running.url}/_sim/requests?wait=1&timeout=10")
+        with httpx2.Client(timeout=PATIENCE, trust_env=False) as client:
+            client.get(f"{running.url}/_sim/requests?wait=1&timeout={PATIENCE}")
         running.signal(number)
         assert running.ended() == 0
         assert "Traceback" not in "".join(running.said)
@@ -70,7 +70,7 @@ def test_the_file_in_this_folder_is_found_and_its_seed_gives_the_same_run(tmp_pa
     runs = []
     for seed in (1, 1, 2):
         (tmp_path / "sim.toml").write_text(text.format(seed))
-        with SimProcess(tmp_path) as running, httpx2.Client(trust_env=False) as client:
+        with SimProcess(tmp_path) as running, httpx2.Client(timeout=PATIENCE, trust_env=False) as client:
             url = f"{running.url}/gamma/v1/chat/completions"
             runs.append([client.post(url, json={"model": "m", "messages": HI}).status_code for _ in range(30)])
             assert running.said[0].endswith(", as sim.toml says")
@@ -95,7 +95,7 @@ def test_a_hangup_signal_reads_the_file_again(tmp_path):
     """What changed is named and holds at once; what did not keeps its state; a bad file changes nothing."""
     file = tmp_path / "sim.toml"
     file.write_text("port = 0\n[providers.alpha]\ndefault = 500\n[providers.beta]\n[providers.gamma]\n")
-    with SimProcess(tmp_path) as running, httpx2.Client(trust_env=False) as client:
+    with SimProcess(tmp_path) as running, httpx2.Client(timeout=PATIENCE, trust_env=False) as client:
         ask = {"model": "m", "messages": HI}
         assert client.post(f"{running.url}/alpha/v1/chat/completions", json=ask).status_code == 500
         assert client.post(f"{running.url}/beta/v1/chat/completions", json=ask).status_code == 200
@@ -122,7 +122,7 @@ def test_a_hangup_signal_without_a_file_changes_nothing(tmp_path):
 
 def test_a_conduct_is_changed_while_it_runs(tmp_path):
     """Over the control page, by whoever watches."""
-    with SimProcess(tmp_path, "--port", "0") as running, httpx2.Client(trust_env=False) as client:
+    with SimProcess(tmp_path, "--port", "0") as running, httpx2.Client(timeout=PATIENCE, trust_env=False) as client:
         url = f"{running.url}/alpha/v1/chat/completions"
         client.post(f"{running.url}/_sim/providers/alpha", json={"outages": [{"kind": "brown-out", "share": 1}]})
         assert client.post(url, json={"model": "m", "messages": HI}).status_code == 503
