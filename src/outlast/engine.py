@@ -46,7 +46,8 @@ class Asked(Struct):
     """Who asks and how: what a request has beside its content.
 
     `timeout` is in seconds, None for the default; `wishes` say what is wanted of answers that were kept, and `fit` what
-    happens to a request that is too long, None as its route says. `key` is its idempotency key, empty for none.
+    happens to a request that is too long, None as its route says. `key` is its idempotency key, empty for none;
+    `date`, in seconds since the epoch, is when it came, for an answer under a key whose provider gives it no date.
 
     The others are filled in: `allowances` with what is left of the caller's limits, `skipped` with whom it was
     not sent to, `looked` with what the cache had, `keyed` with what became of the key, and `instead_of`, when the
@@ -60,6 +61,7 @@ class Asked(Struct):
     wishes: Wishes = NO_WISHES
     fit: Fit | None = None
     key: str = ""
+    date: int = 0
     allowances: list[Allowance] = []
     skipped: list[str] = []
     looked: Looked | None = None
@@ -161,6 +163,7 @@ class Engine:
             wishes=asked.wishes,
             fit=asked.fit,
             key=asked.key,
+            date=asked.date,
         )
         asked.allowances, asked.skipped = call.story.allowances, call.story.skipped
         try:

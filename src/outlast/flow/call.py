@@ -219,6 +219,7 @@ class Call(Struct, eq=False):
         fit: what is to happen to a request that is too long for its target; None as the route says.
         tight: its target has said that it is too long, and gets it once more, shortened.
         key: the caller's idempotency key; empty when it has none.
+        date: when it came, in seconds since the epoch; 0 where that is not said.
         once: what the keys that providers are told are made of; empty where they are told none.
     """
 
@@ -252,6 +253,7 @@ class Call(Struct, eq=False):
     behind: bool = False
     lesser: bool = False
     key: str = ""
+    date: int = 0
     once: str = ""
 
     @property

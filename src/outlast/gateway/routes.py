@@ -100,7 +100,7 @@ class Surface:
             request = dialect.parse(endpoint.operation, inbound.body, inbound.asked)
             inbound.body = b""  # the request has it, and lets go of it when a stream has begun
             if self._recall is not None and dialect.name == "responses":
-                request, asking = await self._recall.begin(request, asked.caller, inbound.id)
+                request, asking = await self._recall.begin(request, asked.caller, inbound.id, asked.key)
             answer = await self._outlast.engine.answer(request, asked)
         except Failure as failure:
             return self._failed(dialect, failure, asked)
@@ -160,7 +160,7 @@ class Surface:
             asked.timeout = timeout(headers)
             asked.wishes = wishes(headers)
             asked.fit = fit(headers)
-            asked.key = idempotency(headers)
+            asked.key, asked.date = idempotency(headers), now()
         asked.timeout = smaller(asked.timeout)  # whoever we are mounted in may be in a hurry
 
     def room(self, inbound: Inbound, usual: int) -> int:

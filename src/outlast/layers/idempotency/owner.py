@@ -22,7 +22,7 @@ from outlast.layers.idempotency.log import Scribe, log_of
 from outlast.layers.idempotency.record import Record, State, packed, refused
 from outlast.layers.idempotency.recording import Recording
 from outlast.layers.idempotency.shared import Shared
-from outlast.layers.idempotency.told import about, opened, streamed
+from outlast.layers.idempotency.told import opened, streamed
 from outlast.model.errors import Failure
 from outlast.model.events import KeyKept
 from outlast.model.messages import Batch, Reply
@@ -74,6 +74,7 @@ class Making:
 
     async def _whole(self, answer: Reply) -> None:
         shared = self._shared
+        answer.created = answer.created or self._call.date
         if answer.degraded:
             await self._keep(None, LESS)
         else:
@@ -90,8 +91,8 @@ class Making:
         shared = self._shared
         if not stream.keeps_request:
             self._call.request.forget()
-        recording = Recording.of(stream, self._config.largest)
-        scribe = self._scribe(stream)
+        recording = Recording.of(stream, self._config.largest, self._call.date)
+        scribe = self._scribe(recording)
         try:
             last = await self._recorded(stream, recording, scribe)
         except Failure:
@@ -138,12 +139,14 @@ class Making:
         told = streamed(recording.about, recording.opening, batches, stream.usage, self._call.request.dialect)
         return replace(done, stream=told), ""
 
-    def _scribe(self, stream: Stream) -> Scribe | None:
+    def _scribe(self, recording: Recording) -> Scribe | None:
         """Who tells other processes of it, where there may be any."""
         store, lease = self._keeper.store, self._lease
         if not (store.shared and store.notifies and lease.sure):
             return None
-        return Scribe(store, log_of(self._shared.name, lease.record.owner), self._call, about(stream), stream.opening)
+        return Scribe(
+            store, log_of(self._shared.name, lease.record.owner), self._call, recording.about, recording.opening
+        )
 
     # -- no answer ---------------------------------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ class Recording:
         told: what is said of the answer as a whole.
         opening: gives what its provider said at its start.
         most: so many bytes are kept.
+        date: when it was made, in seconds since the epoch, if its provider does not say that.
 
     Attributes:
         batches: what is held; the first of them has the number `gone`.
@@ -45,11 +46,11 @@ class Recording:
     """
 
     __slots__ = (
-        "_most", "_opening", "_readers", "_waiting", "about", "batches", "cost", "ends", "failure", "gone", "lost",
-        "over", "size", "usage",
+        "_date", "_most", "_opening", "_readers", "_waiting", "about", "batches", "cost", "ends", "failure", "gone",
+        "lost", "over", "size", "usage",
     )  # fmt: skip
 
-    def __init__(self, told: About, opening: Callable[[], Opening], most: int) -> None:
+    def __init__(self, told: About, opening: Callable[[], Opening], most: int, date: int = 0) -> None:
         self.about = told
         self.batches: list[Batch] = []
         self.gone = 0
@@ -61,20 +62,23 @@ class Recording:
         self.cost: float | None = None
         self._opening = opening
         self._most = most
+        self._date = date
         self._readers: list[Reading] = []
         self._waiting: list[Waiter] = []
 
     @classmethod
-    def of(cls, stream: Stream, most: int) -> Recording:
+    def of(cls, stream: Stream, most: int, date: int) -> Recording:
         """One of that stream, of which nothing has been read."""
-        recording = cls(about(stream), lambda: stream.opening, most)
+        recording = cls(about(stream), lambda: stream.opening, most, date)
         recording.ends = stream.ends
         return recording
 
     @property
     def opening(self) -> Opening:
         """What the provider said of the answer at its start."""
-        return self._opening()
+        opening = self._opening()
+        opening.created = opening.created or self._date
+        return opening
 
     @property
     def count(self) -> int:
