@@ -11,7 +11,7 @@ from outlast.store import Memory
 from outlast.store.guard import Guard
 from outlast.testing import ScriptedIo, run
 
-from .conformance import Store
+from .conformance import Keeping, Store
 
 ONE = Asked("key a", (Charge("rpm", 1.0, 60.0, 60.0, 10.0),))
 
@@ -70,6 +70,20 @@ async def paid(doing):
     return round(loop.time() - began, 6), ""
 
 
+class TestPatient(Keeping):
+    """A guarded store for bytes that is waited for differently keeps them as every store."""
+
+    def make(self):
+        self.time = 0.0
+        return Guard(Memory(lambda: self.time), ScriptedIo(), GuardConfig()).patient(30.0)
+
+    def run(self, coroutine):
+        return asyncio.run(coroutine)
+
+    def pass_(self, seconds):
+        self.time += seconds
+
+
 class TestGuarded(Store):
     """A guarded store is a store."""
 
@@ -119,6 +133,24 @@ def test_who_is_let_wait_longer_is():
     told, down = run(story())
     assert [seconds for seconds, _ in told] == [0.05, 0.05, 0.05, 0.0]
     assert down
+
+
+def test_who_is_in_a_greater_hurry_than_the_guard_says_nothing_of_the_store():
+    """A cache does not wait for a disk, and that is not the disk's fault; what fails counts, whoever asks."""
+
+    async def story():
+        sick = Sick(delay=0.3)
+        guard, _ = guarded(sick, patience=1.0)
+        hasty = guard.patient(0.05)
+        told = [await paid(hasty.get("x:a")) for _ in range(10)]
+        assert {seconds for seconds, _ in told} == {0.05}
+        assert not guard.down
+        sick.delay, sick.error = 0.0, StoreFailed("gone")
+        for _ in range(3):
+            await paid(hasty.get("x:a"))
+        return guard.down
+
+    assert run(story())
 
 
 def test_one_good_answer_and_the_count_begins_anew():

@@ -301,6 +301,20 @@ def test_i14_its_user_may_do_too_little(breakable):
     asyncio.run(story())
 
 
+def test_i14_what_one_scope_may_and_another_may_not_is_given_back(breakable):
+    """The request has failed, and has cost nothing."""
+    server = breakable()
+    server.do("ACL", "SETUSER", "half", "on", ">pw", "~ward:1:t:{key-a}*", "&*", "+@all")
+
+    async def story():
+        async with Ward(f"redis://half:pw@127.0.0.1:{server.port}/0") as ward:
+            with pytest.raises(StoreFailed, match="may not do this"):
+                await ward.store.take([asked(5.0, scope="key-a"), asked(5.0, scope="key-b")], 0.0)
+            await until(lambda: not server.do("EXISTS", "ward:1:t:{key-a}:rpm"))
+
+    asyncio.run(story())
+
+
 def test_i16_what_another_version_keeps_is_left_alone(breakable):
     """Its keys have another number."""
     server = breakable()
@@ -412,6 +426,29 @@ def test_who_listens_hears_again_after_the_connection_was_lost(breakable):
     asyncio.run(story())
 
 
+def test_a_connection_on_which_nothing_comes_is_asked_whether_it_is_there(breakable, monkeypatch):
+    """It is, and is kept; when it does not answer, another one is taken, and who listens is woken."""
+    monkeypatch.setattr("outlast.store.redis.news.QUIET", SILENT)
+    server = breakable()
+
+    async def story():
+        async with Ward(server.url) as ward:
+            woken = asyncio.Event()
+            end = ward.store.listen("log:a", woken.set)
+            async with asyncio.timeout(LONG):
+                await woken.wait()
+                woken.clear()
+                first = ward.inner._here.news._connection
+                server.stop()
+                await until(lambda: ward.inner._here.news._connection is not first)
+                server.go_on()
+                await woken.wait()
+                await until(lambda: server.client().info("commandstats").get("cmdstat_ping", {"calls": 0})["calls"] > 2)
+            end()
+
+    asyncio.run(story())
+
+
 def test_all_who_listen_share_one_connection(breakable):
     """However many keys."""
     server = breakable()
@@ -423,5 +460,54 @@ def test_all_who_listen_share_one_connection(breakable):
             assert len(server.client().client_list("pubsub")) == 1
             for end in ends:
                 end()
+
+    asyncio.run(story())
+
+
+def test_what_a_listener_raises_stops_nobody_else(breakable):
+    """It is told to the loop; the news go on."""
+    server = breakable()
+
+    async def story():
+        raised = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: raised.append(context["exception"]))
+
+        def wrong():
+            raise ZeroDivisionError
+
+        async with Ward(server.url) as ward:
+            woken = asyncio.Event()
+            ends = [ward.store.listen("log:a", wrong), ward.store.listen("log:b", woken.set)]
+            async with asyncio.timeout(LONG):
+                await woken.wait()
+                woken.clear()
+                await ward.store.append("log:a", [b"one"], 100.0)
+                await ward.store.append("log:b", [b"one"], 100.0)
+                await woken.wait()
+            for end in ends:
+                end()
+        assert {type(error) for error in raised} == {ZeroDivisionError}
+
+    asyncio.run(story())
+
+
+def test_to_close_a_store_that_hangs_is_not_waited_for_long(breakable, monkeypatch):
+    """Who still waits is told that it failed; what was only told is lost."""
+    monkeypatch.setattr("outlast.store.redis.line.CLOSING", SILENT)
+    server = breakable()
+
+    async def story():
+        store = RedisStore.from_url(server.url, timeout=LONG)
+        await store.check()
+        server.stop()
+        asking = [asyncio.ensure_future(store.get(f"x:{n}")) for n in range(1_000)]
+        for n in range(500):
+            store.settle([asked(scope=f"key {n}")])
+        await asyncio.sleep(0)
+        async with asyncio.timeout(LONG):
+            await store.aclose()
+            told = await asyncio.gather(*asking, return_exceptions=True)
+        assert all(isinstance(error, StoreFailed) for error in told)
+        server.go_on()
 
     asyncio.run(story())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 Wake = Callable[[], None]
 
@@ -17,6 +17,12 @@ class Ears:
 
     def __len__(self) -> int:
         return len(self._ears)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._ears
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self._ears))
 
     def listen(self, key: str, wake: Wake) -> Wake:
         """Call `wake` from now on. Gives what ends it, which may be called more than once."""

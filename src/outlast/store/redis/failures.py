@@ -24,7 +24,7 @@ KINDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
     (NoPermissionError, "its user may not do this: see docs/stores for what it must be allowed"),
     (ReadOnlyError, "it is a replica that only reads: name the primary in the store's URL"),
     (OutOfMemoryError, "its memory is full: raise maxmemory"),
-    ((MovedError, ClusterError), "it is one node of a cluster, and these keys are on another: name a proxy for it"),
+    ((MovedError, ClusterError), "it is one node of a cluster: name a proxy that serves all of it"),
     (RedisTimeoutError, "it does not answer"),
     ((RedisConnectionError, OSError), "it cannot be reached, or has hung up"),
 )

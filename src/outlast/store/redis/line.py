@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from msgspec import Struct
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
@@ -30,6 +31,8 @@ ALONG = 64
 """Told commands that go along with one batch; when there are so many they go by themselves."""
 SOON = 0.05
 """Seconds after which they do, too."""
+CLOSING = 2.0
+"""Seconds that there are for what waits when all is to be closed."""
 MOST_TOLD = 4096
 """Told commands that wait; for each beyond that the oldest is lost."""
 
@@ -85,11 +88,19 @@ class Line:
         self._soon(0.0 if len(self._told) >= ALONG else SOON)
 
     async def aclose(self) -> None:
-        """Carry out what waits, as far as that goes, and return when nothing is under way."""
-        while self._asked or self._told or self._tasks:
-            self._go()
-            if self._tasks:
-                await asyncio.wait(self._tasks)
+        """Carry out what waits, as far as that goes within two seconds, and return when nothing is under way."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSING):
+                self._go()
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
+                    self._go()
+        self._told.clear()
+        _fail(self._asked, TimeoutError())
+        self._asked.clear()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._stop_timer()
 
     # -- sending ---------------------------------------------------------------------------------------------------
@@ -138,10 +149,8 @@ class Line:
         commands = [*told, *(command for request in requests for command in request.commands)]
         try:
             answers = await self._answers(commands)
-        except Exception as error:  # noqa: BLE001  (whatever it is, callers must hear of it)
-            for request in requests:
-                if not request.answers.done():
-                    request.answers.set_exception(failed(error))
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  (whatever it is, callers must hear of it)
+            _fail(requests, error)
             return
         rest = iter(answers[len(told) :])
         for request in requests:
@@ -214,3 +223,9 @@ async def _answer(connection: AbstractConnection) -> Reply:
         return await connection.read_response()
     except ResponseError as error:
         return error
+
+
+def _fail(requests: Iterable[Request], error: BaseException) -> None:
+    for request in requests:
+        if not request.answers.done():
+            request.answers.set_exception(failed(error))

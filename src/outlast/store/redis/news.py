@@ -13,9 +13,9 @@ from collections.abc import Callable
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
+from outlast.store.ears import Ears, Wake
 from outlast.store.redis.commands import Reply
 
-Wake = Callable[[], None]
 QUIET = 15.0
 """Seconds after which a connection on which nothing comes is asked whether it is still there."""
 FIRST, LONGEST = 0.1, 5.0
@@ -34,26 +34,24 @@ class News:
     def __init__(self, connect: Callable[[], AbstractConnection]) -> None:
         self._connect = connect
         self._loop = asyncio.get_running_loop()
-        self._ears: dict[str, list[Wake]] = {}
+        self._ears = Ears()
         self._connection: AbstractConnection | None = None
         self._task: asyncio.Task[None] | None = None
         self._sending: set[asyncio.Task[None]] = set()
 
     def listen(self, channel: str, wake: Wake) -> Wake:
         """Call `wake` for each message there, and now and then for nothing. Gives what ends it."""
-        ears = self._ears.setdefault(channel, [])
-        ears.append(wake)
-        if len(ears) == 1:
+        is_new = channel not in self._ears
+        ended = self._ears.listen(channel, wake)
+        if is_new:
             self._send("SUBSCRIBE", channel)
         if self._task is None:
             self._task = self._loop.create_task(self._run())
-        listening = True
 
         def end() -> None:
-            nonlocal listening
-            if listening:
-                listening = False
-                self._end(channel, wake)
+            ended()
+            if channel not in self._ears and not self._loop.is_closed():
+                self._send("UNSUBSCRIBE", channel)
 
         return end
 
@@ -64,14 +62,6 @@ class News:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-
-    def _end(self, channel: str, wake: Wake) -> None:
-        ears = self._ears[channel]
-        ears.remove(wake)
-        if not ears:
-            del self._ears[channel]
-            if not self._loop.is_closed():
-                self._send("UNSUBSCRIBE", channel)
 
     def _send(self, *words: str) -> None:
         """Over the connection that there is; when there is none, the next one will subscribe to everything."""
@@ -90,7 +80,8 @@ class News:
             try:
                 await connection.connect()  # type: ignore[no-untyped-call]
                 self._connection = connection
-                await connection.send_command("SUBSCRIBE", *self._ears, check_health=False) if self._ears else None
+                if self._ears:
+                    await connection.send_command("SUBSCRIBE", *self._ears, check_health=False)
                 pause = FIRST
                 await self._hear(connection)
             except (RedisError, OSError, TimeoutError):
@@ -116,10 +107,9 @@ class News:
                 await connection.send_command("PING", check_health=False)
 
     def _heard(self, message: Reply) -> None:
-        """Of a message, or that a channel is subscribed to."""
+        """Of a message, or that a channel is subscribed to. What a listener raises is the loop's to tell."""
         if message[0] in {b"message", b"subscribe"}:
-            for wake in tuple(self._ears.get(message[1].decode(), ())):
-                wake()
+            self._loop.call_soon(self._ears.tell, message[1].decode())
 
 
 async def _sent(connection: AbstractConnection, words: tuple[str, ...]) -> None:
