@@ -8,8 +8,8 @@ from tests.store.redis_server import RedisServer
 from .house import House, toml_of
 from .process import Process
 
-PATIENT = "[responses]\npatience = 20.0\n"
-WORKERS = f"{PATIENT}[server]\nworkers = 3\ndrain = 0.0\ngrace = 20.0\n"
+PATIENT = "[responses]\npatience = 60.0\n"
+WORKERS = f"{PATIENT}[server]\nworkers = 3\ndrain = 0.0\ngrace = 100.0\n"
 
 
 def ask(gateway, given, **fields):
@@ -41,7 +41,7 @@ def redis(tmp_path):
     """The same for a server."""
     server = RedisServer(tmp_path).start()
     yield f'store = "{server.url}"\n'
-    server.kill()
+    server.close()
 
 
 def test_a_conversation_goes_on_over_workers(provider, tmp_path, sqlite):

@@ -16,13 +16,13 @@ PATH = "/v1/chat/completions"
 MORE = """
 [cache]
 enabled = true
-patience = 20.0
+patience = 60.0
 
 [users]
 rpm = 6000
 
 [guard]
-patience = 20.0
+patience = 60.0
 probe = 0.1
 """
 AWAY = "redis: it cannot be reached, or has hung up"
@@ -35,9 +35,7 @@ def server(tmp_path):
     directory.mkdir()
     server = RedisServer(directory)
     yield server
-    if server.process is not None:
-        server.go_on()
-        server.kill()
+    server.close()
 
 
 @pytest.fixture
@@ -122,7 +120,7 @@ def test_i2_it_is_killed_and_comes_back_empty(server, opened):
 def test_i2_it_hangs_and_soon_nobody_waits_for_it(server, opened):
     """Each request is answered: at first after a while, then at once, and with the store when that goes on."""
     server.start()
-    short = MORE.replace("20.0", "0.3")
+    short = MORE.replace("60.0", "0.3")
     house = opened(short)
     ask(house, "before")
     server.stop()
