@@ -6,6 +6,7 @@ request it is known only that it was let through between the moment when its cal
 
 import contextlib
 import itertools
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -174,6 +175,18 @@ def test_a_limit_goes_on_when_the_redis_is_gone_and_holds_when_it_is_back(gatewa
     for process in processes:
         while apart(process):
             ask(process, times(1))
+
+
+def test_what_is_spent_of_a_day_stays_spent_over_a_restart(provider, tmp_path):
+    """In a file: the gateway is killed and started again, and knows what the key has used."""
+    more = LIMITED.replace(f"rpm = {60 * RATE:g}", "rpm = 0.01").replace("patience", "disk")
+    toml = 'store = "sqlite:///spent.db"\n' + toml_of(provider.url, more, providers=("alpha",))
+    with Process(toml, tmp_path) as first:
+        assert [status for _, _, status in ask(first, times(2))] == [200, 429]
+        first.signal(signal.SIGKILL)
+        first.ended()
+    with Process(toml, tmp_path) as second:
+        assert [status for _, _, status in ask(second, times(1))] == [429]
 
 
 def apart(process):
