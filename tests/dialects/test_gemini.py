@@ -136,6 +136,7 @@ def test_what_the_engine_must_know(wire):
     [
         ({}, m.NOTHING_SPECIAL),
         ({"tools": [{"googleSearch": {}}]}, m.Needs(native=True)),
+        ({"tools": [{"functionDeclarations": [{"name": "f"}], "url_context": {}}]}, m.Needs(tools=True, native=True)),
         (
             {"tools": [{"function_declarations": [{"name": "f"}]}, {"code_execution": {}}]},
             m.Needs(tools=True, native=True),

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NamedTuple
 from urllib.parse import parse_qs
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 
 from outlast.dialects import wire
 from outlast.dialects.gemini import schema as gemini_schema
@@ -106,6 +106,7 @@ _LOW, _MEDIUM = 4096, 16384
 """Up to so many tokens of thinking are a low, and a medium, effort."""
 
 _ASK = msgspec.json.Decoder(Ask)
+_TOOLS = msgspec.json.Decoder(list[dict[str, Raw]] | None)
 
 
 THOUGHTS = "generationConfig.thinkingConfig.includeThoughts"
@@ -145,7 +146,7 @@ def parse(body: bytes, path: str, dialect: str) -> Request:
         body=body,
         tokens=estimate.of_body(body, inline, pictures),
         max_tokens=options.max_output_tokens,
-        needs=_needs(ask, options, pictures > 0, files),
+        needs=_needs(ask, options, pictures > 0, files, body),
         choices=options.candidate_count or 1,
         json=options.json,
         read=_read,  # an open stream has its prompt in memory once, not twice
@@ -168,10 +169,16 @@ def _media(contents: list[Content]) -> tuple[int, bool, int]:
     return pictures, files, inline
 
 
-def _needs(ask: Ask, options: _Generation, vision: bool, documents: bool) -> Needs:
+def _googles_own(body: bytes) -> bool:
+    """Is a tool asked for that Google runs itself? One may stand beside functions, in the same object."""
+    tools = wire.ask(_TOOLS, bytes(wire.fields(body)["tools"]))
+    return any(tool.keys() != _NESTED["tools"] for tool in tools or ())
+
+
+def _needs(ask: Ask, options: _Generation, vision: bool, documents: bool, body: bytes) -> Needs:
     tools = any(tool.function_declarations for tool in ask.tools or ())
     schema = bool(options.response_schema or options.response_json_schema)
-    native = any(tool.function_declarations is None for tool in ask.tools or ())
+    native = bool(ask.tools) and _googles_own(body)
     state = bool(ask.cached_content) or any(_kept(content) for content in ask.contents)
     if not (tools or vision or documents or schema or native or state):
         return NOTHING_SPECIAL
