@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outlast.lab.answer import Asked, Json
+from outlast.lab.answer import Json, Vendor
 from outlast.lab.events_by_hand import (
     DONE,
     begun,
@@ -21,7 +21,7 @@ from outlast.lab.events_by_hand import (
 )
 from outlast.lab.rendering import stream_head
 from outlast.lab.script import Behaviour, silent, truncated_json
-from outlast.lab.steps import Body, End, Fin, Silence, Step
+from outlast.lab.steps import Body, End, Fin, Silence
 
 _HALF = '{"city":"Par'
 
@@ -74,32 +74,32 @@ def _coheres(second: int) -> list[bytes]:
 
 
 def _responded(second: int) -> list[bytes]:
-    places = ((0, "first", '{"a":1}'), (second, "second", '{"b":2}'))
-    items: dict[int, Json] = {
-        place: {"type": "function_call", "id": f"fc_{name}", "call_id": f"call_{name}", "name": name, "arguments": text}
-        for place, name, text in places
-    }
+    names = {0: "first", second: "second"}
+    texts = {0: '{"a":1}', second: '{"b":2}'}
+    whole = {place: _item(name, texts[place], "completed") for place, name in names.items()}
     added = [
-        ("output_item.added", {"output_index": place, "item": item | {"arguments": "", "status": "in_progress"}})
-        for place, item in items.items()
+        ("output_item.added", _placed(place, item=_item(name, "", "in_progress"))) for place, name in names.items()
     ]
     pieces = [
-        ("function_call_arguments.delta", {"item_id": f"fc_{name}", "output_index": place, "delta": piece})
-        for halves in (slice(0, 5), slice(5, None))
-        for place, name, text in places
-        for piece in [text[halves]]
+        ("function_call_arguments.delta", _placed(place, item_id=f"fc_{name}", delta=texts[place][half]))
+        for half in (slice(0, 5), slice(5, None))
+        for place, name in names.items()
     ]
-    done = [
-        ("output_item.done", {"output_index": place, "item": item | {"status": "completed"}})
-        for place, item in items.items()
-    ]
-    return responded(*added, *pieces, *done, output=[item | {"status": "completed"} for item in items.values()])
+    done = [("output_item.done", _placed(place, item=item)) for place, item in whole.items()]
+    return responded(*added, *pieces, *done, output=list(whole.values()))
 
 
-def tool_calls(*, jumping: bool = True) -> Behaviour:
-    """Two tool calls whose pieces come interleaved; with `jumping` their numbers are not next to each other."""
-    second = 7 if jumping else 1
-    openai = chunks(
+def _item(name: str, arguments: str, status: str) -> Json:
+    called: Json = {"type": "function_call", "id": f"fc_{name}", "call_id": f"call_{name}", "name": name}
+    return called | {"arguments": arguments, "status": status}
+
+
+def _placed(place: int, **fields: object) -> Json:
+    return {"output_index": place, **fields}
+
+
+def _chunks(second: int) -> list[bytes]:
+    return chunks(
         {"content": None},
         _calls(_opening(0, "first")),
         _calls(_opening(second, "second")),
@@ -109,25 +109,29 @@ def tool_calls(*, jumping: bool = True) -> Behaviour:
         _calls(_more(second, "2}")),
         finish="tool_calls",
     )
-    anthropic = message(
-        _use(0, "first"),
-        _use(second, "second"),
-        _json(0, '{"a":'),
-        _json(second, '{"b":'),
-        _json(0, "1}"),
-        _json(second, "2}"),
-        stop(0),
-        stop(second),
-        reason="tool_use",
-    )
 
-    others = {"gemini": _GOOGLES, "ollama": _OLLAMAS, "cohere": _coheres(second), "responses": _responded(second)}
 
-    def play(asked: Asked) -> list[Step]:
-        events = others.get(asked.vendor, anthropic if asked.vendor == "anthropic" else openai)
-        return [stream_head(asked), Body(b"".join(events)), End()]
+def _message(second: int) -> list[bytes]:
+    begun = [_use(0, "first"), _use(second, "second")]
+    pieces = [_json(0, '{"a":'), _json(second, '{"b":'), _json(0, "1}"), _json(second, "2}")]
+    return message(*begun, *pieces, stop(0), stop(second), reason="tool_use")
 
-    return Behaviour("tool-calls", play)
+
+def tool_calls(*, jumping: bool = True) -> Behaviour:
+    """Two tool calls whose pieces come interleaved; with `jumping` their numbers are not next to each other.
+
+    Where a dialect has them whole, they come side by side.
+    """
+    second = 7 if jumping else 1
+    events: dict[Vendor, list[bytes]] = {
+        "openai": _chunks(second),
+        "anthropic": _message(second),
+        "responses": _responded(second),
+        "cohere": _coheres(second),
+        "gemini": _GOOGLES,
+        "ollama": _OLLAMAS,
+    }
+    return Behaviour("tool-calls", lambda asked: [stream_head(asked), Body(b"".join(events[asked.vendor])), End()])
 
 
 _OPENED = [
