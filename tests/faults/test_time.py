@@ -16,7 +16,10 @@ from outlast.testing import Behaviour, ok, silent, throttled
 
 SOURCE = Path(__file__).parents[2] / "src" / "outlast"
 WALL = re.compile(r"^(time\.(time|time_ns|localtime|ctime|gmtime)|(datetime\.)*(datetime|date)\.(now|utcnow|today))$")
-FORMATS = {"telemetry/log.py", "gateway/headers.py", "catalog/prices.py", "client.py"}
+FORMATS = {
+    *("telemetry/log.py", "gateway/headers.py", "gateway/flow.py", "catalog/prices.py"),
+    *("client.py", "gateway/workers/pages.py", "store/sqlite/__init__.py"),
+}
 """Who may ask what day it is: to write it, for the day's price list, or to tell how old another process's words are."""
 PATH = "/v1/chat/completions"
 
