@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from outlast.ports import Asked, Charge
+from outlast.ports import Asked, Charge, StoreFailed
 from outlast.store.redis import RedisStore
 
 from .sickroom import LONG, asked
@@ -190,6 +190,24 @@ def test_it_may_be_used_on_one_loop_after_the_other(server):
         return found.value
 
     assert [asyncio.run(story()) for _ in range(3)] == [b"one"] * 3
+
+
+def test_after_its_end_nothing_is_begun(server):
+    """Who still asks is told; what is only told is lost, and nobody listens."""
+
+    async def story():
+        store = RedisStore.from_url(server.url, timeout=LONG)
+        await store.check()
+        await store.aclose()
+        store.settle([asked()])
+        store.tighten(asked())
+        store.listen("log:a", lambda: None)()
+        with pytest.raises(StoreFailed, match="closed"):
+            await store.get("x:a")
+        await store.aclose()
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
+    assert not asyncio.run(story())
 
 
 def test_a_socket_in_the_file_system_is_as_good(server):

@@ -13,6 +13,7 @@ Sources: throttled/throttled and redis_rate (limits as scripts), the Redis manua
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import ceil, inf
@@ -23,7 +24,7 @@ from redis.asyncio.connection import ConnectionPool
 from redis.exceptions import ResponseError
 
 from outlast.model.events import Event, StoreAdvice
-from outlast.ports import Asked, Decision, Stored
+from outlast.ports import Asked, Decision, Stored, StoreFailed
 from outlast.store.redis.advice import advice
 from outlast.store.redis.commands import Command, Reply, Wire
 from outlast.store.redis.deciding import MICRO, back, decided, not_granted, words
@@ -52,7 +53,7 @@ class RedisStore:
         emit: hears when something that was not ours was moved out of the way.
     """
 
-    __slots__ = ("_emit", "_here", "_names", "_options")
+    __slots__ = ("_closed_on", "_emit", "_here", "_names", "_options")
 
     shared = True
     notifies = True
@@ -64,6 +65,7 @@ class RedisStore:
         self._names = Names(prefix)
         self._emit = emit or _nobody
         self._here: Moorings | None = None
+        self._closed_on: asyncio.AbstractEventLoop | None = None
 
     @classmethod
     def from_url(
@@ -190,8 +192,7 @@ class RedisStore:
     def settle(self, asked: Sequence[Asked]) -> None:
         """Charge what was used beyond what was taken; a cost below zero gives back. It goes with the next command."""
         for of in asked:
-            if of.charges:
-                self._moored().line.tell(self._limits(SETTLE, of))
+            self._tell(SETTLE, of)
 
     async def lease(self, asked: Asked) -> float:
         """Charge as large a share of all these costs as every limit has left at once. That share, in [0, 1]."""
@@ -206,8 +207,11 @@ class RedisStore:
 
     def tighten(self, asked: Asked) -> None:
         """Of each limit no more than `cost` is left. It goes with the next command."""
-        if asked.charges:
-            self._moored().line.tell(self._limits(TIGHTEN, asked))
+        self._tell(TIGHTEN, asked)
+
+    def _tell(self, script: Script, asked: Asked) -> None:
+        if asked.charges and not self._is_closed():
+            self._moored().line.tell(self._limits(script, asked))
 
     def _limits(self, script: Script, asked: Asked, *first: str) -> Command:
         keys = tuple(self._names.limit(asked.scope, charge.name) for charge in asked.charges)
@@ -217,7 +221,7 @@ class RedisStore:
 
     def listen(self, key: str, wake: Callable[[], None]) -> Callable[[], None]:
         """Call `wake` soon after anything was kept, forgotten or appended there; now and then for nothing."""
-        return self._moored().news.listen(self._names.news(key), wake)
+        return _nothing if self._is_closed() else self._moored().news.listen(self._names.news(key), wake)
 
     async def check(self) -> None:
         """Raise `StoreFailed`, saying why, if nothing can be written now; tell once what is not set up well there."""
@@ -234,7 +238,7 @@ class RedisStore:
 
     async def aclose(self) -> None:
         """Carry out what waits, as far as that goes, and let go of everything."""
-        here, self._here = self._here, None
+        here, self._here, self._closed_on = self._here, None, asyncio.get_running_loop()
         if here is not None and here.serves():
             await here.aclose()
 
@@ -242,7 +246,13 @@ class RedisStore:
         (answer,) = await self._moored().line.ask(command)
         return _answered(answer)
 
+    def _is_closed(self) -> bool:
+        """On this loop; on another one it begins anew."""
+        return self._closed_on is asyncio.get_running_loop()
+
     def _moored(self) -> Moorings:
+        if self._is_closed():
+            raise StoreFailed("redis: the store is closed")
         here = self._here
         if here is None or not here.serves():
             here = self._here = moor(self._options, self._moved)
@@ -253,6 +263,10 @@ class RedisStore:
             self._emit(
                 StoreAdvice(f"{keys} keys of ours in Redis held what is not ours, and are kept as …:aside for a day")
             )
+
+
+def _nothing() -> None:
+    """There is nothing to be ended."""
 
 
 def _nobody(event: Event) -> None:
