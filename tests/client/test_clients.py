@@ -393,6 +393,24 @@ def test_a_stored_answer_may_be_all_that_is_wanted(config):
     assert refused.value.code == "not_cached"
 
 
+def test_an_idempotency_key_gets_one_answer(provider, client):
+    """Whole, streamed and as vectors; with another request it is refused."""
+    first, again = (client.chat("hi", idempotency_key="k") for _ in range(2))
+    assert (again.raw, again.replayed, first.replayed) == (first.raw, True, False)
+    told = []
+    for _ in range(2):
+        with client.stream("hi", idempotency_key="s") as stream:
+            told.append("".join(chunk.text for chunk in stream))
+    assert told[0] == told[1] != ""
+    one, two = (client.embed("hi", model="default", idempotency_key="v") for _ in range(2))
+    assert (one.vectors, two.replayed) == (two.vectors, True)
+    assert client.answer("hi", idempotency_key="k").response.replayed
+    assert len(provider.requests()) == 3
+    with pytest.raises(Caller) as caught:
+        client.chat("ho", idempotency_key="k")
+    assert caught.value.status == 422
+
+
 def test_what_is_under_way_beside_ends_with_the_client(provider, config):
     """A renewal that hangs is not waited for."""
     provider.script("alpha", ok("one"), silent())

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
 
 import pytest
+from tests.store.redis_server import RedisServer
 
 from outlast.model.events import KeyFound, KeyKept
 from outlast.testing import ok, slow_headers, status
@@ -224,18 +225,31 @@ def test_the_log_and_the_metrics_tell_of_keys(house):
 # -- several gateways --------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(params=["sqlite", "redis"])
+def place(request, tmp_path):
+    """A store that several gateways share."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/kept.db"
+        return
+    directory = tmp_path / "redis"
+    directory.mkdir()
+    server = RedisServer(directory)
+    server.start()
+    yield server.url
+    server.kill()
+
+
 @pytest.mark.parametrize("stream", [False, True])
-def test_two_gateways_over_one_file_make_one_call(provider, tmp_path, stream):
+def test_two_gateways_over_one_store_make_one_call(provider, tmp_path, place, stream):
     """Whoever of them is asked, and whenever."""
     provider.script("alpha", slow_headers(0.3, ok(WORDS, between=0.02)))
-    toml = f'store = "sqlite:///{tmp_path}/kept.db"\nguard = {{ disk = 20.0 }}\n' + toml_of(provider.url)
+    toml = f'store = "{place}"\nguard = {{ disk = 20.0, patience = 20.0 }}\n' + toml_of(provider.url)
     with House(toml, tmp_path) as one, House(toml, tmp_path) as other, ThreadPoolExecutor(6) as callers:
         asks = [callers.submit(house.chat, "hi", HEADER, stream=stream) for house in (one, other) * 3]
         answers = [ask.result() for ask in asks]
     assert {answer.status for answer in answers} == {200}
     assert len(provider.requests()) == 1
-    texts = {_text(answer, stream=stream) for answer in answers}
-    assert texts == {WORDS}
+    assert {_text(answer, stream=stream) for answer in answers} == {WORDS}
 
 
 def _text(answer, *, stream):

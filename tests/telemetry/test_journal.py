@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 import outlast
-from outlast.model.events import AttemptEnded, BreakerChanged, CacheRenewed, LoopBlocked, RequestEnded, TargetSkipped
+from outlast.model.events import (
+    AttemptEnded,
+    BreakerChanged,
+    CacheRenewed,
+    LoopBlocked,
+    RanOn,
+    RequestEnded,
+    TargetSkipped,
+)
 from outlast.telemetry.journal import MOST_EVENTS, MOST_UNDER_WAY, Journal, size_of
 from outlast.testing import SimulatedProvider, cut
 
@@ -52,6 +60,17 @@ def test_what_was_asked_for_behind_a_callers_back_has_a_story_of_its_own():
     assert journal.calls() == ["r", "r~"]
     assert names(journal.why("r~")) == ["attempt_ended", "cache_renewed"]
     assert journal.failed() == []
+
+
+def test_what_goes_on_for_the_sake_of_its_key_belongs_to_the_same_story():
+    """Its caller has left; the call comes to its end later."""
+    on = RanOn("r", "default", "ok", "a/m", 5.0)
+    journal = told(Journal(), end("r", "cancelled", attempts=0), ATTEMPT, on)
+    assert names(journal.why("r")) == ["attempt_ended", "ran_on"]
+    assert journal.calls() == ["r"]
+    assert "ran_on" in names(told(Journal(), end("r"), on).why("r"))
+    assert names(told(Journal(), ATTEMPT, on).why("r")) == ["attempt_ended", "ran_on"]
+    assert told(Journal(), end("r"), ATTEMPT, on)._under_way == {}
 
 
 def test_a_broken_stream_s_failure_names_its_request():
