@@ -91,3 +91,58 @@ def test_what_was_promised_stays_where_it_is_full():
     assert do(store.get("x:a")) is do(store.get("x:c")) is None
     assert do(store.get("p:a")).value == b"mine"
     assert do(store.read("p:b")) == [b"line"]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["put", "claim", "swap", "append", "add", "delete", "pass"]),
+            st.sampled_from("abcdef"),
+            st.integers(0, 700),
+        ),
+        max_size=80,
+    )
+)
+def test_no_promise_is_lost_before_its_time_and_no_bound_is_passed(steps):
+    """Whatever else is kept; what has no room is refused, and then all is as it was."""
+    clock = Clock()
+    store, promised = Memory(clock, most_bytes=3_000, most_entries=6), {}
+    for step, name, size in steps:
+        key, value = f"x:{name}", b"v" * size
+        if step == "pass":
+            clock.time += size / 100
+        elif step == "put":
+            do(store.put(key, value, 5.0))
+            promised.pop(key, None)
+        elif step == "delete":
+            do(store.delete(key))
+            promised.pop(key, None)
+        elif step == "add":
+            do(store.add(key, {"n" * size: 1}, 5.0))
+        else:
+            promise(store, step, key, value, promised, clock.time)
+        promised = {key: kept for key, kept in promised.items() if kept[1] > clock.time}
+        for key, (value, _) in promised.items():
+            assert do(store.get(key)).value == value
+        assert len(store) <= 6
+        assert store.size <= 3_000
+
+
+def promise(store, step, key, value, promised, now):
+    """Ask for it; note it if it was given."""
+    try:
+        if step == "append":
+            before = do(store.read(f"log-{key}"))
+            assert do(store.append(f"log-{key}", [value], 5.0)) == len(before) + 1
+            return
+        if step == "swap":
+            found = do(store.get(key))
+            kept = do(store.swap(key, found.value if found else b"none", value, 5.0))
+        else:
+            kept = do(store.claim(key, value, 5.0)) is None
+    except StoreFailed:
+        if step == "append":
+            assert do(store.read(f"log-{key}")) == before
+        return
+    if kept:
+        promised[key] = (value, now + 5.0)

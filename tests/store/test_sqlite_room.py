@@ -152,3 +152,28 @@ def test_what_goes_wrong_with_one_is_told_to_nobody_else(room):
     failed, done = room.at_once(store.add("sum:a", {"n": 1}, 10.0), store.add("sum:b", {"n": 1}, 10.0))
     assert str(failed) == "it did not do it (DecodeError)"
     assert done == {"n": 1}
+
+
+def test_what_is_promised_waits_for_the_disk(room):
+    """Alone or among others; what is not, does not."""
+    store = room.open()
+
+    def synchronous(db, _now):
+        return db.execute("PRAGMA synchronous").fetchone()[0]
+
+    async def how(promised):
+        return await store._write(synchronous, promised=promised)
+
+    full, normal = 2, 1
+    assert [room.run(how(promised)) for promised in (False, True, False)] == [normal, full, normal]
+    for promise in (
+        store.claim("own:a", b"one", 10.0),
+        store.swap("own:a", b"one", b"two", 10.0),
+        store.append("log:a", [b"one"], 10.0),
+    ):
+        room.run(promise)
+        assert store._threads.writer._mode == "full"
+        room.run(store.put("x:a", b"one", 10.0))
+        assert store._threads.writer._mode == "normal"
+    room.at_once(store.put("x:a", b"one", 10.0), store.claim("own:b", b"one", 10.0))
+    assert room.run(store.get("own:b")).value == b"one"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -54,5 +55,7 @@ def opened(place: StorePlace, bounds: Bounds, now: Callable[[], float], emit: Ca
 
 def check_place(place: StorePlace) -> None:
     """Raise `ConfigError` when such a store cannot be opened here. Opens nothing."""
+    if place.kind == "sqlite" and not (folder := Path(place.path).parent).is_dir():
+        raise ConfigError(f"{place.path}: there is no folder {folder}: make it, or name another", HERE)
     if place.kind == "redis" and find_spec("redis") is None:
         raise ConfigError('a Redis needs what is not installed: pip install "outlast[redis]"', HERE)
