@@ -55,6 +55,23 @@ def test_a_stream_is_read(wire, name, text, thoughts, finish, usage):
     assert OLLAMA.writer(ask()).end() == b""
 
 
+def test_answers_are_told_apart_by_their_time(wire):
+    """Ollama gives no ids; without a time, there is none."""
+
+    def read(moment):
+        said = {"model": "m", "message": {"role": "assistant", "content": "hi"}, "done": True, "done_reason": "stop"}
+        data = json.dumps(said | ({"created_at": moment} if moment else {})).encode()
+        _, reader = wire.read("ollama", data + b"\n", ask(stream=True))
+        whole = OLLAMA.decode(data, ask(), wire.target("ollama"))
+        assert reader.opening.id == whole.id
+        return whole.id
+
+    one, other = (read(f"2026-11-22T03:00:00.{nanos:09}Z") for nanos in (1, 2))
+    assert one != other
+    assert one == read("2026-11-22T03:00:00.000000001Z")
+    assert read("") == ""
+
+
 def test_tool_calls_come_whole_and_get_ids_of_their_own(wire):
     """Those that the server does not name differ, also from those of other answers."""
     tools = [chunk.tool for chunk in wire.read("ollama", golden("tools.ndjson"), ask())[0].chunks if chunk.tool]

@@ -167,6 +167,22 @@ def test_the_answer_says_what_it_goes_on_from(face):
     assert (streamed.json["previous_response_id"], streamed.json["store"]) == (second.id, True)
 
 
+def test_ids_that_providers_give_twice_are_told_apart(face):
+    """Some draw them from a thousand. The same answer to the same request has the same id, each time it is given."""
+
+    def says(text):
+        message = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+        answer = {"id": "chatcmpl-7", "object": "chat.completion", "created": 1, "model": "m", "choices": [message]}
+        return body_of(json.dumps(answer).encode())
+
+    face.world.script_all(says("Hello Ann."), says("Hello Bob."), says("You are Ann."), says("Hello Ann."))
+    ann, bob = face.ask("I am Ann"), face.ask("I am Bob")
+    assert ann.id != bob.id
+    assert face.ask("who am I?", previous_response_id=ann.id).text == "You are Ann."
+    assert "Bob" not in face.last_sent()
+    assert face.ask("I am Ann").id == ann.id
+
+
 def test_what_was_referred_to_is_part_of_what_is_remembered(face):
     """A turn whose input refers to items is gone on with as if they stood in it."""
     face.world.script_all(ok("Hello Ann."), ok("Yes."), ok("Ann."))

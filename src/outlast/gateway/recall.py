@@ -18,6 +18,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
+from zlib import crc32
 
 from msgspec import Raw, Struct
 
@@ -26,7 +27,6 @@ from outlast.config import ResponsesConfig
 from outlast.dialects import wire
 from outlast.dialects.responses import earlier
 from outlast.dialects.responses.earlier import Item, Turn
-from outlast.edge.ids import new_id
 from outlast.flow.faults import told
 from outlast.model.caller import Caller
 from outlast.model.errors import Caller as BadRequest
@@ -122,7 +122,7 @@ class Recall:
 
     # -- before a request is answered --------------------------------------------------------------------------
 
-    async def begin(self, request: Request, caller: Caller, call: str, key: str = "") -> tuple[Request, Asking | None]:
+    async def begin(self, request: Request, caller: Caller, call: str) -> tuple[Request, Asking | None]:
         """The request with what it refers to in its place; and what to `keep` its answer with, where that is wanted.
 
         Raises:
@@ -135,7 +135,7 @@ class Recall:
             request, given = await self._filled(request, caller, call, said)
         if said.store is False or request.operation != "chat":
             return request, None
-        request.remembered = Remembered(_id_of(key, caller) if key else new_id(), previous)
+        request.remembered = Remembered(f"{crc32(request.body):x}.{len(request.body)}", previous)
         return request, Asking(self, caller, call, request.model, Raw(bytes(given)), previous)
 
     async def _filled(self, request: Request, caller: Caller, call: str, said: earlier.Refers) -> tuple[Request, Raw]:
@@ -293,12 +293,6 @@ class Recall:
         for key, stored in kept.items():
             if self._pending.get(key) is stored:
                 del self._pending[key]
-
-
-def _id_of(key: str, caller: Caller) -> str:
-    """The id of what is answered under that idempotency key: the same for a second try, and no other caller's."""
-    said = wire.dumps([caller.key, caller.user, key])
-    return f"req_{sha256(said).hexdigest()[:24]}"
 
 
 def recall_of(outlast: Outlast, dialect: Dialect, *, alone: bool) -> Recall | None:

@@ -100,7 +100,7 @@ class Surface:
             request = dialect.parse(endpoint.operation, inbound.body, inbound.asked)
             inbound.body = b""  # the request has it, and lets go of it when a stream has begun
             if self._recall is not None and dialect.name == "responses":
-                request, asking = await self._recall.begin(request, asked.caller, inbound.id, asked.key)
+                request, asking = await self._recall.begin(request, asked.caller, inbound.id)
             answer = await self._outlast.engine.answer(request, asked)
         except Failure as failure:
             return self._failed(dialect, failure, asked)

@@ -9,9 +9,9 @@ class Remembered(Struct, frozen=True):
     """What an answer says of itself that is remembered here, wherever it is written anew.
 
     Attributes:
-        id: by which it will be known; those of providers are not all given once.
+        seed: tells its request from others, for its id: those of providers are not all given once.
         previous: the answer that it goes on from; empty where there is none.
     """
 
-    id: str
+    seed: str
     previous: str = ""

@@ -72,6 +72,7 @@ def decode(body: bytes, request: Request, target: Target, dialect: str) -> Reply
     message = said.message or _Message()
     calls = calls_of(message, body)
     return Reply(
+        id=id_of(said),
         model=said.who or target.model,
         finish=finish_read(said.done_reason, called=bool(calls)),
         usage=usage_of(said, request, _size(message)),
@@ -91,6 +92,13 @@ def line(data: bytes, target: Target) -> Line | None:
     if said.error:
         raise in_band(said.error, target)
     return said if said.message is not None else None
+
+
+def id_of(said: Line) -> str:
+    """An id, which Ollama gives none: its answers are told apart by their time, to the nanosecond."""
+    if not said.created_at:
+        return ""
+    return blake2s(f"{said.who} {said.created_at}".encode(errors="replace"), digest_size=12).hexdigest()
 
 
 def finish_read(reason: str | None, *, called: bool) -> str:

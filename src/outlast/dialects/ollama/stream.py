@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from outlast.dialects import lines
-from outlast.dialects.ollama.reply import Line, calls_of, finish_read, line, moment, usage_of
+from outlast.dialects.ollama.reply import Line, calls_of, finish_read, id_of, line, moment, usage_of
 from outlast.dialects.stream import EventReader, Frames
 from outlast.model.errors import BadResponse
 from outlast.model.messages import Chunk, Opening, Request, ToolCall, ToolDelta
@@ -38,7 +38,7 @@ class OllamaReader(EventReader):
         if said is None or said.message is None:
             raise BadResponse("a line of the stream is garbled, or of another protocol")
         if not self.opening.model:
-            self.opening = Opening(model=said.who, created=moment(said.created_at))
+            self.opening = Opening(id_of(said), said.who, moment(said.created_at))
         words, thoughts = said.message.content or "", said.message.thinking or ""
         self._size += len(words) + len(thoughts)
         if words or thoughts:

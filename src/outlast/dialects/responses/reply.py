@@ -213,7 +213,7 @@ def call_of(item: Output) -> ToolCall:
 def render(reply: Reply, request: Request) -> bytes:
     """A response that says what the reply says."""
     known = request.remembered
-    id_ = answer_id(reply.id if known is None else known.id, reply.raw)
+    id_ = answer_id(reply.id, reply.raw) if known is None else own_id(reply.id, known)
     head = head_of(id_, reply.model, reply.created, known) | _echo(request)
     how = ended(reply.finish)
     output = [item_of(part, f"{id_[5:]}{place}") for place, part in enumerate(_joined(reply.parts))]
@@ -228,6 +228,11 @@ def answer_id(id_: str, seed: bytes) -> str:
         return id_
     own = id_.rpartition("_")[2].rpartition("-")[2] or blake2s(seed, digest_size=12).hexdigest()
     return f"resp_{own}"
+
+
+def own_id(id_: str, known: Remembered) -> str:
+    """An id of ours for an answer that is remembered: the same each time for the same answer to the same request."""
+    return f"resp_{blake2s(f'{known.seed} {id_}'.encode(errors='replace'), digest_size=12).hexdigest()}"
 
 
 def head_of(id_: str, model: str, created: int, known: Remembered | None) -> _Json:

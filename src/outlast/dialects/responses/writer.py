@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from outlast.dialects import errors, sse, wire
-from outlast.dialects.responses.reply import answer_id, ended, head_of, usage_told
+from outlast.dialects.responses.reply import answer_id, ended, head_of, own_id, usage_told
 from outlast.dialects.responses.so_far import Kind, Open, SoFar
 from outlast.dialects.speaking import OneAnswerWriter
 from outlast.model.errors import Failure
@@ -38,21 +38,20 @@ class ResponsesWriter(OneAnswerWriter):
     def start(self, opening: Opening) -> bytes:
         """The response as it begins."""
         known = self._request.remembered
-        self._name(opening, opening.id if known is None else known.id)
+        self._name(opening, answer_id(opening.id, self._request.body) if known is None else own_id(opening.id, known))
         return self._event("created", response=self._head) + self._event("in_progress", response=self._head)
 
     def go_on(self, opening: Opening) -> bytes:
         """Nothing yet: words go on in the message that is open, and whatever else comes ends it first."""
-        self._name(opening, opening.id)
+        self._name(opening, answer_id(opening.id, self._request.body))
         if isinstance(opening.so_far, SoFar):
             self._state = opening.so_far
         speaking = [item for item in self._state.open.values() if item.kind in {"message", "reasoning"}]
         self._speaking = speaking[-1] if speaking else None
         return b""
 
-    def _name(self, opening: Opening, own: str) -> None:
+    def _name(self, opening: Opening, id_: str) -> None:
         request = self._request
-        id_ = answer_id(own, request.body)
         self._head = head_of(id_, opening.model or request.model, opening.created, request.remembered)
 
     # -- words -------------------------------------------------------------------------------------------------
