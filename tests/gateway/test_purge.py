@@ -2,6 +2,7 @@
 
 import asyncio
 
+from outlast.gateway.recall_names import key_of
 from outlast.layers.cache.names import name_of
 from outlast.model.caller import Caller
 from outlast.store.sqlite import SqliteStore
@@ -40,13 +41,40 @@ def test_what_is_named_is_forgotten(tmp_path):
 
     kept(tmp_path, fill)
     done = purge(tmp_path, "--key", "app")
-    assert (done.returncode, done.stdout) == (0, "2 answers forgotten\n")
+    assert (done.returncode, done.stdout) == (0, "2 answers forgotten, and 0 that conversations go on from\n")
     assert kept(tmp_path, left) == [names[1], names[3], "other:a"]
     done = purge(tmp_path, "--entry", names[1].partition(":")[2])
     assert (done.returncode, done.stdout) == (0, "forgotten, if it was there\n")
     assert kept(tmp_path, left) == [names[3], "other:a"]
-    assert purge(tmp_path, "--all").stdout == "1 answers forgotten\n"
+    assert purge(tmp_path, "--all").stdout == "1 answers forgotten, and 0 that conversations go on from\n"
     assert kept(tmp_path, left) == ["other:a"]
+
+
+def test_what_is_remembered_for_conversations_is_forgotten_too(tmp_path):
+    """By whose it is; who names a model means answers that are given again."""
+    callers = [Caller("app"), Caller("app", "ann"), Caller("web", "ann"), Caller("web", "bob")]
+    names = [key_of("answer", "resp_1", caller) for caller in callers]
+
+    async def fill(store):
+        for name in names:
+            await store.put(name, b"answer", 600.0)
+
+    async def left(store):
+        return [place for place, name in enumerate(names) if await store.get(name)]
+
+    for words, expected in (
+        (("--model", "default"), [0, 1, 2, 3]),
+        (("--user", "ann"), [0, 3]),
+        (("--key", "app"), [2, 3]),
+        (("--key", "app", "--user", "ann"), [0, 2, 3]),
+        (("--all",), []),
+    ):
+        kept(tmp_path, fill)
+        done = purge(tmp_path, *words)
+        assert done.returncode == 0
+        assert kept(tmp_path, left) == expected
+        told = f", and {4 - len(expected)} that conversations go on from" if "--model" not in words else ""
+        assert done.stdout == f"0 answers forgotten{told}\n"
 
 
 def test_what_cannot_be_is_told(tmp_path):

@@ -408,7 +408,7 @@ def test_a_keeper_is_asked_as_before(face_of):
     first = face.ask("I am Ann")
     assert face.ask("who?", previous_response_id=first.id).json["previous_response_id"] == first.id
     assert "I am Ann" not in face.last_sent()
-    given = [user("I am Ann"), reference(first.items[0]), reference("msg_elsewhere"), user("who?")]
+    given = [user("I am Ann"), reference(first.items[0]), reference("msg_simelsewhere"), user("who?")]
     face.ask(given)
     assert json.loads(face.last_sent())["input"] == given
     face.ask("who?", previous_response_id="resp_simelsewhere")

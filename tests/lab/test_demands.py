@@ -338,7 +338,7 @@ def items(*given):
         ),
         response(stream=True, stream_options={"include_obfuscation": False}, truncation="auto", metadata={"a": "b"}),
         response(input=None, previous_response_id="resp_sim1"),
-        items(*HI, FLAT_CALL, FLAT_RESULT, {"type": "reasoning", "id": "rs_1", "summary": []}),
+        items(*HI, FLAT_CALL, FLAT_RESULT, {"type": "reasoning", "id": "rs_sim1", "summary": []}),
         items({"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "x"}]}),
         items(
             {"role": "user", "content": [{"type": "input_image", "file_id": "f"}, {"type": "input_text", "text": "x"}]}
@@ -401,3 +401,16 @@ def test_bad_responses_are_refused(asked, param, code):
     """With the field's path and OpenAI's code."""
     refusal = refused(asked)
     assert (refusal.param, refusal.code, refusal.status) == (param, code, 400)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [{"type": "item_reference", "id": "msg_1"}, {"type": "reasoning", "id": "rs_1", "summary": []}],
+    ids=["reference", "thoughts"],
+)
+def test_what_openai_did_not_say_is_not_found(item):
+    """It looks up what has nothing but an id; sealed thoughts need none."""
+    refusal = refused(items(*HI, item))
+    assert (refusal.param, refusal.status) == ("input", 404)
+    assert "Item with id" in refusal.message
+    check(items(*HI, {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "xyz"}), JSON)

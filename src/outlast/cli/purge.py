@@ -31,6 +31,8 @@ def purge(
 ) -> None:
     """Forget answers that the cache has kept, for all gateways that share the configured store.
 
+    Where no model is named: also those that are remembered for conversations of the Responses API.
+
     Args:
         model: of requests for this model, as callers name it: a route.
         key: of callers with the API key of this name.
@@ -58,6 +60,7 @@ def purge(
 
 async def _purged(config: Config, model: str, key: str, user: str, entry: str) -> str:
     """What has been done."""
+    from outlast.gateway import recall_names  # noqa: PLC0415
     from outlast.layers import cache as answers  # noqa: PLC0415
     from outlast.store.opening import Bounds, opened  # noqa: PLC0415
 
@@ -67,7 +70,11 @@ async def _purged(config: Config, model: str, key: str, user: str, entry: str) -
         if entry:
             await answers.forget(store, entry)
             return "forgotten, if it was there"
-        return f"{await answers.purge(store, model=model, key=key, user=user)} answers forgotten"
+        count = await answers.purge(store, model=model, key=key, user=user)
+        told = f"{count} answers forgotten"
+        if not model:
+            told += f", and {await recall_names.purge(store, key=key, user=user)} that conversations go on from"
+        return told
     finally:
         await store.aclose()
 

@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
-from hashlib import sha256
 from zlib import crc32
 
 from msgspec import Raw, Struct
@@ -28,6 +26,7 @@ from outlast.dialects import wire
 from outlast.dialects.responses import earlier
 from outlast.dialects.responses.earlier import Item, Turn
 from outlast.flow.faults import told
+from outlast.gateway.recall_names import key_of
 from outlast.model.caller import Caller
 from outlast.model.errors import Caller as BadRequest
 from outlast.model.errors import Failure, Rejected
@@ -37,8 +36,6 @@ from outlast.model.remembered import Remembered
 from outlast.model.target import Route
 from outlast.ports import Dialect, Io, Keeping, Stored
 
-SPACE = "responses1:"
-"""Another number for each way of writing them down."""
 DIALECT = "responses"
 MEND = "send the whole conversation as input instead"
 
@@ -310,20 +307,6 @@ def recall_of(outlast: Outlast, dialect: Dialect, *, alone: bool) -> Recall | No
 
     most, shared = outlast.config.server.max_body, outlast.store.shared
     return Recall(config, store=store, io=io, dialect=dialect, find=find, most=most, shared=shared)
-
-
-def key_of(kind: str, id_: str, caller: Caller) -> str:
-    """Where a store keeps what this caller knows by that id; nobody else comes to the same key.
-
-    It begins with whose it is, so that all of a caller's can be forgotten at once: `responses1:k…:u…:answer…`.
-    """
-    own = sha256(wire.dumps([caller.key, caller.user, id_])).hexdigest()[:40]
-    return f"{SPACE}k{_tag(caller.key)}:u{_tag(caller.user)}:{kind}{own}"
-
-
-@lru_cache(maxsize=4096)
-def _tag(name: str) -> str:
-    return sha256(name.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def plain(id_: str) -> str:

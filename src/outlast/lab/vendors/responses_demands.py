@@ -219,6 +219,7 @@ def check_response(asked: Asked) -> None:
     _together(body)
     if isinstance(body.get("input"), list):
         _answered(cast("list[Json]", body["input"]))
+        _looked_up(cast("list[Json]", body["input"]))
     _kept(body)
     _of_its_model(asked)
 
@@ -283,6 +284,17 @@ def _kept(body: Json) -> None:
     if isinstance(previous, str) and not previous.startswith("resp_sim"):
         words = f"Previous response with id '{previous}' not found."
         raise Refusal(words, "previous_response_id", code="previous_response_not_found")
+
+
+def _looked_up(given: list[Json]) -> None:
+    """What an item is known by alone was one of ours: a reference, and thoughts that nobody has sealed."""
+    for item in given:
+        alone = item.get("type") == "item_reference" or (
+            item.get("type") == "reasoning" and item.get("id") and not item.get("encrypted_content")
+        )
+        if alone and "_sim" not in str(item.get("id")):
+            words = "not found. Items are not persisted when `store` is set to false."
+            raise Refusal(f"Item with id '{item['id']}' {words}", "input", status=404)
 
 
 def _of_its_model(asked: Asked) -> None:
