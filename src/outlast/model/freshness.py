@@ -75,7 +75,7 @@ def wishes_of(said: str) -> Wishes:
 
 def use_of(age: float, windows: Windows, wishes: Wishes = NO_WISHES) -> Use:
     """What an answer of that age is good for."""
-    if wishes.no_cache or wishes.no_store or age >= min(wishes.max_age, windows.life):
+    if wishes.no_cache or wishes.no_store or age >= wishes.max_age:
         return "none"
     if age < windows.fresh:
         return "fresh"
