@@ -8,6 +8,7 @@ import pytest
 from outlast.store.redis import RedisStore
 
 from .conformance import Shared
+from .stretched import TIMES, Stretched
 
 EARLIER = """
 for _, key in ipairs(redis.call('KEYS', '*')) do
@@ -24,9 +25,8 @@ end
 
 
 class TestRedis(Shared):
-    """As every store. Time stands still between what is done, and jumps when it is to pass."""
+    """As every store. Time is let pass by making older what is kept; a second of a test is a hundred there."""
 
-    alike = 2.0  # what is asked for may still take so long
     numbers = itertools.count()
 
     @pytest.fixture(autouse=True)
@@ -36,7 +36,6 @@ class TestRedis(Shared):
         self.client = redis_server.client()
         self.client.flushdb()
         self.stores = []
-        self.frozen = self.clock()
         with asyncio.Runner() as self.runner:
             yield
             self.close()
@@ -47,11 +46,6 @@ class TestRedis(Shared):
             self.runner.run(store.aclose())
         self.stores = []
 
-    def clock(self):
-        """Milliseconds, by the server."""
-        seconds, micros = self.client.time()
-        return seconds * 1000 + micros / 1000
-
     def make(self):
         self.close()
         self.client.flushdb()
@@ -61,24 +55,14 @@ class TestRedis(Shared):
         return self.open(store._names._start.partition(":")[0])
 
     def open(self, prefix):
-        store = RedisStore.from_url(self.server.url, prefix=prefix)
+        store = Stretched(RedisStore.from_url(self.server.url, prefix=prefix, timeout=60.0))
         self.stores.append(store)
         return store
 
     def run(self, coroutine):
-        self.freeze()
-        try:
-            return self.runner.run(coroutine)
-        finally:
-            self.frozen = self.clock()
-
-    def freeze(self, seconds=0.0):
-        """What has passed has not passed, but for so much."""
-        now = self.clock()
-        self.client.eval(EARLIER, 0, str(seconds * 1000 - (now - self.frozen)))
-        self.frozen = now
+        return self.runner.run(coroutine)
 
     def pass_(self, seconds):
         for store in self.stores:
             self.runner.run(store.check())  # what waits to be sent belongs to the time before
-        self.freeze(seconds)
+        self.client.eval(EARLIER, 0, str(seconds * TIMES * 1000))
