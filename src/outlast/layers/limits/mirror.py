@@ -137,8 +137,10 @@ class Mirror(Limits):
             lease.dry(each, self._peers.processes, io.random(), io.now())
 
     def _give_back(self, each: Each, number: int, now: float) -> None:
-        """What was lent and not used, as far as it would still be missing."""
-        self._settle([_settled(bucket, -cost, now, number) for bucket, cost in zip(self.buckets, each, strict=True)])
+        """What was lent and not spent. All of it: that was counted as out for as long."""
+        for bucket, cost in zip(self.buckets, each, strict=True):
+            bucket.refund(cost, number, now)
+        self._settle([-cost for cost in each])
 
     # -- what the store says ---------------------------------------------------------------------------------------
 
