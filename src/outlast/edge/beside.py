@@ -8,8 +8,8 @@ from collections.abc import Callable, Coroutine
 from outlast.flow.faults import told
 from outlast.model.events import Event, Fault
 
-MOST = 1_000
-"""Pieces of work at once; what comes on top of that is not done."""
+MOST = 4_000
+"""Pieces of work at once; what comes on top of that is not done. Each request with an idempotency key is one."""
 
 
 class Beside:
