@@ -14,7 +14,7 @@ from .fleet import Shared, worst_window
 from .test_everywhere import of_one_key
 from .test_leaving import queued
 from .test_limits import APP, PROVIDER, limited
-from .world import World, caller
+from .world import World, caller, chat, read
 
 PRICE = "[providers.alpha.models.m.price]\ninput = 1_000_000\noutput = 1_000_000\n"
 """A dollar for a token."""
@@ -123,6 +123,28 @@ def test_the_tokens_of_all_are_settled_with_what_was_used(fleet_of):
         for world in fleet.worlds:
             world.ask(caller=APP)
     assert len(fleet.times()) == 40
+
+
+def test_a_stream_is_settled_for_all_at_its_end(fleet_of):
+    """While it is read its estimate is charged; afterwards what it has used, and the calls at once are one less."""
+    fleet = fleet_of(2, limited(tpm=12_000, concurrent=1))
+    one, other = fleet.worlds
+
+    def missing():
+        return (fleet.store._limits._tats["key:app", "tpm"] - fleet.now) * 200
+
+    async def story():
+        stream = await one.answer(stream=True, caller=APP)
+        charged = missing()
+        assert (await one.heard(caller=APP)).status == 429
+        part = await read(stream)
+        return charged, part, stream.usage
+
+    charged, part, usage = fleet.run(story())
+    assert part.finish == "stop"
+    assert charged == pytest.approx(chat("hi").tokens + 1_000)
+    assert missing() == pytest.approx(usage.input + usage.output)
+    assert other.ask(caller=APP).target == "alpha/m"
 
 
 def test_what_was_owed_in_one_process_delays_the_other(fleet_of):
