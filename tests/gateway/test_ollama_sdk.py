@@ -340,10 +340,41 @@ def test_somebody_is_there(gateway):
     assert (gateway.post("/", b"").status, gateway.get("//").status) == (405, 404)
 
 
+@pytest.mark.parametrize(
+    ("more", "reason"), [({}, "load"), ({"keep_alive": "5m"}, "load"), ({"keep_alive": 0}, "unload")]
+)
+def test_a_model_is_there_at_once(provider, sdk, more, reason):
+    """Its command loads a model before it talks to it, and unloads it; here there is nothing to do for either."""
+    told = sdk.do(sdk.client.generate("default", **more))
+    assert (told.response, told.done, told.done_reason) == ("", True, reason)
+    told = sdk.do(sdk.client.chat("default", [], **more))
+    assert (told.message.content, told.done, told.done_reason) == ("", True, reason)
+    for asking in (sdk.client.generate, lambda model: sdk.client.chat(model, [])):
+        with pytest.raises(ollama.ResponseError) as unknown:
+            sdk.do(asking("none"))
+        assert unknown.value.status_code == 404
+    assert provider.requests() == []
+
+
+def test_what_is_no_question_and_no_load_is_refused(gateway):
+    """Without a model, without messages, or of other types."""
+    for path, body in (
+        ("/api/generate", b"{}"),
+        ("/api/generate", b'{"model": "default", "prompt": 5}'),
+        ("/api/chat", b'{"model": "default"}'),
+        ("/api/chat", b'{"model": "default", "messages": {}}'),
+    ):
+        assert gateway.post(path, body).status == 400
+
+
 def test_a_key_is_asked_for(provider, open_house, llama_of):
     """At every path, in the header that the client has for it."""
     keyed = open_house('[keys.app]\nkey = "sk-app-0123456789abcdef"', dialects=THEIRS)
-    for asking in (lambda sdk: sdk.whole(), lambda sdk: sdk.do(sdk.client.list())):
+    for asking in (
+        lambda sdk: sdk.whole(),
+        lambda sdk: sdk.do(sdk.client.list()),
+        lambda sdk: sdk.do(sdk.client.generate("default")),
+    ):
         with pytest.raises(ollama.ResponseError) as refused:
             asking(llama_of(keyed))
         assert refused.value.status_code == 401

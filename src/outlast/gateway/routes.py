@@ -21,7 +21,7 @@ from outlast.edge.deadline import smaller
 from outlast.engine import Asked
 from outlast.flow.stream import Stream
 from outlast.gateway import headers as with_headers
-from outlast.gateway import kept_answers, models, ollama_pages
+from outlast.gateway import kept_answers, models, ollama_loads, ollama_pages
 from outlast.gateway.auth import WISHES, Door, fit, idempotency, priority, timeout, wishes
 from outlast.gateway.endpoints import all_paths, endpoint_at
 from outlast.gateway.exchange import Headers, Inbound, Outbound
@@ -97,6 +97,8 @@ class Surface:
         asking: Asking | None = None
         try:
             self._note_caller(asked, inbound.headers)
+            if (told := ollama_loads.loaded(inbound, self._outlast.config.routes)) is not None:
+                return _whole(200, with_headers.request_id("ollama", inbound.id), told)
             request = dialect.parse(endpoint.operation, inbound.body, inbound.asked)
             inbound.body = b""  # the request has it, and lets go of it when a stream has begun
             if self._recall is not None and dialect.name == "responses":

@@ -126,7 +126,7 @@ class OllamaPrompts:
 def _prompt(body: bytes, dialect: str) -> Request:
     ask = wire.ask(_ASK, body)
     if not ask.prompt:
-        raise Caller("prompt must not be empty: models are neither loaded nor unloaded from here")
+        raise Caller("prompt must not be empty")
     for name, mend in _MENDS.items():
         if getattr(ask, name):
             raise Caller(f"{name}: {mend}")
