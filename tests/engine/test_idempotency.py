@@ -70,6 +70,7 @@ def test_another_body_under_the_same_key_is_refused(world):
     world.ask("hi", key="k")
     failure = world.fail("ho", key="k")
     assert (failure.kind, failure.status, failure.code) == ("caller", 422, "idempotency_key_reused")
+    assert keys(world) == ["first", ""]
     assert world.ask("hi", key="k").replayed
     assert world.sent() == 1
 
@@ -422,6 +423,17 @@ def test_a_stream_that_is_too_large_holds_no_more_than_that(make):
     part, joins = world.run(story())
     assert part.text == "word " * 2_000
     assert joins.code == "idempotency_answer_not_kept"
+
+
+@pytest.mark.parametrize("callers", [1, 3])
+def test_a_stream_that_is_too_large_in_one_piece_reaches_all_who_wait(make, callers):
+    """Whoever was there when it came has all of it; who comes later is told that it was too large."""
+    long = "word" * 2_000
+    world = make(more="[idempotency]\nlargest = 1000")
+    world.script("alpha/m", slow_headers(1.0, ok(long)))
+    assert {part.text for part in world.crowd_alike(callers, key="k", stream=True)} == {long}
+    assert world.fail(key="k", stream=True).code == "idempotency_answer_not_kept"
+    assert world.sent() == 1
 
 
 def test_when_nobody_is_left_a_stream_that_is_too_large_ends(make):

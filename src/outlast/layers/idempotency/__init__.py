@@ -197,6 +197,7 @@ class Idempotency:
         return answer
 
     def _refuse(self, shared: Shared, failure: Failure) -> bool:
+        shared.refused = True
         shared.close()
         shared.fail(failure)
         return True

@@ -140,10 +140,10 @@ class Following:
         for one in batches:
             if one.opened is not None:
                 self._opening = opening_of(one.opened)
-            recording.add(batch_of(one, bare=self._bare))
             if not self._shared.begun:
                 self._tell()
                 self._shared.give(recording)
+            recording.add(batch_of(one, bare=self._bare))
             if one.last:
                 self._finish(recording)
                 return

@@ -104,11 +104,11 @@ class Making:
         await self._keep(*self._kept(stream, recording, last))
         shared.close()
         shared.ended(stream.cost)
+        if not shared.begun:
+            shared.give(recording)  # so that the last batch finds who waits for it
         if last is not None:
             recording.add(last)
         recording.end()
-        if not shared.begun:
-            shared.give(recording)
         if scribe is not None:
             _tell_the_end(scribe, recording, last)
 
@@ -116,11 +116,11 @@ class Making:
         """Write it down up to its last batch, which is kept back; None where nobody needs the rest any more."""
         shared = self._shared
         while (batch := await stream.next()) is not None and not batch.last:
+            if not shared.begun:
+                shared.give(recording)
             recording.add(batch)
             if scribe is not None and not recording.lost:
                 scribe.note(batch, recording.opening)
-            if not shared.begun:
-                shared.give(recording)
             while recording.full:
                 await recording.news(self._call.io)
             if recording.lost and not shared.callers:

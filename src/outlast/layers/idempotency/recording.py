@@ -36,7 +36,8 @@ class Recording:
 
     Attributes:
         batches: what is held; the first of them has the number `gone`.
-        gone: batches that are no longer held.
+        gone: batches that are no longer held: nobody can join any more.
+        expected: readers who were told of it, and are on their way.
         size: bytes of those that are.
         lost: it has grown larger than may be kept.
         over: nothing more will come.
@@ -46,14 +47,14 @@ class Recording:
     """
 
     __slots__ = (
-        "_date", "_most", "_opening", "_readers", "_waiting", "about", "batches", "cost", "ends", "failure", "gone",
-        "lost", "over", "size", "usage",
+        "_date", "_most", "_opening", "_readers", "_waiting", "about", "batches", "cost", "ends", "expected", "failure",
+        "gone", "lost", "over", "size", "usage",
     )  # fmt: skip
 
     def __init__(self, told: About, opening: Callable[[], Opening], most: int, date: int = 0) -> None:
         self.about = told
         self.batches: list[Batch] = []
-        self.gone = 0
+        self.gone = self.expected = 0
         self.size = 0
         self.lost = self.over = False
         self.failure: Failure | None = None
@@ -134,7 +135,7 @@ class Recording:
 
     def _forget(self) -> None:
         """Where it is too large to be kept, hold no more than somebody needs."""
-        if not self.lost:
+        if not self.lost or self.expected:
             return
         needed = min((reading.at for reading in self._readers), default=self.count)
         for batch in self.batches[: needed - self.gone]:

@@ -38,6 +38,7 @@ class Shared:
         begun: there is something for those who wait.
         answer: a whole answer; or `recording`, a stream; or `failure`, why there is none.
         keyed: what is told of the key.
+        refused: the key was no good for this request, so there is nothing to be told of it.
         follows: the call is another process's: it is of use only while somebody waits here.
         owes: there is a cost that nobody has been told; `cost` in US dollars once it is known.
         callers: who waits or reads.
@@ -45,7 +46,7 @@ class Shared:
 
     __slots__ = (
         "_forget", "_kind", "_waiting", "answer", "begun", "body", "call", "callers", "cost", "failure", "follows",
-        "keyed", "name", "owes", "recording", "started", "work",
+        "keyed", "name", "owes", "recording", "refused", "started", "work",
     )  # fmt: skip
 
     def __init__(self, call: Call, name: str, body: str, forget: Callable[[Shared], None]) -> None:
@@ -55,7 +56,7 @@ class Shared:
         self.name = name
         self.body = body
         self.work: Work | None = None
-        self.begun = self.follows = self.owes = False
+        self.begun = self.follows = self.owes = self.refused = False
         self.answer: Reply | None = None
         self.recording: Recording | None = None
         self.failure: Failure | None = None
@@ -73,6 +74,7 @@ class Shared:
             self.answer = answer
         else:
             self.recording = answer
+            answer.expected = len(self._waiting)
         self._begin()
 
     def fail(self, failure: Failure) -> None:
@@ -111,7 +113,7 @@ class Shared:
                 raise TimedOut("the deadline has passed while the call under this idempotency key was waited for")
             recording = self.recording
             if recording is not None:
-                if recording.lost:
+                if recording.gone:
                     raise too_large()
                 reads = True
                 stream = stream_of(Reading(recording, call.io, self.pay, self.leave), recording, call)
@@ -125,7 +127,13 @@ class Shared:
     async def _wait(self, call: Call) -> bool:
         waiter = call.io.waiter()
         self._waiting.append(waiter)
-        return await waiter.wait(call.deadline + GRACE)
+        try:
+            return await waiter.wait(call.deadline + GRACE)
+        finally:
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
+            elif self.recording is not None:
+                self.recording.expected -= 1
 
     def _whole(self, call: Call, *, first: bool) -> Reply | None:
         again = self._tell(call, first=first)
@@ -140,6 +148,8 @@ class Shared:
 
     def _tell(self, call: Call, *, first: bool) -> bool:
         """Tell this caller what became of its key. Was the answer not made for it?"""
+        if self.refused:
+            return False
         keyed = call.story.keyed = replace(self.keyed)
         if not first and not keyed.replayed and self.failure is None:
             keyed.replayed = keyed.attached = True
