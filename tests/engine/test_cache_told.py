@@ -13,6 +13,8 @@ from outlast.flow.call import Looked
 from outlast.flow.entry import packed, unpacked
 from outlast.flow.stream import Stream
 from outlast.gateway.headers import of_cache
+from outlast.layers.cache.names import name_of
+from outlast.model.caller import Caller
 from outlast.model.errors import Failure
 from outlast.model.events import CacheKept, CacheLooked, CacheRenewed, RequestEnded
 from outlast.model.freshness import wishes_of
@@ -229,6 +231,8 @@ def test_what_cannot_be_read_any_more_is_as_if_it_were_not_there(make, age):
     failure, asked = world.run(heard(world))
     assert failure.kind == "permission"
     assert replace(asked.looked, key="") == Looked(found="none", why="miss")
+    (name,) = shelf.kept
+    assert name.endswith(asked.looked.key or "no name")
 
 
 # -- where ------------------------------------------------------------------------------------------------------------
@@ -289,6 +293,36 @@ def test_what_is_less_or_answers_other_words_is_not_kept(make, stream):
     world = make(more=rules(ALL), rewrite=lambda request, _: request.content().messages)
     world.script_all(status(400, error="content_filter"), ok())
     assert asked_again() == ["it answers other words"]
+
+
+def test_an_answer_that_is_given_when_nobody_answers_tells_its_name_too(make):
+    """By which it can be forgotten."""
+    shelf = Shelf()
+    world = make(more=rules(ALL), store=shelf)
+    told(world)
+    shelf.age(200)
+    world.script_all(403)
+    _, asked = world.run(heard(world))
+    (name,) = shelf.kept
+    assert asked.looked.given
+    assert name.endswith(asked.looked.key or "no name")
+
+
+def test_what_everybody_shares_is_nobodys(make):
+    """It is not forgotten with what callers without a key were answered."""
+    shelf = Shelf()
+    world = make(more=f'[cache]\nenabled = true\nshare = "everybody"\n{rules(ALL)}', store=shelf)
+    told(world)
+    (name,) = shelf.kept
+    assert name_of("default", Caller(), "").split(":")[2] not in name
+    assert name_of("default", Caller(key=""), "").split(":")[2] in name
+
+
+def test_names_of_callers_may_hold_any_sign():
+    """Half a character, too."""
+    names = {name_of("m", Caller(key="a", user=user), "x") for user in ("", "\ud800", "\ud801", "a:b")}
+    assert len(names) == 4
+    assert all(name.isascii() for name in names)
 
 
 # -- renewing ---------------------------------------------------------------------------------------------------------
