@@ -1,11 +1,13 @@
 """Limits that several processes share through a store, and what they do without it."""
 
 import asyncio
+import contextlib
 import random
 
 import pytest
 from msgspec import structs
 
+from outlast.engine import Asked
 from outlast.model.errors import Failure
 from outlast.model.events import LimitAwaited, LimitHit, LimitsApart, LimitsTogether
 from outlast.testing import Behaviour, cancel_everywhere, ok, status
@@ -380,6 +382,54 @@ def test_the_other_limit_of_a_call_goes_on_as_it_is_told(fleet_of):
     heard = [world.hear(caller=anna) for _ in range(6)]
     assert [getattr(answer, "status", 200) for answer in heard] == [200] * 5 + [429]
     assert "user" in heard[-1].message
+
+
+def test_calls_at_once_are_counted_without_the_store_as_with_it(fleet_of):
+    """The key limits them alone, its user the requests: when the calls are over the next may go."""
+    fleet = fleet_of(1, limited(concurrent=1) + "\n[users]\nrpm = 600")
+    (world,) = fleet.worlds
+    fleet.store.ails = lambda _name: "before"
+    anna = caller("app", user="anna")
+    world.script("alpha/m", ok(first=1.0))
+    for _ in range(3):
+        heard = world.crowd(2, caller=anna)
+        assert sorted(getattr(answer, "status", 200) for answer in heard) == [200, 429]
+
+
+def test_a_provider_that_is_closed_without_the_store_is_gone_around(fleet_of):
+    """It is ours to bear: 503 where there is nobody else."""
+    more = PROVIDER + 'without_store = "closed"\n'
+    fleet = fleet_of(1, more, ("alpha/m", "beta/m"))
+    (world,) = fleet.worlds
+    fleet.store.ails = lambda _name: "before"
+    assert world.ask().target == "beta/m"
+    alone = fleet_of(1, more)
+    alone.store.ails = lambda _name: "before"
+    failure = alone.worlds[0].fail()
+    assert (failure.status, failure.retry_after) == (503, 1.0)
+
+
+def test_who_asks_is_told_what_is_left_of_it_to_all(fleet_of):
+    """Granted by the store, refused by it, and refused without asking it."""
+    fleet = fleet_of(2, limited(rpm=12) + "\n[limits]\nburst = 10.0")
+    one, other = fleet.worlds
+    one.ask(caller=APP)
+    told = []
+    for _ in range(3):
+        asked = Asked(id="1", caller=APP)
+        with contextlib.suppress(Failure):
+            fleet.run(other.engine.answer(chat(), asked))
+        told.append([(left.name, left.limit, left.remaining, left.reset) for left in asked.allowances])
+    assert told == [[("rpm", 12, pytest.approx(0.0), pytest.approx(10.0))]] * 3
+    assert fleet.store.count("take") == 3
+
+
+def test_a_prompt_as_large_as_the_largest_window_passes_at_once(fleet_of):
+    """As it does without a store."""
+    fleet = fleet_of(1, "[providers.alpha.models.m]\nwindow = 50_000\n" + limited(tpm=60_000))
+    (world,) = fleet.worlds
+    world.ask("x " * 20_000, caller=APP, max_tokens=10)
+    world.ask("x " * 20_000, caller=APP, max_tokens=10)
 
 
 @pytest.mark.parametrize("fault", ["before", "after", "hangs"])
