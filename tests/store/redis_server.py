@@ -13,6 +13,8 @@ import redis
 from bench.ports import reserved
 
 BINARY = shutil.which("redis-server")
+LEASHED = [shutil.which("setpriv"), "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+"""It goes with this process, also when that is killed."""
 PATIENCE = 120.0
 NO_BINARY = "redis-server is not installed: `make test` installs it, or: apt-get install redis-server"
 
@@ -63,7 +65,10 @@ class RedisServer:
         file = self.directory / "redis.conf"
         file.write_text("\n".join(self._told) + "\n")
         self.process = subprocess.Popen(
-            [BINARY, str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
+            [*LEASHED, BINARY, str(file)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
         )
         self.answers()
         return self
