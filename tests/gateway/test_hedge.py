@@ -15,6 +15,7 @@ def learned(open_house, provider, second, *, stream):
     """A gateway that knows how long alpha takes; afterwards alpha says nothing, and beta does what is asked of it."""
     house = open_house(HEDGED)
     assert house.chat(stream=stream).status == 200
+    provider.wait(1, ended=True)  # and not still at its end when the next request comes
     provider.script("alpha", silent())
     provider.script("beta", second)
     return house

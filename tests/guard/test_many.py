@@ -21,7 +21,7 @@ THREADS = 16
 def at_once(many, function):
     """What it gives in so many threads."""
     with ThreadPoolExecutor(many) as pool:
-        return [one.result(30) for one in [pool.submit(function, number) for number in range(many)]]
+        return [one.result(120) for one in [pool.submit(function, number) for number in range(many)]]
 
 
 def test_sixteen_threads_are_inside_at_once():
@@ -70,7 +70,7 @@ def test_backing_off_holds_nobody_up():
         assert backs_off.wait(120)
         assert [search.call(max, number, 1) for number in range(5)] == [1, 1, 2, 3, 4]
         others.set()
-        assert slow.result(20) == "well"
+        assert slow.result(120) == "well"
 
 
 def test_slots_hold_among_threads_and_are_handed_on():

@@ -216,7 +216,7 @@ def test_a_forked_child_is_told_to_make_its_own(queue):
                 queue.submit("normal", len, "four")
             except RuntimeError as error:
                 with Queue() as own:
-                    status = 0 if "after the fork" in str(error) and own.submit("low", len, "x").result(9) == 1 else 2
+                    status = 0 if "after the fork" in str(error) and own.submit("low", len, "x").result(120) == 1 else 2
         finally:
             os._exit(status)
     _, status = os.waitpid(child, 0)
