@@ -329,3 +329,22 @@ def test_odd_messages_do_no_harm(wire, dialect, odd):
         return
     for other in DIALECTS.values():
         assert json.loads(other.render(reply, wire.ask()))
+
+
+ODD = {
+    "gemini": b'{"candidates":[{"content":{"parts":[{"text":"hi"}]},"finishReason":"STOP","index":"0"}],'
+    b'"modelVersion":7,"responseId":null}',
+    "ollama": b'{"model":null,"created_at":7,"message":{"role":"assistant","content":"hi"},"done":true}',
+    "cohere": b'{"id":7,"finish_reason":"COMPLETE","message":{"content":[{"type":"text","text":"hi"}]}}',
+}
+
+
+@pytest.mark.parametrize("dialect", ODD)
+def test_a_good_answer_is_not_lost_for_a_name_of_another_type(wire, dialect):
+    """Ids, models, times and numbers that nobody needs may be anything."""
+    reply = DIALECTS[dialect].decode(ODD[dialect], wire.ask(), wire.target(dialect))
+    assert (reply.text, reply.model, reply.created, isinstance(reply.id, str)) == ("hi", "m-1", 0, True)
+    if dialect != "cohere":
+        data = b"data: %b\r\n\r\n" % ODD[dialect] if dialect == "gemini" else ODD[dialect] + b"\n"
+        batch, _ = wire.read(dialect, data)
+        assert (wire.text(batch.chunks), batch.last) == ("hi", True)
