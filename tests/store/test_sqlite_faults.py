@@ -63,6 +63,26 @@ class TestLocked:
 
         assert room.run(story()) == [b"one", b"two"]
 
+    def test_who_leaves_keeps_nothing_from_the_others(self, room):
+        """Who goes in the same transaction hears what has become of his."""
+        store = room.open()
+        room.run(store.check())
+
+        async def story():
+            other = room.locked()
+            asked = [asyncio.ensure_future(store.append("log:a", [b"%d" % n], 10.0)) for n in range(10)]
+            await asyncio.sleep(0)
+            for leaving in asked[::2]:
+                leaving.cancel()
+            await asyncio.sleep(0)
+            other.rollback()
+            other.close()
+            async with asyncio.timeout(60.0):
+                told = await asyncio.gather(*asked[1::2])
+            return told, await store.read("log:a")
+
+        assert room.run(story()) == ([2, 4, 6, 8, 10], [b"%d" % n for n in range(10)])
+
     def test_nobody_waits_for_ever(self, room, monkeypatch):
         """It has failed then, and nothing was done."""
         monkeypatch.setattr(file, "BUSY", 0.01)
