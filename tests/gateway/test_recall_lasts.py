@@ -8,6 +8,7 @@ from tests.store.redis_server import RedisServer
 from .house import House, toml_of
 from .process import Process
 
+LEISURELY = "guard = { disk = 60.0, patience = 60.0 }\n"
 PATIENT = "[responses]\npatience = 60.0\n"
 WORKERS = f"{PATIENT}[server]\nworkers = 3\ndrain = 0.0\ngrace = 100.0\n"
 
@@ -33,14 +34,14 @@ def goes_on(gateway, turns, **fields):
 @pytest.fixture
 def sqlite(tmp_path):
     """A configuration's line for a file that all share."""
-    return f'store = "sqlite:///{tmp_path}/kept.db"\n'
+    return f'store = "sqlite:///{tmp_path}/kept.db"\n{LEISURELY}'
 
 
 @pytest.fixture
 def redis(tmp_path):
     """The same for a server."""
     server = RedisServer(tmp_path).start()
-    yield f'store = "{server.url}"\n'
+    yield f'store = "{server.url}"\n{LEISURELY}'
     server.close()
 
 

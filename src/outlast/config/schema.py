@@ -60,7 +60,7 @@ class GuardConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     patience: AboveZero = 0.025
     """What a Redis does not do within this time has failed, and the request goes on; `[cache]` has its own patience."""
-    disk: AboveZero = 1.0
+    disk: AboveZero = 0.1
     """The same for a file, which may have to wait for its disk."""
     failures: AtLeastOne = 3
     """So many failures in a row, and it is not asked any more."""
