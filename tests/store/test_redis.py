@@ -10,7 +10,7 @@ from outlast.store.redis import RedisStore
 from .conformance import Shared
 from .stretched import TIMES, Stretched
 
-EARLIER = """
+EARLIER = """#!lua flags=allow-cross-slot-keys
 for _, key in ipairs(redis.call('KEYS', '*')) do
   local left = redis.call('PTTL', key)
   if string.find(key, ':t:{', 1, true) then
