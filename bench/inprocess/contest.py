@@ -23,7 +23,7 @@ Loop = Literal["asyncio", "uvloop"]
 
 LAYERS = (
     "routing", "breaker", "bulkhead", "limits", "pause", "retry", "fit", "counting", "resume", "structured",
-    "admission", "idempotency", "degrade",
+    "admission", "degrade", "idempotency",
 )  # fmt: skip
 """Every layer that is on unless switched off, in the order in which the rows add them: from the attempt outwards."""
 
