@@ -42,11 +42,20 @@ def a_page(**values):
 
 
 def test_what_is_held_is_added_up_and_the_worst_state_tells():
-    """Queues and slots are sums; a circuit is as open as the most open one; who has ended holds nothing."""
-    page = merged([a_page(queue=2, circuit_breaker_state=0, seen_total=1), a_page(queue=3, circuit_breaker_state=2)],
-                  [a_page(queue=100, circuit_breaker_state=1, seen_total=5)])  # fmt: skip
+    """Queues and slots are sums; a circuit is as open as the most open one, a store up if it is for all; who has ended
+    holds nothing.
+    """
+    page = merged(
+        [
+            a_page(queue=2, circuit_breaker_state=0, seen_total=1, store_up=1),
+            a_page(queue=3, circuit_breaker_state=2, store_up=0),
+        ],
+        [a_page(queue=100, circuit_breaker_state=1, seen_total=5, store_up=0)],
+    )
     found = {name: value for (name, _), value in samples_of(page).items()}
-    assert (found["queue"], found["circuit_breaker_state"], found["seen_total"]) == (5.0, 2.0, 6.0)
+    assert found == {"queue": 5.0, "circuit_breaker_state": 2.0, "seen_total": 6.0, "store_up": 0.0}
+    (both,) = samples_of(merged([a_page(store_up=1), a_page(store_up=1)])).values()
+    assert both == 1.0
 
 
 def test_nothing_is_a_page_too():

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from prometheus_client import generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-WORST = frozenset({"circuit_breaker_state"})
-"""Gauges of which the largest value tells; others are added up."""
+Join = Callable[[float, float], float]
+WORST: Mapping[str, Join] = {"circuit_breaker_state": max, "limits_apart": max, "store_up": min}
+"""Gauges that tell how it stands: the worst of all is told. Others are added up."""
 GAUGE = "gauge"
 
 Series = tuple[str, tuple[tuple[str, str], ...]]
@@ -38,7 +39,7 @@ class _Family:
 
     def __init__(self, metric: Metric) -> None:
         self._metric = metric
-        self._join: Callable[[float, float], float] = max if metric.name in WORST else _added
+        self._join = WORST.get(metric.name, _added)
         self._values: dict[Series, float] = {}
 
     def add(self, metric: Metric) -> None:
