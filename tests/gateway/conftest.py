@@ -2,14 +2,17 @@
 
 import asyncio
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
 
 import anthropic
 import openai
 import pytest
+from tests.store.redis_server import RedisServer
 
 from outlast.testing import SimulatedProvider
 
 from .house import House, toml_of
+from .process import Process
 from .sdks import Claude, Openai
 
 
@@ -30,6 +33,33 @@ def open_house(provider, tmp_path):
             return houses.enter_context(House(toml, tmp_path, **options))
 
         yield opened
+
+
+@pytest.fixture
+def redis(tmp_path):
+    """A Redis of the test's own, which it may break."""
+    directory = tmp_path / "redis"
+    directory.mkdir()
+    server = RedisServer(directory).start()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def gateways(provider, redis, tmp_path):
+    """Starts so many gateways over that Redis, each a process; `more` is further configuration."""
+    with contextlib.ExitStack() as processes:
+
+        def start(count, more):
+            toml = f'store = "{redis.url}"\n' + toml_of(provider.url, more, providers=("alpha",))
+            folders = [tmp_path / f"gateway-{number}" for number in range(count)]
+            for folder in folders:
+                folder.mkdir()
+            with ThreadPoolExecutor(2) as threads:
+                made = [Process(toml, folder) for folder in folders]
+                return list(threads.map(processes.enter_context, made))
+
+        yield start
 
 
 @pytest.fixture

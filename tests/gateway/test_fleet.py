@@ -1,42 +1,12 @@
 """Gateways that share a Redis: what one finds of a provider the others know, and they go on when it is gone."""
 
-import contextlib
-
-import pytest
-from tests.store.redis_server import RedisServer
-
 from outlast.testing import ok, status
 
-from .house import chat, toml_of
-from .process import Process
+from .house import chat
 
 PATH = "/v1/chat/completions"
-
-
-@pytest.fixture
-def redis(tmp_path):
-    """A server that a test may break."""
-    directory = tmp_path / "redis"
-    directory.mkdir()
-    server = RedisServer(directory).start()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def gateways(provider, redis, tmp_path):
-    """Starts gateways on that server; `more` is further configuration."""
-    with contextlib.ExitStack() as processes:
-
-        def start(count, more=""):
-            store = f'store = "{redis.url}"\nguard = {{ patience = 60.0 }}\n'
-            toml = store + toml_of(provider.url, more, providers=("alpha",))
-            folders = [tmp_path / f"gateway-{number}" for number in range(count)]
-            for folder in folders:
-                folder.mkdir()
-            return [processes.enter_context(Process(toml, folder)) for folder in folders]
-
-        yield start
+LEISURELY = "[retry]\nenabled = false\n[guard]\npatience = 60.0\n"
+"""Every call tells of its own, and the store is waited for, however busy the machine is."""
 
 
 def ask(process):
@@ -56,7 +26,7 @@ def circuit(process):
 def test_a_circuit_that_one_opens_is_open_in_the_others(provider, gateways):
     """As soon as something has failed to them as well; their callers do not pay for finding out."""
     provider.script("alpha", default=status(500))
-    first, second = gateways(2, "[retry]\nenabled = false\n")
+    first, second = gateways(2, LEISURELY)
     ask(second)
     for _ in range(5):
         ask(first)
@@ -70,7 +40,7 @@ def test_a_circuit_that_one_opens_is_open_in_the_others(provider, gateways):
 def test_without_the_redis_each_goes_on_by_itself(provider, gateways, redis):
     """Answers, and circuits of its own."""
     provider.script("alpha", ok("well"), ok("well"), default=status(500))
-    first, second = gateways(2, "[retry]\nenabled = false\n")
+    first, second = gateways(2, LEISURELY)
     assert [ask(first), ask(second)] == [200, 200]
     redis.kill()
     for _ in range(5):

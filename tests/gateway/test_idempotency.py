@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
 
 import pytest
-from tests.store.redis_server import RedisServer
 
 from outlast.model.events import KeyFound, KeyKept
 from outlast.testing import ok, slow_headers, status
@@ -229,14 +228,8 @@ def test_the_log_and_the_metrics_tell_of_keys(house):
 def place(request, tmp_path):
     """A store that several gateways share."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/kept.db"
-        return
-    directory = tmp_path / "redis"
-    directory.mkdir()
-    server = RedisServer(directory)
-    server.start()
-    yield server.url
-    server.kill()
+        return f"sqlite:///{tmp_path}/kept.db"
+    return request.getfixturevalue("redis").url
 
 
 @pytest.mark.parametrize("stream", [False, True])

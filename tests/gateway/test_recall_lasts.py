@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from tests.store.redis_server import RedisServer
 
 from .house import House, toml_of
 from .process import Process
@@ -38,11 +37,9 @@ def sqlite(tmp_path):
 
 
 @pytest.fixture
-def redis(tmp_path):
+def redis(redis):
     """The same for a server."""
-    server = RedisServer(tmp_path).start()
-    yield f'store = "{server.url}"\n{LEISURELY}'
-    server.close()
+    return f'store = "{redis.url}"\n{LEISURELY}'
 
 
 def test_a_conversation_goes_on_over_workers(provider, tmp_path, sqlite):

@@ -4,7 +4,6 @@ How fast the machine is decides nothing. What was let through is compared with t
 request it is known only that it was let through between the moment when its caller asked and that when he was answered.
 """
 
-import contextlib
 import itertools
 import signal
 import threading
@@ -12,7 +11,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.store.redis_server import RedisServer
 
 from .house import PATIENCE, chat, toml_of
 from .process import Process
@@ -36,33 +34,6 @@ burst = 1.0
 """The store is waited for, however busy the machine is: who is not answered in time counts for itself."""
 SKEWED = [8, 4, 2, 2, 1, 1, 1, 1]
 """How many callers each gateway has, all asking one request after the other."""
-
-
-@pytest.fixture
-def redis(tmp_path):
-    """A server of this test's own, which counts what it is asked."""
-    directory = tmp_path / "redis"
-    directory.mkdir()
-    server = RedisServer(directory).start()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def gateways(provider, redis, tmp_path):
-    """Starts gateways over that server; `more` is further configuration."""
-    with contextlib.ExitStack() as processes:
-
-        def start(count, more):
-            toml = f'store = "{redis.url}"\n' + toml_of(provider.url, more, providers=("alpha",))
-            folders = [tmp_path / f"gateway-{number}" for number in range(count)]
-            for folder in folders:
-                folder.mkdir()
-            with ThreadPoolExecutor(2) as threads:
-                made = [Process(toml, folder) for folder in folders]
-                return list(threads.map(processes.enter_context, made))
-
-        yield start
 
 
 def ask(gateway, more):
