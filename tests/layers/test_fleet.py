@@ -348,7 +348,7 @@ async def test_a_quiet_fleet_asks_nothing_and_a_busy_one_once_a_second(fleet):
 @story()
 async def test_names_that_are_no_keys_have_circuits_too(fleet):
     """Long ones, and those in other scripts."""
-    for target in ("alpha/" + "m" * 500, "alpha/模型", "alpha/a b"):
+    for target in ("alpha/" + "m" * 500, "alpha/模型", "alpha/a b", "alpha/half a sign \ud800"):
         for process in fleet.processes:
             process.circuit(target)
         await asyncio.sleep(SOON)

@@ -10,12 +10,12 @@ They stand there as digests: names of keys and users are nobody else's business,
 
 from __future__ import annotations
 
-from functools import lru_cache
 from hashlib import sha256
 from typing import Literal
 
 from outlast.dialects import wire
 from outlast.model.caller import Caller
+from outlast.model.tag import tag
 from outlast.ports import Store
 
 SPACE = "responses1:"
@@ -25,12 +25,7 @@ SPACE = "responses1:"
 def key_of(kind: Literal["answer", "item"], id_: str, caller: Caller) -> str:
     """Where a store keeps what this caller knows by that id; nobody else comes to the same."""
     own = sha256(wire.dumps([caller.key, caller.user, id_])).hexdigest()[:40]
-    return f"{SPACE}k{_tag(caller.key)}:u{_tag(caller.user)}:{kind}{own}"
-
-
-@lru_cache(maxsize=4096)
-def _tag(name: str) -> str:
-    return sha256(name.encode(errors="surrogatepass")).hexdigest()[:16]
+    return f"{SPACE}k{tag(caller.key)}:u{tag(caller.user)}:{kind}{own}"
 
 
 async def purge(store: Store, *, key: str = "", user: str = "") -> int:
@@ -47,5 +42,5 @@ async def purge(store: Store, *, key: str = "", user: str = "") -> int:
     Raises:
         StoreFailed: the store is out of reach.
     """
-    prefix = f"{SPACE}k{_tag(key)}:" if key else SPACE
-    return await store.purge(prefix, f":u{_tag(user)}:" if user else "")
+    prefix = f"{SPACE}k{tag(key)}:" if key else SPACE
+    return await store.purge(prefix, f":u{tag(user)}:" if user else "")

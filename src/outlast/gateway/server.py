@@ -53,12 +53,12 @@ class Server(uvicorn.Server):
         surface: is told that we drain.
         app: answers requests.
         listening: called with our address when we listen.
-
-    Attributes:
         pages: the metrics of all workers, where there are several and they are wanted.
     """
 
-    def __init__(self, outlast: Outlast, surface: Surface, app: App, listening: Callable[[str], None]) -> None:
+    def __init__(
+        self, outlast: Outlast, surface: Surface, app: App, listening: Callable[[str], None], pages: Pages | None = None
+    ) -> None:
         super().__init__(uvicorn_config(app))
         self.outlast = outlast
         self._surface = surface
@@ -68,7 +68,7 @@ class Server(uvicorn.Server):
         self._listening = listening
         self._stopping: asyncio.Task[None] | None = None
         self._exit = asyncio.Event()
-        self.pages: Pages | None = None
+        self.pages = pages
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say where."""
@@ -240,9 +240,7 @@ def assemble(
     app = App(surface, outlast, most_connections=room())
     if metrics is not None:
         gauges.add(metrics, outlast, app, outlet)
-    server = Server(outlast, surface, app, listening)
-    server.pages = pages
-    return server
+    return Server(outlast, surface, app, listening, pages)
 
 
 def _page(metrics: Prometheus | None, pages: Pages | None) -> Callable[[], Awaitable[bytes]] | None:

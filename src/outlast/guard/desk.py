@@ -268,7 +268,7 @@ class Desk:
     def _gather(self, breaker: Breaker, call: str) -> None:
         """Transitions that a call has brought, to be told when the lock is free."""
         if breaker.changes:
-            changes, breaker.changes = breaker.changes, []
+            changes = breaker.noted()
             if self._changed is not None:
                 self._changes.extend((change, call) for change in changes)
 

@@ -430,6 +430,13 @@ class Chunk(Struct, gc=False, omit_defaults=True):
             or (tool and (tool.name or tool.arguments))
         )
 
+    @property
+    def size(self) -> int:
+        """Characters of all that it says."""
+        tool = self.tool
+        said = len(self.text) + len(self.reasoning) + len(self.refusal) + len(self.signature)
+        return said + (len(tool.arguments) + len(tool.name) if tool is not None else 0)
+
 
 class Batch(Struct, gc=False):
     """What one read brought: the provider's bytes of whole events (empty: render the chunks anew), and the chunks.

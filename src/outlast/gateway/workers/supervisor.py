@@ -35,15 +35,13 @@ class Worker:
     """What a worker is told.
 
     Attributes:
-        number: from 1 on; one that is started again keeps it.
         folder: what the workers share.
         orphaned: readable once the supervisor has died.
     """
 
-    __slots__ = ("_ready", "folder", "number", "orphaned")
+    __slots__ = ("_ready", "folder", "orphaned")
 
-    def __init__(self, number: int, folder: Path, orphaned: int, ready: int) -> None:
-        self.number = number
+    def __init__(self, folder: Path, orphaned: int, ready: int) -> None:
         self.folder = folder
         self.orphaned = orphaned
         self._ready = ready
@@ -55,7 +53,7 @@ class Worker:
 
 
 class _Place:
-    """One worker's place: who has it, since when, and when it is given anew."""
+    """One worker's place, by its number from 1 on: who has it, since when, and when it is given anew."""
 
     __slots__ = ("due", "number", "pid", "since", "wait")
 
@@ -133,11 +131,11 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # none is lost between the fork and the child's own ears
         pid = os.fork()
         if not pid:
-            self._be_worker(place.number)
+            self._be_worker()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
         place.pid, place.since = pid, time.monotonic()
 
-    def _be_worker(self, number: int) -> None:
+    def _be_worker(self) -> None:
         """The child: never returns."""
         status = 1
         try:
@@ -148,7 +146,7 @@ class Supervisor:
             for end in (self._life[1], self._ready[0], *self._signals):
                 os.close(end)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
-            status = self._work(Worker(number, self._folder, self._life[0], self._ready[1]))
+            status = self._work(Worker(self._folder, self._life[0], self._ready[1]))
         except BaseException:  # noqa: BLE001  (told, and then this process is over)
             traceback.print_exc()
         finally:

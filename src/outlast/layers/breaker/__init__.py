@@ -79,8 +79,7 @@ class Held(Permit, AtOnce, kw_only=True, eq=False):
 
 
 def _tell(breaker: Breaker, call: Call) -> None:
-    changes, breaker.changes = breaker.changes, []
-    for change in changes:
+    for change in breaker.noted():
         call.io.emit(changed(change, call.target.name, call.id))
 
 
@@ -144,8 +143,7 @@ class Breakers:
         """An operator's word for that target's circuit, as `Breaker.operate`; what is to be told of it."""
         circuit = self.of(name, now)
         circuit.operate(word, now, until=until)
-        changes, circuit.changes = circuit.changes, []
-        return [changed(change, name, "") for change in changes]
+        return [changed(change, name, "") for change in circuit.noted()]
 
     def items(self) -> list[tuple[str, Breaker]]:
         """All circuits that exist, by target."""

@@ -90,6 +90,11 @@ class Breaker:
     def __repr__(self) -> str:
         return f"Breaker({self.override or self.state}, epoch={self.epoch}, flying={self.flying})"
 
+    def noted(self) -> list[Change]:
+        """The transitions that nobody has taken note of; from now on somebody has."""
+        changes, self.changes = self.changes, []
+        return changes
+
     # -- asking ------------------------------------------------------------------------------------------------
 
     def ready(self, now: float) -> float:
@@ -336,13 +341,15 @@ class Breaker:
         if self._run >= config.failures:
             return f"{self._run} failures in a row", config.failures
         total = window.ok + window.failed
-        if total < config.min_calls:
-            return None
-        if window.failed >= config.failure_rate * total:
+        if self._too_many(total, window.failed, config.failure_rate):
             return f"{window.failed} of {total} calls failed", config.failure_rate
-        if window.slow >= config.slow_rate * total:
+        if self._too_many(total, window.slow, config.slow_rate):
             return f"{window.slow} of {total} calls were slow", config.slow_rate
         return None
+
+    def _too_many(self, calls: int, bad: int, rate: float) -> bool:
+        """Are so many of the calls bad ones, of calls enough to tell?"""
+        return calls >= self._config.min_calls and bad >= rate * calls
 
     # -- what others know --------------------------------------------------------------------------------------
 
@@ -382,9 +389,9 @@ class Breaker:
         A process to which nothing has failed stays as it is: one bad machine must not open the circuits of all.
         """
         config = self._config
-        if self.state != "closed" or self.override is not None or not self.troubled(now) or calls < config.min_calls:
+        if self.state != "closed" or self.override is not None or not self.troubled(now):
             return
-        if failed >= config.failure_rate * calls:
+        if self._too_many(calls, failed, config.failure_rate):
             self._open(now, 0.0, dice, f"{failed} of {calls} calls of all processes failed", config.failure_rate)
 
     def _open_as_told(self, seconds: float, openings: int, now: float, reason: str) -> None:

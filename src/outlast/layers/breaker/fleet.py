@@ -14,16 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from hashlib import sha256
 
 import msgspec
 from msgspec import Struct
 
+from outlast.flow.bell import Bell
 from outlast.layers.breaker import Breakers, changed
 from outlast.layers.breaker.circuit import Breaker
 from outlast.layers.breaker.permit import OF_NO_CALL, Change
 from outlast.layers.breaker.sums import Sums
-from outlast.ports import Io, Store, StoreFailed, Waiter
+from outlast.model.tag import tag
+from outlast.ports import Io, Store, StoreFailed
 
 BEAT = 1.0
 """Seconds from one look at the store to the next."""
@@ -78,16 +79,16 @@ class Fleet:
         window: how far back the rates look, in seconds.
     """
 
-    __slots__ = ("_breakers", "_io", "_members", "_name", "_store", "_sums", "_waiter", "alone")
+    __slots__ = ("_bell", "_breakers", "_io", "_members", "_name", "_store", "_sums", "alone")
 
     def __init__(self, breakers: Breakers, store: Store, io: Io, name: str, window: float) -> None:
         self._breakers = breakers
         self._store = store
         self._io = io
         self._name = name
-        self._sums = Sums(store, window, name)
+        self._sums = Sums(store, window, name, io)
         self._members: dict[str, _Member] = {}
-        self._waiter: Waiter | None = None
+        self._bell = Bell()
         self.alone = False
         """The store does not answer, and this process goes by itself."""
         for target, circuit in breakers.items():
@@ -98,7 +99,7 @@ class Fleet:
         """Look at the store with each beat, and whenever there is news; never ends by itself."""
         io, sums_due = self._io, 0.0
         while True:
-            waiter = self._waiter = io.waiter()  # what happens from here on is looked at next time
+            waiter = self._bell.heard_by(io)  # what happens from here on is looked at next time
             now = io.now()
             try:
                 await self._tell_and_hear()
@@ -126,11 +127,7 @@ class Fleet:
         member = self._members[target] = _Member(circuit)
         circuit.hear = partial(self._changed, member)
         member.stop = self._store.listen(_circuit_key(target), partial(self._woken, member))
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._waiter is not None:
-            self._waiter.wake()
+        self._bell.ring()
 
     def _part_with(self, target: str) -> None:
         member = self._members.pop(target, None)
@@ -144,7 +141,7 @@ class Fleet:
 
     def _woken(self, member: _Member) -> None:
         member.woken = True
-        self._wake()
+        self._bell.ring()
 
     def _changed(self, member: _Member, change: Change) -> None:
         """Something has changed here: it is to be told, unless it was told to us."""
@@ -157,7 +154,7 @@ class Fleet:
             member.untold = News(self._name, circuit.until - now, change.openings, asked=change.hint > 0)
         elif change.after == "closed":
             member.untold = News(self._name, 0.0)
-        self._wake()
+        self._bell.ring()
 
     # -- news --------------------------------------------------------------------------------------------------
 
@@ -206,8 +203,7 @@ class Fleet:
             self._tell_sinks(target, circuit)
 
     def _tell_sinks(self, target: str, circuit: Breaker) -> None:
-        changes, circuit.changes = circuit.changes, []
-        for change in changes:
+        for change in circuit.noted():
             self._io.emit(changed(change, target, ""))
 
     # -- probes ------------------------------------------------------------------------------------------------
@@ -254,7 +250,7 @@ class Fleet:
     async def _judge(self) -> None:
         """Add what was counted here to what all have counted, and see whether that opens a circuit."""
         circuits = {target: member.circuit for target, member in self._members.items()}
-        await self._sums.add({target: circuit.counted() for target, circuit in circuits.items()}, self._io.now())
+        await self._sums.add({target: circuit.counted() for target, circuit in circuits.items()})
         for target, circuit in circuits.items():
             if circuit.state == "closed":
                 calls, failed = self._sums.of(target)
@@ -288,4 +284,4 @@ def _short(target: str) -> str:
     """The target's name, or what stands for it where that is too long or too odd for a key."""
     if len(target) <= LONGEST and target.isascii() and target.isprintable():
         return target
-    return sha256(target.encode()).hexdigest()
+    return tag(target)

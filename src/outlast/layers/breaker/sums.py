@@ -1,7 +1,7 @@
 """How many calls all processes together have made of each target lately, and how many of them failed.
 
-Time is cut into slots that all processes share without sharing a clock: the first to find that there is none begins
-one, by a claim which ends by itself. What each has counted since its last word is added to the sums of the slot.
+Time is cut into slots that all processes share (`flow.era`). What each has counted since its last word is added to the
+sums of the slot.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from outlast.ports import Store
+from outlast.flow.era import Era, present
+from outlast.ports import Io, Store
 
 SLOTS = 6
 """Into so many parts the window is divided."""
@@ -23,8 +24,7 @@ Counted = tuple[int, int]
 class _Slot(Struct):
     """The sums of one slot, as they were last seen."""
 
-    name: str
-    ends: float
+    era: Era
     seen: dict[str, int]
 
 
@@ -35,25 +35,27 @@ class Sums:
         store: what all processes share.
         window: seconds that all slots span together.
         name: of this process, which no other has.
+        io: the clock.
     """
 
-    __slots__ = ("_begun", "_beyond", "_name", "_slots", "_store", "_told", "_width")
+    __slots__ = ("_begun", "_beyond", "_io", "_name", "_slots", "_store", "_told", "_width")
 
-    def __init__(self, store: Store, window: float, name: str) -> None:
+    def __init__(self, store: Store, window: float, name: str, io: Io) -> None:
         self._store = store
+        self._io = io
         self._name = name
         self._begun = 0
         self._width = window / SLOTS
         self._slots: deque[_Slot] = deque(maxlen=SLOTS)
         self._told: dict[str, Counted] = {}  # of each target: what was counted here at our last word
-        self._beyond: dict[str, str] = {}  # of each target: the slot up to which nothing counts
+        self._beyond: dict[str, Era] = {}  # of each target: the slot up to which nothing counts
 
-    async def add(self, counted: Mapping[str, Counted], now: float) -> None:
+    async def add(self, counted: Mapping[str, Counted]) -> None:
         """Add what was counted here since the last time. At most one command, and one more for each new slot."""
         news = {target: told for target, told in counted.items() if told != self._told.get(target, (0, 0))}
         if not news and not self._slots:
             return
-        slot = await self._slot(now)
+        slot = await self._slot()
         amounts: dict[str, int] = {}
         for target, (ok, failed) in news.items():
             before = self._told.get(target, (0, 0))
@@ -61,21 +63,18 @@ class Sums:
             amounts[f"failed {target}"] = failed - before[1]
         if amounts or any(failed for _, failed in counted.values()):
             self._told.update(news)
-            slot.seen = await self._store.add(_key(slot.name), amounts, 2 * SLOTS * self._width)
+            slot.seen = await self._store.add(_key(slot.era), amounts, 2 * SLOTS * self._width)
 
-    async def _slot(self, now: float) -> _Slot:
+    async def _slot(self) -> _Slot:
         """The slot that all are in now."""
-        if self._slots and now < self._slots[-1].ends:
+        if self._slots and self._io.now() < self._slots[-1].era.ends:
             return self._slots[-1]
         if self._slots:  # what others have added since we last looked
             last = self._slots[-1]
-            last.seen = await self._store.add(_key(last.name), {}, 2 * SLOTS * self._width)
+            last.seen = await self._store.add(_key(last.era), {}, 2 * SLOTS * self._width)
         self._begun += 1
         name = f"{self._name}.{self._begun}"
-        found = await self._store.claim("slot:breakers", name.encode(), self._width)
-        slot = (
-            _Slot(name, now + self._width, {}) if found is None else _Slot(found.value.decode(), now + found.left, {})
-        )
+        slot = _Slot(await present(self._store, "slot:breakers", name, self._width, self._io), {})
         self._slots.append(slot)
         return slot
 
@@ -83,7 +82,7 @@ class Sums:
         """Calls of all processes in the window, and how many of them failed."""
         ok = failed = 0
         for slot in self._slots:
-            if self._beyond.get(target) == slot.name:
+            if self._beyond.get(target) == slot.era:
                 ok = failed = 0
                 continue
             ok += slot.seen.get(f"ok {target}", 0)
@@ -93,8 +92,8 @@ class Sums:
     def forget(self, target: str) -> None:
         """Its circuit is open: what was counted up to now is answered for."""
         if self._slots:
-            self._beyond[target] = self._slots[-1].name
+            self._beyond[target] = self._slots[-1].era
 
 
-def _key(slot: str) -> str:
-    return f"sums:breakers:{slot}"
+def _key(slot: Era) -> str:
+    return f"sums:breakers:{slot.name}"

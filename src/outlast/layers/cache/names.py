@@ -11,25 +11,17 @@ They stand there as digests: names of keys and users are nobody else's business,
 
 from __future__ import annotations
 
-from functools import lru_cache
-from hashlib import sha256
-
 from outlast.model.caller import Caller
+from outlast.model.tag import tag
 from outlast.ports import Store
 
 SPACE = "cache2:"
 """The names of answers begin so; another number for each way of writing them down."""
-DIGITS = 16
 
 
 def name_of(model: str, owner: Caller, alike: str) -> str:
     """Of an answer to that request for a model; `owner` is who shares it, with an empty key for everybody."""
-    return f"{SPACE}{_tag('m', model)}:{_tag('k', owner.key)}:{_tag('u', owner.user)}:{alike}"
-
-
-@lru_cache(maxsize=4096)
-def _tag(kind: str, name: str) -> str:
-    return kind + sha256(name.encode(errors="surrogatepass")).hexdigest()[:DIGITS]
+    return f"{SPACE}m{tag(model)}:k{tag(owner.key)}:u{tag(owner.user)}:{alike}"
 
 
 async def purge(store: Store, *, model: str = "", key: str = "", user: str = "") -> int:
@@ -47,10 +39,10 @@ async def purge(store: Store, *, model: str = "", key: str = "", user: str = "")
     Raises:
         StoreFailed: the store is out of reach.
     """
-    tags = [_tag(kind, name) if name else "" for kind, name in (("m", model), ("k", key), ("u", user))]
+    tags = [f"{kind}{tag(name)}" if name else "" for kind, name in (("m", model), ("k", key), ("u", user))]
     first = tags.index("") if "" in tags else len(tags)
-    prefix = SPACE + "".join(f"{tag}:" for tag in tags[:first])
-    rest = ":".join(tag for tag in tags[first:] if tag)
+    prefix = SPACE + "".join(f"{word}:" for word in tags[:first])
+    rest = ":".join(word for word in tags[first:] if word)
     return await store.purge(prefix, f":{rest}:" if rest else "")
 
 

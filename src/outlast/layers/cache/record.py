@@ -71,7 +71,7 @@ class Record:
             self._of("refusal").add(chunk.refusal)
         if (tool := chunk.tool) is not None:
             self._of("tool", tool.index).add(tool.arguments, tool.id, tool.name)
-        self._left -= _size(chunk)
+        self._left -= chunk.size
         if self._left < 0:
             self._lose("it is too large")
         self._finish = chunk.finish or self._finish
@@ -144,8 +144,3 @@ class Piece:
         if self.kind == "reasoning":
             return Reasoning(words, signature=self.id)
         return Refusal(words) if self.kind == "refusal" else Text(words)
-
-
-def _size(chunk: Chunk) -> int:
-    size = len(chunk.text) + len(chunk.reasoning) + len(chunk.refusal) + len(chunk.signature)
-    return size + (len(chunk.tool.arguments) + len(chunk.tool.name) if chunk.tool else 0)

@@ -12,24 +12,20 @@ Source: Go's singleflight (one call for many askers), RFC 9211 (`collapsed`).
 
 from __future__ import annotations
 
-import copy
-
 from msgspec import Struct
 from msgspec.structs import replace
 
 from outlast.flow.call import Answer, Call, Handler, Layer, Looked
 from outlast.flow.likeness import comparable, likeness
+from outlast.flow.sharing import GRACE, failure_for
 from outlast.flow.stream import Stream
 from outlast.layers.coalesce.config import CoalesceConfig
-from outlast.model.errors import Failure, Internal, TimedOut
+from outlast.model.errors import Failure, TimedOut
 from outlast.model.events import Joined
 from outlast.model.messages import Reply
 from outlast.ports import Waiter, Work
 
 __all__ = ["Coalesce", "CoalesceConfig"]
-
-GRACE = 0.05
-"""Seconds after a deadline in which the call itself may tell what it failed by."""
 
 
 class Shared(Struct, eq=False):
@@ -148,12 +144,13 @@ class Coalesce:
             raise TimedOut("the deadline has passed while the same request was waited for")
         if shared.answer is not None:
             return _share(shared, shared.answer, call)
-        failure = shared.failure
+        failure = failure_for(call, shared.failure)
         if failure is None:
-            raise Internal("an internal error; it has been logged")
-        if isinstance(failure, TimedOut) and call.io.now() + GRACE < call.deadline:
             return None
-        raise copy.copy(failure)
+        try:
+            raise failure
+        finally:
+            del failure  # an error that names the frame that names the error is freed by no count
 
 
 def _share(shared: Shared, answer: Reply, call: Call) -> Reply:

@@ -9,6 +9,7 @@ anew, unless somebody has had words of it already: their stream is broken, and t
 
 from __future__ import annotations
 
+from outlast.flow.bell import Bell
 from outlast.flow.call import Call
 from outlast.layers.idempotency.keeper import Keeper, Unheard
 from outlast.layers.idempotency.log import log_of, read_begun, read_said
@@ -18,28 +19,9 @@ from outlast.layers.idempotency.shared import Shared
 from outlast.layers.idempotency.told import Said, batch_of, opening_of
 from outlast.model.errors import BrokenStream, Cancelled
 from outlast.model.messages import Opening
-from outlast.ports import Waiter
 
 SOON = 1.0
 """Seconds after which a store that has said nothing is asked again."""
-
-
-class Bell:
-    """Wakes whoever waits now."""
-
-    __slots__ = ("_waiter",)
-
-    def __init__(self) -> None:
-        self._waiter: Waiter | None = None
-
-    def set(self, waiter: Waiter) -> None:
-        """From now on it wakes that one."""
-        self._waiter = waiter
-
-    def ring(self) -> None:
-        """Something is new."""
-        if self._waiter is not None:
-            self._waiter.wake()
 
 
 class Following:
@@ -84,8 +66,7 @@ class Following:
     async def _until_over(self, log: str, bell: Bell) -> bool:
         io, heard = self._call.io, self._call.io.now()
         while self._shared.callers:
-            waiter = io.waiter()
-            bell.set(waiter)
+            waiter = bell.heard_by(io)
             try:
                 silence = await self._look(log)
                 heard = io.now()

@@ -18,7 +18,7 @@ from outlast.flow.call import Call
 from outlast.flow.stream import End, Stream
 from outlast.layers.idempotency.told import About, about
 from outlast.model.errors import Cancelled, Failure
-from outlast.model.messages import Batch, Chunk, Opening, Usage
+from outlast.model.messages import Batch, Opening, Usage
 from outlast.ports import Io, Waiter
 
 OVERHEAD = 64
@@ -217,10 +217,4 @@ def stream_of(reading: Reading, recording: Recording, call: Call) -> Stream:
 
 def weight(batch: Batch) -> int:
     """Bytes that it takes, about."""
-    return len(batch.raw) + OVERHEAD + sum(_weight(chunk) for chunk in batch.chunks)
-
-
-def _weight(chunk: Chunk) -> int:
-    tool = chunk.tool
-    size = len(chunk.text) + len(chunk.reasoning) + len(chunk.refusal) + len(chunk.signature) + OVERHEAD
-    return size + (len(tool.arguments) + len(tool.name) if tool is not None else 0)
+    return len(batch.raw) + OVERHEAD + sum(chunk.size + OVERHEAD for chunk in batch.chunks)

@@ -7,21 +7,18 @@ retry ──┘                                      └─▶ a failure, to eac
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 
 from msgspec.structs import replace
 
 from outlast.flow.call import Answer, Call, Keyed
+from outlast.flow.sharing import GRACE, failure_for
 from outlast.layers.idempotency.recording import Reading, Recording, stream_of
 from outlast.layers.idempotency.refusals import too_large
-from outlast.model.errors import Failure, Internal, TimedOut
+from outlast.model.errors import Failure, TimedOut
 from outlast.model.events import RanOn
 from outlast.model.messages import Reply
 from outlast.ports import Waiter, Work
-
-GRACE = 0.05
-"""Seconds after a deadline in which the call itself may tell what it failed by."""
 
 
 class Shared:
@@ -139,12 +136,14 @@ class Shared:
         again = self._tell(call, first=first)
         if self.answer is not None:
             return replace(self.answer, cost=self.pay(), replayed=again)
-        failure, cost = self.failure or Internal("an internal error; it has been logged"), self.pay()
-        if isinstance(failure, TimedOut) and call.io.now() + GRACE < call.deadline:
+        cost, failure = self.pay(), failure_for(call, self.failure)
+        if failure is None:
             return None
-        told = copy.copy(failure)
-        told.cost = None if failure.cost is None else cost
-        raise told
+        failure.cost = None if failure.cost is None else cost
+        try:
+            raise failure
+        finally:
+            del failure  # an error that names the frame that names the error is freed by no count
 
     def _tell(self, call: Call, *, first: bool) -> bool:
         """Tell this caller what became of its key. Was the answer not made for it?"""

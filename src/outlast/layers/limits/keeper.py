@@ -10,7 +10,7 @@ from outlast.flow.quantiles import Quantiles
 from outlast.flow.stream import End
 from outlast.layers.limits.config import LimitsConfig
 from outlast.layers.limits.gcra import NOTHING, Costs, Limits
-from outlast.layers.limits.refusing import Metered, Refused, Scope, ask, awaited, refusal, tell_what_is_left
+from outlast.layers.limits.refusing import Metered, Refused, Scope, ask, patiently, refusal, tell_what_is_left
 from outlast.model.errors import BrokenStream, Cancelled, Failure, Rejected, TimedOut
 from outlast.model.events import Overdrawn
 from outlast.model.target import Price, Target
@@ -156,7 +156,7 @@ class Keeper:
         wait = ask(limits, costs, now, 0.0)
         if isinstance(wait, Refused):
             max_wait = self._max_wait(call, now)
-            wait = awaited(call, wait, ask(limits, costs, now, max_wait)) if max_wait > 0 else wait
+            wait = patiently(call, wait, limits, costs, now, max_wait)
             if isinstance(wait, Refused):
                 tell_what_is_left(call, limits, now)
                 return refusal(call, wait, max_wait)

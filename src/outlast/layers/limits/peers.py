@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import inf
 
+from outlast.flow.era import BEFORE, present
 from outlast.model.events import LimitsApart, LimitsTogether
 from outlast.ports import Io, Store, StoreFailed
 
@@ -59,7 +60,6 @@ class Peers:
         "_lost_at",
         "_name",
         "_round",
-        "_round_ends",
         "processes",
         "store",
     )
@@ -73,8 +73,7 @@ class Peers:
         self._name = ""
         self._beat_at = -inf
         self._beating = False
-        self._round = ""
-        self._round_ends = -inf
+        self._round = BEFORE
 
     def met(self, io: Io) -> None:
         """The store has answered."""
@@ -105,8 +104,6 @@ class Peers:
     async def _add(self, io: Io) -> dict[str, int]:
         if not self._name:
             self._name = f"{int(io.random() * 2**52):013x}"
-        if io.now() >= self._round_ends:
-            found = await self.store.claim("processes:round", self._name.encode(), ROUND)
-            self._round = self._name if found is None else found.value.decode()
-            self._round_ends = io.now() + (ROUND if found is None else found.left)
-        return await self.store.add(f"processes:{self._round}", {self._name: 1}, 2 * THERE)
+        if io.now() >= self._round.ends:
+            self._round = await present(self.store, "processes:round", self._name, ROUND, io)
+        return await self.store.add(f"processes:{self._round.name}", {self._name: 1}, 2 * THERE)

@@ -52,12 +52,9 @@ def worst(refused: Sequence[Refused]) -> Refused:
     return slowest
 
 
-def reserve(call: Call, limits: Metered, costs: Costs, now: float, max_wait: float) -> float | Refused:
-    """Seconds to wait for a place, which is told if there are any; or who says no. Charges nothing."""
-    met = ask(limits, costs, now, 0.0)
-    if max_wait <= 0.0 or not isinstance(met, Refused):
-        return met
-    return awaited(call, met, ask(limits, costs, now, max_wait))
+def patiently(call: Call, met: Refused, limits: Metered, costs: Costs, now: float, max_wait: float) -> float | Refused:
+    """The same question of who would wait for so long, that limit having been met: seconds to wait, or who says no."""
+    return awaited(call, met, ask(limits, costs, now, max_wait)) if max_wait > 0 else met
 
 
 def ask(limits: Metered, costs: Costs, now: float, max_wait: float) -> float | Refused:

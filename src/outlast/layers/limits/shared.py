@@ -20,7 +20,7 @@ from outlast.layers.limits.keeper import Held, Keeper, MaxWait, ScopesOf, aimed_
 from outlast.layers.limits.lease import Each, Lease
 from outlast.layers.limits.mirror import Mirror, Share
 from outlast.layers.limits.peers import Peers
-from outlast.layers.limits.refusing import Refused, Scope, ask, awaited, refusal, reserve, tell_what_is_left, worst
+from outlast.layers.limits.refusing import Refused, Scope, ask, awaited, patiently, refusal, tell_what_is_left, worst
 from outlast.model.errors import Rejected
 from outlast.ports import Decision, Io, StoreFailed
 
@@ -196,9 +196,11 @@ class Place(Held):
         """The same without the store: each limit as it is told. Raises `Rejected` where one is closed."""
         self._peers.lost(call.io)
         charged = [(scope, _without_store(scope, mirror)) for scope, mirror in self._asked]
-        wait = reserve(call, charged, self._costs, now, self._max_wait)
+        wait = ask(charged, self._costs, now, 0.0)
         if isinstance(wait, Refused):
-            return wait
+            wait = patiently(call, wait, charged, self._costs, now, self._max_wait)
+            if isinstance(wait, Refused):
+                return wait
         for _, of in charged:
             of.take(self._costs, now)
         free = [(scope, mirror) for scope, mirror in self._limits if scope not in {of for of, _ in charged}]
